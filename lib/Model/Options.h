@@ -1,0 +1,59 @@
+//===- Options.h - reader of fpmoe.toml -------------------------*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Reads the optional `fpmoe.toml` beside a checkpoint: names of the experts,
+// keys of config.json to ignore, and defaults of compiler options. The command
+// line wins over all of them.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FPMOE_LIB_MODEL_OPTIONS_H
+#define FPMOE_LIB_MODEL_OPTIONS_H
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace fpmoe {
+
+/// What `fpmoe.toml` says; a member without value was not in the file.
+struct FileOptions {
+  /// `[experts] names`: unique, well-formed, not yet compared with the number
+  /// of experts.
+  std::optional<std::vector<std::string>> expertNames;
+  /// `ignore_config`: keys of config.json that are known to have no effect.
+  std::vector<std::string> ignoreConfig;
+
+  // `[compile]`, each as the command-line option of the same name. The values
+  // have the right type; their meaning is checked where the option is used.
+  std::optional<std::string> weights;
+  std::optional<std::string> cpu;
+  std::optional<std::vector<std::string>> languages;
+  std::optional<int64_t> prefillTokens;
+  std::optional<bool> isStatic;
+  std::optional<std::string> weightsFile;
+};
+
+/// Reads `fpmoe.toml` of a directory, or the file itself. A directory without
+/// one gives empty options. Errors read `fpmoe.toml:3:5: ...`.
+llvm::Expected<FileOptions> readOptions(llvm::StringRef directoryOrFile);
+
+/// The same from text; `fileName` is for messages.
+llvm::Expected<FileOptions> parseOptions(llvm::StringRef text,
+                                         llvm::StringRef fileName);
+
+/// The rule for names of experts, wherever they stand: unique, 1 to 64
+/// characters of [A-Za-z0-9_.+#-]. Empty if `names` obeys it, else what is
+/// wrong, as the end of a message.
+std::string checkExpertNames(llvm::ArrayRef<std::string> names);
+
+} // namespace fpmoe
+
+#endif // FPMOE_LIB_MODEL_OPTIONS_H
