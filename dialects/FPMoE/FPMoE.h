@@ -1,0 +1,55 @@
+//===- FPMoE.h - The graph dialect ------------------------------*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+// Ops and attributes of the `fpmoe` dialect: models on tensors, and recipes
+// for their weights. README.md beside this file numbers the constraints.
+//===----------------------------------------------------------------------===//
+
+#ifndef FPMOE_DIALECTS_FPMOE_FPMOE_H
+#define FPMOE_DIALECTS_FPMOE_FPMOE_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "dialects/FPMoE/FPMoEDialect.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "dialects/FPMoE/FPMoEAttrs.h.inc"
+
+#define GET_OP_CLASSES
+#include "dialects/FPMoE/FPMoEOps.h.inc"
+
+namespace fpmoe {
+
+/// Rows of a panel: what one vector of the kernels covers.
+constexpr int64_t kPanelRows = 16;
+
+/// `n` rounded up to whole panels.
+inline int64_t roundUpToPanel(int64_t n) {
+  return (n + kPanelRows - 1) / kPanelRows * kPanelRows;
+}
+
+/// Name of the module attribute that holds a `DictionaryAttr` about the model.
+constexpr llvm::StringLiteral kModelAttr = "fpmoe.model";
+
+/// How many experts a token takes under `routing`.
+int64_t getTopK(mlir::Attribute routing);
+
+/// Checks `routing` for `numExperts` experts and a router of `routerRows` rows
+/// (0: none).
+mlir::LogicalResult
+verifyRouting(llvm::function_ref<mlir::InFlightDiagnostic()> emitError,
+              mlir::Attribute routing, int64_t numExperts, int64_t routerRows);
+
+} // namespace fpmoe
+
+#endif

@@ -1,0 +1,315 @@
+//===- ModelOps.cpp - Verifiers of the graph's ops ------------------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+// The numbered constraints of the ops that compute, plain and fused.
+//===----------------------------------------------------------------------===//
+
+#include "dialects/FPMoE/FPMoE.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/SmallSet.h"
+
+using namespace mlir;
+using namespace fpmoe;
+
+static ArrayRef<int64_t> shapeOf(Value value) {
+  return cast<RankedTensorType>(value.getType()).getShape();
+}
+static int64_t columnsOf(Value rows) { return shapeOf(rows).back(); }
+
+/// Fails unless `value`, if there, has exactly this shape.
+static LogicalResult expectShape(Operation *op, StringRef what, Value value,
+                                 ArrayRef<int64_t> shape,
+                                 StringRef constraint) {
+  if (!value || shapeOf(value) == shape)
+    return success();
+  InFlightDiagnostic diag = op->emitOpError(what);
+  diag << " has shape [";
+  llvm::interleaveComma(shapeOf(value), diag);
+  diag << "], it must be [";
+  llvm::interleaveComma(shape, diag);
+  return diag << "] (" << constraint << ")";
+}
+
+static LogicalResult verifyNames(Operation *op, ArrayAttr names,
+                                 int64_t numExperts, StringRef constraint) {
+  llvm::SmallSet<StringRef, 8> seen;
+  if (static_cast<int64_t>(names.size()) != numExperts)
+    return op->emitOpError("names ") << names.size() << " of " << numExperts
+                                     << " experts (" << constraint << ")";
+  for (auto name : names.getAsRange<StringAttr>())
+    if (!seen.insert(name.getValue()).second)
+      return op->emitOpError("has two experts named '")
+             << name.getValue() << "' (" << constraint << ")";
+  return success();
+}
+
+LogicalResult GetOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto weight =
+      symbols.lookupNearestSymbolFrom<WeightOp>(*this, getWeightAttr());
+  if (!weight)
+    return emitOpError("'") << getWeight() << "' is not a weight (get_c1)";
+  if (weight.getType() != getType())
+    return emitOpError("gives ") << getType() << ", weight '" << getWeight()
+                                 << "' is " << weight.getType() << " (get_c1)";
+  if (weight.getLayers().has_value() != static_cast<bool>(getLayer()))
+    return emitOpError("of '")
+           << getWeight()
+           << (getLayer() ? "' takes a layer, the weight has none (get_c2)"
+                          : "' takes no layer, the weight has layers (get_c2)");
+  return success();
+}
+
+LogicalResult LayersOp::verify() {
+  SmallVector<bool> used(getBodies().size());
+  for (int64_t kind : getOrder()) {
+    if (kind < 0 || kind >= static_cast<int64_t>(used.size()))
+      return emitOpError("runs body ")
+             << kind << " of only " << used.size() << " (layers_c1)";
+    used[kind] = true;
+  }
+  for (auto [body, isUsed] : llvm::zip(getBodies(), used))
+    if (!isUsed)
+      return emitOpError("never runs body ") << body << " (layers_c1)";
+  return success();
+}
+
+LogicalResult LayersOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  Type rows = getInput().getType(), positions = getPositions().getType();
+  for (auto [kind, body] :
+       llvm::enumerate(getBodies().getAsRange<FlatSymbolRefAttr>())) {
+    auto function = symbols.lookupNearestSymbolFrom<func::FuncOp>(*this, body);
+    auto expected = FunctionType::get(
+        getContext(), {rows, positions, IndexType::get(getContext())}, {rows});
+    if (!function || function.getFunctionType() != expected)
+      return emitOpError("body ")
+             << body << " is not a function of type " << expected
+             << " (layers_c2)";
+    WalkResult walk = function.walk([&](GetOp get) {
+      auto weight = symbols.lookupNearestSymbolFrom<WeightOp>(
+          *this, get.getWeightAttr());
+      if (!weight || !weight.getLayers())
+        return WalkResult::advance();
+      for (auto [layer, order] : llvm::enumerate(getOrder()))
+        if (order == static_cast<int64_t>(kind) &&
+            !llvm::is_contained(*weight.getLayers(),
+                                static_cast<int64_t>(layer))) {
+          emitOpError("runs ") << body << " as layer " << layer
+                               << ", but weight '" << get.getWeight()
+                               << "' has no such layer (layers_c3)";
+          return WalkResult::interrupt();
+        }
+      return WalkResult::advance();
+    });
+    if (walk.wasInterrupted())
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult EmbeddingOp::verify() {
+  if (shapeOf(getTable()).size() != 2 ||
+      columnsOf(getTable()) != columnsOf(getResult()))
+    return emitOpError("takes rows of ")
+           << getTable().getType() << " as " << getResult().getType()
+           << " (embedding_c1)";
+  return success();
+}
+
+static LogicalResult verifyEps(Operation *op, double eps,
+                               StringRef constraint) {
+  if (eps > 0)
+    return success();
+  return op->emitOpError("eps is ") << eps << ", it must be positive ("
+                                    << constraint << ")";
+}
+
+LogicalResult RmsNormOp::verify() {
+  if (failed(verifyEps(*this, getEps().convertToDouble(), "rms_norm_c2")))
+    return failure();
+  return expectShape(*this, "weight", getWeight(), {columnsOf(getInput())},
+                     "rms_norm_c1");
+}
+
+LogicalResult LinearOp::verify() {
+  int64_t in = columnsOf(getInput()), out = columnsOf(getResult());
+  if (failed(expectShape(*this, "weight", getWeight(), {out, in},
+                         "linear_c1")) ||
+      failed(expectShape(*this, "norm", getNorm(), {in}, "linear_c2")) ||
+      failed(expectShape(*this, "bias", getBias(), {out}, "linear_c2")) ||
+      failed(expectShape(*this, "residual", getResidual(),
+                         shapeOf(getResult()), "linear_c2")))
+    return failure();
+  if (static_cast<bool>(getNorm()) != getEps().has_value())
+    return emitOpError("has a norm or an eps alone (linear_c2)");
+  return getEps() ? verifyEps(*this, getEps()->convertToDouble(), "linear_c2")
+                  : success();
+}
+
+LogicalResult RopeOp::verify() {
+  ArrayRef<int64_t> table = shapeOf(getTable());
+  if (table.size() != 2 || table[1] % 2 ||
+      columnsOf(getInput()) % table[1] != 0)
+    return emitOpError("turns ") << columnsOf(getInput())
+                                 << " columns by the table "
+                                 << getTable().getType() << " (rope_c1)";
+  return success();
+}
+
+LogicalResult AttentionOp::verify() {
+  int64_t heads = getHeads(), kvHeads = getKvHeads();
+  if (heads < 1 || kvHeads < 1 || heads % kvHeads)
+    return emitOpError("has ") << heads << " heads for " << kvHeads
+                               << " key/value heads (attention_c1)";
+  int64_t q = columnsOf(getQuery()), k = columnsOf(getKey());
+  if (q % heads || k % kvHeads || q / heads != k / kvHeads)
+    return emitOpError("has ")
+           << heads << " heads in " << q << " columns and " << kvHeads
+           << " in " << k << " (attention_c2)";
+  if (getWindow() && static_cast<int64_t>(*getWindow()) < 1)
+    return emitOpError("has a window of ")
+           << static_cast<int64_t>(*getWindow()) << " (attention_c3)";
+  return success();
+}
+
+static bool needsRouter(Attribute routing) {
+  return isa<TokenChoiceAttr, ExpertChoiceAttr>(routing);
+}
+
+LogicalResult RouteOp::verify() {
+  if (needsRouter(getRouting()) != static_cast<bool>(getRouter()))
+    return emitOpError(getRouter() ? "has a router that its rule does not use"
+                                   : "has no router for its rule")
+           << " (route_c1)";
+  int64_t k = getTopK(getRouting());
+  if (columnsOf(getWeights()) != k || columnsOf(getExperts()) != k)
+    return emitOpError("takes ") << k << " experts into results of "
+                                 << columnsOf(getWeights()) << " and "
+                                 << columnsOf(getExperts())
+                                 << " columns (route_c2)";
+  if (!getRouter())
+    return success();
+  int64_t rows = shapeOf(getRouter()).front();
+  if (failed(expectShape(*this, "router", getRouter(),
+                         {rows, columnsOf(getInput())}, "route_c1")))
+    return failure();
+  auto choice = dyn_cast<TokenChoiceAttr>(getRouting());
+  int64_t experts = choice && !choice.getCandidates().empty()
+                        ? choice.getCandidates().size()
+                        : rows;
+  return verifyRouting(
+      [&] { return emitOpError("(route_c3) "); }, getRouting(), experts, rows);
+}
+
+LogicalResult ExpertsOp::verify() {
+  ArrayRef<int64_t> gate = shapeOf(getGate());
+  int64_t columns = columnsOf(getInput());
+  if (gate.size() != 3)
+    return emitOpError("gate has ") << gate.size()
+                                    << " dimensions, not 3 (experts_c1)";
+  if (failed(expectShape(*this, "gate", getGate(), {gate[0], gate[1], columns},
+                         "experts_c1")) ||
+      failed(expectShape(*this, "down", getDown(), {gate[0], columns, gate[1]},
+                         "experts_c1")))
+    return failure();
+  return verifyNames(*this, getNames(), gate[0], "experts_c2");
+}
+
+LogicalResult MlpOp::verify() {
+  ArrayRef<int64_t> gate = shapeOf(getGate());
+  int64_t columns = columnsOf(getInput());
+  if (gate.size() != 2)
+    return emitOpError("gate has ") << gate.size()
+                                    << " dimensions, not 2 (mlp_c1)";
+  if (failed(expectShape(*this, "gate", getGate(), {gate[0], columns},
+                         "mlp_c1")) ||
+      failed(expectShape(*this, "down", getDown(), {columns, gate[0]},
+                         "mlp_c1")))
+    return failure();
+  return expectShape(*this, "scale", getScale(), {1, columns}, "mlp_c1");
+}
+
+LogicalResult QkvOp::verify() {
+  ArrayRef<int64_t> weight = shapeOf(getWeight());
+  int64_t columns = columnsOf(getInput());
+  if (weight.size() != 3)
+    return emitOpError("weight has ") << weight.size()
+                                      << " dimensions, not 3 (qkv_c1)";
+  int64_t dim = weight[1], q = columnsOf(getQuery()), k = columnsOf(getKey());
+  if (q % dim || k % dim || q / dim + 2 * (k / dim) != weight[0])
+    return emitOpError("makes q of ")
+           << q << " and k of " << k << " columns with " << weight[0]
+           << " heads of " << dim << " (qkv_c1)";
+  if (failed(expectShape(*this, "weight", getWeight(),
+                         {weight[0], dim, columns}, "qkv_c1")) ||
+      failed(expectShape(*this, "norm", getNorm(), {columns}, "qkv_c1")) ||
+      failed(expectShape(*this, "bias", getBias(), {weight[0], dim},
+                         "qkv_c1")) ||
+      failed(expectShape(*this, "table", getTable(),
+                         {shapeOf(getTable()).front(), dim}, "qkv_c1")))
+    return failure();
+  return verifyEps(*this, getEps().convertToDouble(), "qkv_c1");
+}
+
+/// Checks one pair of interleaved gate and up, and down.
+static LogicalResult verifyFeedForward(Operation *op, Value gateUp, Value down,
+                                       int64_t columns, size_t rank) {
+  ArrayRef<int64_t> gate = shapeOf(gateUp), out = shapeOf(down);
+  if (gate.size() != rank || out.size() != rank)
+    return op->emitOpError("gate_up and down have ")
+           << gate.size() << " and " << out.size() << " dimensions, not "
+           << rank << " (moe_c2)";
+  SmallVector<int64_t> expected(out);
+  expected[rank - 2] = 2 * roundUpToPanel(out.back());
+  expected[rank - 1] = columns;
+  if (failed(expectShape(op, "gate_up", gateUp, expected, "moe_c2")))
+    return failure();
+  expected[rank - 2] = columns;
+  expected[rank - 1] = out.back();
+  return expectShape(op, "down", down, expected, "moe_c2");
+}
+
+LogicalResult MoeOp::verify() {
+  int64_t columns = columnsOf(getInput());
+  bool routed = static_cast<bool>(getGateUp());
+  if (routed != static_cast<bool>(getDown()) ||
+      routed != getRouting().has_value() || routed != getNames().has_value())
+    return emitOpError("needs experts, names and routing together (moe_c1)");
+  if ((routed && needsRouter(*getRouting())) != static_cast<bool>(getRouter()))
+    return emitOpError(getRouter() ? "has a router that its rule does not use"
+                                   : "has no router for its rule")
+           << " (moe_c1)";
+  bool shared = static_cast<bool>(getSharedGateUp());
+  if (shared != static_cast<bool>(getSharedDown()))
+    return emitOpError("has half of a shared expert (moe_c2)");
+  if (!routed && !shared)
+    return emitOpError("has no expert at all (moe_c3)");
+  if (getScale() && !shared)
+    return emitOpError("scales a shared expert that is not there (moe_c4)");
+  if (failed(expectShape(*this, "norm", getNorm(), {columns}, "moe_c4")) ||
+      failed(expectShape(*this, "scale", getScale(), {1, columns}, "moe_c4")) ||
+      failed(verifyEps(*this, getEps().convertToDouble(), "moe_c4")))
+    return failure();
+  if (shared && failed(verifyFeedForward(*this, getSharedGateUp(),
+                                         getSharedDown(), columns, 2)))
+    return failure();
+  if (!routed)
+    return success();
+  if (failed(verifyFeedForward(*this, getGateUp(), getDown(), columns, 3)))
+    return failure();
+  int64_t experts = shapeOf(getGateUp()).front();
+  if (shapeOf(getDown()).front() != experts)
+    return emitOpError("has ") << experts << " gates and "
+                               << shapeOf(getDown()).front()
+                               << " downs (moe_c2)";
+  if (failed(verifyNames(*this, *getNames(), experts, "moe_c5")))
+    return failure();
+  int64_t rows = getRouter() ? shapeOf(getRouter()).front() : 0;
+  if (getRouter() && failed(expectShape(*this, "router", getRouter(),
+                                        {rows, columns}, "moe_c1")))
+    return failure();
+  return verifyRouting([&] { return emitOpError("(moe_c5) "); }, *getRouting(),
+                       experts, rows);
+}

@@ -1,0 +1,234 @@
+//===- ModelOps.td - What the model computes ---------------*- tablegen -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FPMOE_DIALECTS_FPMOE_MODELOPS_TD
+#define FPMOE_DIALECTS_FPMOE_MODELOPS_TD
+
+include "dialects/FPMoE/FPMoEBase.td"
+include "dialects/FPMoE/RoutingAttrs.td"
+
+def FPMoE_GetOp : FPMoE_Op<"get", [
+    Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "A weight of the model";
+  let description = [{
+    * `get_c1`: the symbol is a weight of the result's type.
+    * `get_c2`: a layer is given exactly where the weight has layers.
+
+    Example: `%w = fpmoe.get @q_proj[%layer] : tensor<8x8xf32>`
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$weight, Optional<Index>:$layer);
+  let results = (outs FPMoE_Weight:$result);
+  let assemblyFormat = "$weight (`[` $layer^ `]`)? attr-dict `:` type($result)";
+}
+
+def FPMoE_LayersOp : FPMoE_Op<"layers", [
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>,
+    AllTypesMatch<["input", "result"]>]> {
+  let summary = "Runs the layers of the model one after the other";
+  let description = [{
+    Layer i is a call of the body `bodies[order[i]]` with the activations, the
+    positions of the tokens and i. Equal layers share a body, so that the IR
+    does not grow with the depth of the model.
+
+    * `layers_c1`: every entry of `order` names a body, and every body is used.
+    * `layers_c2`: every body is a function `(rows, positions, index) -> rows`.
+    * `layers_c3`: a weight that a body gets has an instance for each layer of the body.
+
+    Example: `%y = fpmoe.layers %x, %positions bodies [@sparse, @dense] order [0, 1] : tensor<?x8xf32>`
+  }];
+  let arguments = (ins FPMoE_Rows:$input, FPMoE_Ids:$positions,
+                       FlatSymbolRefArrayAttr:$bodies, DenseI64ArrayAttr:$order);
+  let results = (outs FPMoE_Rows:$result);
+  let assemblyFormat = [{
+    $input `,` $positions `bodies` $bodies `order` $order attr-dict `:` type($input)
+  }];
+  let hasVerifier = 1;
+}
+
+def FPMoE_EmbeddingOp : FPMoE_Op<"embedding", [Pure]> {
+  let summary = "Rows of a table by token id";
+  let description = [{
+    * `embedding_c1`: a row of the table is as wide as a row of the result.
+
+    Example: `%x = fpmoe.embedding %ids, %table : tensor<16x8xf32> -> tensor<?x8xf32>`
+  }];
+  let arguments = (ins FPMoE_Ids:$ids, FPMoE_Weight:$table);
+  let results = (outs FPMoE_Rows:$result);
+  let assemblyFormat = "$ids `,` $table attr-dict `:` type($table) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def FPMoE_RmsNormOp : FPMoE_Op<"rms_norm", [
+    Pure, AllTypesMatch<["input", "result"]>]> {
+  let summary = "Root-mean-square normalisation of every row";
+  let description = [{
+    y = w * x / sqrt(mean(x^2) + eps).
+
+    * `rms_norm_c1`: the weight has one element a column.
+    * `rms_norm_c2`: eps is positive.
+
+    Example: `%y = fpmoe.rms_norm %x, %w eps 1.0e-6 : tensor<?x8xf32>, tensor<8xf32>`
+  }];
+  let arguments = (ins FPMoE_Rows:$input, FPMoE_Weight:$weight, F64Attr:$eps);
+  let results = (outs FPMoE_Rows:$result);
+  let assemblyFormat = "$input `,` $weight `eps` $eps attr-dict `:` type($input) `,` type($weight)";
+  let hasVerifier = 1;
+}
+
+def FPMoE_LinearOp : FPMoE_Op<"linear", [Pure, AttrSizedOperandSegments]> {
+  let summary = "x W^T, with what fusion puts around it";
+  let description = [{
+    y = norm(x) W^T + bias + residual, where each of norm (RMS, with `eps`), bias
+    and residual is optional. The fuse phase moves norms and residuals in.
+
+    * `linear_c1`: W is `[out, in]`; x has `in` columns and y has `out`.
+    * `linear_c2`: the norm has `in` elements and comes with `eps`, the bias has `out`,
+      the residual is shaped like y.
+
+    Example: `%y = fpmoe.linear %x, %w bias %b : tensor<?x8xf32>, tensor<4x8xf32> -> tensor<?x4xf32>`
+  }];
+  let arguments = (ins FPMoE_Rows:$input, FPMoE_Weight:$weight,
+                       Optional<FPMoE_Weight>:$norm, OptionalAttr<F64Attr>:$eps,
+                       Optional<FPMoE_Weight>:$bias, Optional<FPMoE_Rows>:$residual);
+  let results = (outs FPMoE_Rows:$result);
+  let assemblyFormat = [{
+    $input `,` $weight (`norm` $norm^ `:` type($norm))? (`eps` $eps^)?
+    (`bias` $bias^ `:` type($bias))? (`residual` $residual^ `:` type($residual))?
+    attr-dict `:` type($input) `,` type($weight) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def FPMoE_RopeOp : FPMoE_Op<"rope", [Pure, AllTypesMatch<["input", "result"]>]> {
+  let summary = "Rotary position embedding of every head";
+  let description = [{
+    In every head of size D, with c and s from row `position` of the table:
+    y[i] = x[i] c[i] - x[i + D/2] s[i], y[i + D/2] = x[i + D/2] c[i] + x[i] s[i].
+
+    * `rope_c1`: the columns are whole heads as wide as the table.
+
+    Example: `%y = fpmoe.rope %x, %positions, %table : tensor<?x8xf32>, tensor<64x4xf32>`
+  }];
+  let arguments = (ins FPMoE_Rows:$input, FPMoE_Ids:$positions, FPMoE_Weight:$table);
+  let results = (outs FPMoE_Rows:$result);
+  let assemblyFormat = [{
+    $input `,` $positions `,` $table attr-dict `:` type($input) `,` type($table)
+  }];
+  let hasVerifier = 1;
+}
+
+def FPMoE_AttentionOp : FPMoE_Op<"attention", [
+    AllTypesMatch<["query", "result"]>, AllTypesMatch<["key", "value"]>]> {
+  let summary = "Causal attention over the key/value cache of a layer";
+  let description = [{
+    Puts k and v into the cache of `layer` at the tokens' positions; then each
+    query head h takes softmax(scale q k^T) v over the cached positions p with
+    position - window < p <= position (all up to its own without a window), with
+    head h * kv_heads / heads of k and v.
+
+    * `attention_c1`: heads is a multiple of kv_heads.
+    * `attention_c2`: q is heads and k, v are kv_heads times one head size wide.
+    * `attention_c3`: the window, where given, is positive.
+
+    Example: `%y = fpmoe.attention %q, %k, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>`
+  }];
+  let arguments = (ins FPMoE_Rows:$query, FPMoE_Rows:$key, FPMoE_Rows:$value,
+                       FPMoE_Ids:$positions, Index:$layer, I64Attr:$heads,
+                       I64Attr:$kv_heads, F64Attr:$scale, OptionalAttr<I64Attr>:$window);
+  let results = (outs FPMoE_Rows:$result);
+  let assemblyFormat = [{
+    $query `,` $key `,` $value `,` $positions `layer` $layer `heads` $heads
+    `kv_heads` $kv_heads `scale` $scale (`window` $window^)? attr-dict
+    `:` type($query) `,` type($key)
+  }];
+  let extraClassDeclaration = [{
+    int64_t getHeadDim() { return getQuery().getType().getDimSize(1) / getHeads(); }
+  }];
+  let hasVerifier = 1;
+}
+
+def FPMoE_AddOp : FPMoE_Op<"add", [Pure, SameOperandsAndResultType]> {
+  let summary = "Adds two activations";
+  let description = [{
+    Example: `%z = fpmoe.add %x, %y : tensor<?x8xf32>`
+  }];
+  let arguments = (ins FPMoE_Rows:$lhs, FPMoE_Rows:$rhs);
+  let results = (outs FPMoE_Rows:$result);
+  let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($result)";
+}
+
+def FPMoE_RouteOp : FPMoE_Op<"route", [Pure]> {
+  let summary = "Chooses experts for every token";
+  let description = [{
+    Router logits are x G^T in f32; `routing` says how they become `top_k` experts
+    and their weights. A fixed routing has no router.
+
+    * `route_c1`: the router is `[experts, columns of x]`; it is absent exactly with
+      a fixed routing or one by language.
+    * `route_c2`: both results have `top_k` columns, one where the rule has no top_k.
+    * `route_c3`: top_k is at most the number of experts, and candidates are rows
+      of the router.
+
+    Example: `%w, %e = fpmoe.route %x : tensor<?x8xf32> router %g : tensor<3x8xf32> by #fpmoe.token_choice<top_k = 1, renormalize = true> -> tensor<?x1xf32>, tensor<?x1xi32>`
+  }];
+  let arguments = (ins FPMoE_Rows:$input, Optional<FPMoE_Weight>:$router,
+                       FPMoE_Routing:$routing);
+  let results = (outs FPMoE_Rows:$weights, 2DTensorOf<[I32]>:$experts);
+  let assemblyFormat = [{
+    $input `:` type($input) (`router` $router^ `:` type($router))? `by` $routing
+    attr-dict `->` type($weights) `,` type($experts)
+  }];
+  let hasVerifier = 1;
+}
+
+def FPMoE_ExpertsOp : FPMoE_Op<"experts", [
+    Pure, AllTypesMatch<["input", "result"]>, AllTypesMatch<["gate", "up"]>,
+    TypesMatchWith<"experts are chosen where weights are", "weights", "experts",
+                   "::llvm::cast<::mlir::RankedTensorType>($_self).clone("
+                   "::mlir::IntegerType::get($_self.getContext(), 32))">]> {
+  let summary = "The routed experts";
+  let description = [{
+    y = sum over the chosen experts e of weight_e down_e(silu(gate_e x) * up_e x).
+
+    * `experts_c1`: gate and up are `[E, I, H]`, down is `[E, H, I]`, x has H columns.
+    * `experts_c2`: there is one distinct name an expert.
+
+    Example: `%y = fpmoe.experts %x, %w, %e, %gate, %up, %down names ["haskell", "ocaml"] : tensor<?x8xf32>, tensor<?x1xf32>, tensor<2x6x8xf32>, tensor<2x8x6xf32>`
+  }];
+  let arguments = (ins FPMoE_Rows:$input, FPMoE_Rows:$weights,
+                       2DTensorOf<[I32]>:$experts, FPMoE_Weight:$gate,
+                       FPMoE_Weight:$up, FPMoE_Weight:$down, StrArrayAttr:$names);
+  let results = (outs FPMoE_Rows:$result);
+  let assemblyFormat = [{
+    $input `,` $weights `,` $experts `,` $gate `,` $up `,` $down `names` $names attr-dict
+    `:` type($input) `,` type($weights) `,` type($gate) `,` type($down)
+  }];
+  let hasVerifier = 1;
+}
+
+def FPMoE_MlpOp : FPMoE_Op<"mlp", [
+    Pure, AllTypesMatch<["input", "result"]>, AllTypesMatch<["gate", "up"]>]> {
+  let summary = "A feed-forward network that every token takes";
+  let description = [{
+    y = s down(silu(gate x) * up x), where s is sigmoid(g x) with `scaled %g`, and
+    1 without: a shared expert, or the feed-forward network of a dense layer.
+
+    * `mlp_c1`: gate and up are `[I, H]`, down is `[H, I]`, g is `[1, H]`, x has H columns.
+
+    Example: `%y = fpmoe.mlp %x, %gate, %up, %down scaled %g : tensor<1x8xf32> : tensor<?x8xf32>, tensor<6x8xf32>, tensor<8x6xf32>`
+  }];
+  let arguments = (ins FPMoE_Rows:$input, FPMoE_Weight:$gate, FPMoE_Weight:$up,
+                       FPMoE_Weight:$down, Optional<FPMoE_Weight>:$scale);
+  let results = (outs FPMoE_Rows:$result);
+  let assemblyFormat = [{
+    $input `,` $gate `,` $up `,` $down (`scaled` $scale^ `:` type($scale))? attr-dict
+    `:` type($input) `,` type($gate) `,` type($down)
+  }];
+  let hasVerifier = 1;
+}
+
+#endif

@@ -1,0 +1,281 @@
+//===- RecipeOps.cpp - Verifiers and folds of weight recipes --------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+// The numbered constraints of the ops that make a weight, and the folds that
+// the assemble phase is made of.
+//===----------------------------------------------------------------------===//
+
+#include "dialects/FPMoE/FPMoE.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/PatternMatch.h"
+
+using namespace mlir;
+using namespace fpmoe;
+
+#define GET_OP_CLASSES
+#include "dialects/FPMoE/FPMoEOps.cpp.inc"
+
+static ArrayRef<int64_t> shapeOf(Value value) {
+  return cast<RankedTensorType>(value.getType()).getShape();
+}
+
+//===----------------------------------------------------------------------===//
+// WeightOp
+//===----------------------------------------------------------------------===//
+
+Value WeightOp::getResultValue() {
+  return cast<YieldOp>(getRecipe().front().getTerminator()).getValue();
+}
+
+int64_t WeightOp::getInstanceBytes() {
+  RankedTensorType type = getTensorType();
+  return type.getNumElements() * (type.getElementTypeBitWidth() / 8);
+}
+
+LogicalResult WeightOp::verifyRegions() {
+  if (!getTensorType().hasStaticShape())
+    return emitOpError("has a dynamic shape (weight_c4)");
+  Block &body = getRecipe().front();
+  bool takesLayer =
+      body.getNumArguments() == 1 && body.getArgument(0).getType().isIndex();
+  if (getLayers() ? !takesLayer : body.getNumArguments() != 0)
+    return emitOpError("must take one index with layers and nothing without "
+                       "(weight_c1)");
+  Value result = getResultValue();
+  if (!result || result.getType() != getType())
+    return emitOpError("is of type ")
+           << getType() << ", its recipe yields "
+           << (result ? result.getType() : Type(NoneType::get(getContext())))
+           << " (weight_c2)";
+  int64_t previous = -1;
+  for (int64_t layer : getLayers().value_or(ArrayRef<int64_t>())) {
+    if (layer <= previous)
+      return emitOpError("names layer ")
+             << layer << " after layer " << previous << " (weight_c3)";
+    previous = layer;
+  }
+  if (getOffset().has_value() != getStride().has_value())
+    return emitOpError("has an offset or a stride alone (weight_c5)");
+  if (getOffset()) {
+    if (*getOffset() % 64 || *getStride() % 64)
+      return emitOpError("stands at ")
+             << *getOffset() << " with stride " << *getStride()
+             << ", both must be multiples of 64 (weight_c5)";
+    if (static_cast<int64_t>(*getStride()) < getInstanceBytes())
+      return emitOpError("needs ") << getInstanceBytes() << " bytes, its stride is "
+                                   << *getStride() << " (weight_c5)";
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Sources
+//===----------------------------------------------------------------------===//
+
+static LogicalResult verifyName(Operation *op, StringRef name, Value layer,
+                                StringRef constraint) {
+  size_t holes = name.count("{}");
+  if (holes != (layer ? 1u : 0u))
+    return op->emitOpError("has ")
+           << holes << " '{}' in its name " << (layer ? "with" : "without")
+           << " a layer (" << constraint << ")";
+  return success();
+}
+
+LogicalResult LoadOp::verify() {
+  for (int64_t index : getAt().value_or(ArrayRef<int64_t>()))
+    if (index < 0)
+      return emitOpError("starts at ") << index << " (load_c2)";
+  return verifyName(*this, getName(), getLayer(), "load_c1");
+}
+
+LogicalResult RandomOp::verify() {
+  return verifyName(*this, getName(), getLayer(), "random_c1");
+}
+
+LogicalResult RopeTableOp::verify() {
+  ArrayRef<int64_t> shape = shapeOf(getResult());
+  if (shape.size() != 2 || shape[1] % 2)
+    return emitOpError("needs two dimensions, the second one even "
+                       "(rope_table_c1)");
+  if (!(getTheta().convertToDouble() > 0))
+    return emitOpError("theta must be positive (rope_table_c2)");
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Arrangements
+//===----------------------------------------------------------------------===//
+
+LogicalResult StackOp::verify() {
+  SmallVector<int64_t> expected{static_cast<int64_t>(getInputs().size())};
+  if (getInputs().empty())
+    return emitOpError("has no operand (stack_c1)");
+  llvm::append_range(expected, shapeOf(getInputs().front()));
+  for (Value input : getInputs())
+    if (input.getType() != getInputs().front().getType())
+      return emitOpError("stacks ") << getInputs().front().getType() << " and "
+                                    << input.getType() << " (stack_c1)";
+  if (shapeOf(getResult()) != ArrayRef(expected))
+    return emitOpError("of ") << getInputs().size() << " times "
+                              << getInputs().front().getType() << " gives "
+                              << getResult().getType() << " (stack_c1)";
+  return success();
+}
+
+LogicalResult ConcatOp::verify() {
+  if (getInputs().empty())
+    return emitOpError("has no operand (concat_c1)");
+  ArrayRef<int64_t> result = shapeOf(getResult());
+  int64_t rows = 0;
+  for (Value input : getInputs()) {
+    ArrayRef<int64_t> shape = shapeOf(input);
+    if (shape.empty() || result.empty() ||
+        shape.drop_front() != result.drop_front())
+      return emitOpError("joins ") << input.getType() << " to "
+                                   << getResult().getType() << " (concat_c1)";
+    rows += shape.front();
+  }
+  if (rows != result.front())
+    return emitOpError("has ") << rows << " rows, its result "
+                               << result.front() << " (concat_c1)";
+  return success();
+}
+
+LogicalResult SliceOp::verify() {
+  SmallVector<int64_t> in(shapeOf(getInput())), out(shapeOf(getResult()));
+  size_t rank = in.size();
+  if (rank < 2 || out.size() != rank)
+    return emitOpError("needs at least two dimensions, as many in as out "
+                       "(slice_c1)");
+  int64_t first = static_cast<int64_t>(getFirst());
+  if (first < 0 || out[rank - 2] > in[rank - 2] - first)
+    return emitOpError("takes rows ")
+           << first << " to " << first + out[rank - 2] << " of "
+           << in[rank - 2] << " (slice_c1)";
+  in[rank - 2] = out[rank - 2];
+  if (in != out)
+    return emitOpError("changes ") << getInput().getType() << " to "
+                                   << getResult().getType() << " (slice_c1)";
+  return success();
+}
+
+OpFoldResult SliceOp::fold(FoldAdaptor) {
+  if (getInput().getType() == getResult().getType())
+    return getInput();
+  return {};
+}
+
+LogicalResult SelectOp::verify() {
+  SmallVector<int64_t> in(shapeOf(getInput())), out(shapeOf(getResult()));
+  if (in.empty() || out.empty() ||
+      out.front() != static_cast<int64_t>(getIndices().size()))
+    return emitOpError("selects ") << getIndices().size() << " entries into "
+                                   << getResult().getType() << " (select_c1)";
+  for (int64_t index : getIndices())
+    if (index < 0 || index >= in.front())
+      return emitOpError("selects entry ")
+             << index << " of only " << in.front() << " (select_c1)";
+  in.front() = out.front();
+  if (in != out)
+    return emitOpError("changes ") << getInput().getType() << " to "
+                                   << getResult().getType() << " (select_c1)";
+  return success();
+}
+
+OpFoldResult SelectOp::fold(FoldAdaptor) {
+  if (getInput().getType() == getResult().getType() &&
+      llvm::equal(getIndices(),
+                  llvm::seq<int64_t>(0, getIndices().size())))
+    return getInput();
+  return {};
+}
+
+namespace {
+/// select(stack(a, b, c)[2]) is stack(c).
+struct SelectOfStack : OpRewritePattern<SelectOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(SelectOp op,
+                                PatternRewriter &rewriter) const override {
+    auto stack = op.getInput().getDefiningOp<StackOp>();
+    if (!stack)
+      return failure();
+    SmallVector<Value> chosen;
+    for (int64_t index : op.getIndices())
+      chosen.push_back(stack.getInputs()[index]);
+    rewriter.replaceOpWithNewOp<StackOp>(op, op.getType(), chosen);
+    return success();
+  }
+};
+} // namespace
+
+void SelectOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                           MLIRContext *context) {
+  patterns.add<SelectOfStack>(context);
+}
+
+LogicalResult ReshapeOp::verify() {
+  int64_t in = cast<ShapedType>(getInput().getType()).getNumElements();
+  int64_t out = cast<ShapedType>(getResult().getType()).getNumElements();
+  if (in != out)
+    return emitOpError("makes ") << out << " elements of " << in
+                                 << " (reshape_c1)";
+  return success();
+}
+
+OpFoldResult ReshapeOp::fold(FoldAdaptor) {
+  if (getInput().getType() == getResult().getType())
+    return getInput();
+  return {};
+}
+
+LogicalResult ConvertOp::verify() {
+  if (shapeOf(getInput()) != shapeOf(getResult()))
+    return emitOpError("changes ") << getInput().getType() << " to "
+                                   << getResult().getType() << " (convert_c1)";
+  return success();
+}
+
+OpFoldResult ConvertOp::fold(FoldAdaptor) {
+  if (getInput().getType() == getResult().getType())
+    return getInput();
+  return {};
+}
+
+LogicalResult InterleaveOp::verify() {
+  SmallVector<int64_t> expected(shapeOf(getFirst()));
+  if (expected.size() < 2)
+    return emitOpError("needs at least two dimensions (interleave_c1)");
+  int64_t &rows = expected[expected.size() - 2];
+  rows = 2 * roundUpToPanel(rows);
+  if (shapeOf(getResult()) != ArrayRef(expected))
+    return emitOpError("of ") << getFirst().getType() << " has "
+                              << rows << " rows, its result is "
+                              << getResult().getType() << " (interleave_c1)";
+  return success();
+}
+
+LogicalResult PackOp::verify() {
+  ArrayRef<int64_t> in = shapeOf(getInput()), out = shapeOf(getResult());
+  if (in.size() < 2 || out.size() != in.size() + 2 ||
+      out.drop_back(4) != in.drop_back(2) || out[out.size() - 2] != kPanelRows)
+    return emitOpError("makes ") << getResult().getType() << " of "
+                                 << getInput().getType() << " (pack_c1)";
+  Type element = cast<ShapedType>(getResult().getType()).getElementType();
+  int64_t step = element.isBF16() ? 2 : 1;
+  if (out.back() != step)
+    return emitOpError("puts ") << out.back() << " columns of " << element
+                                << " together, the dot product takes " << step
+                                << " (pack_c2)";
+  int64_t rows = in[in.size() - 2], columns = in.back();
+  int64_t panels = out[out.size() - 4], steps = out[out.size() - 3];
+  if (panels * kPanelRows != roundUpToPanel(rows) || steps * step < columns)
+    return emitOpError("holds ")
+           << panels * kPanelRows << " rows and " << steps * step
+           << " columns, it needs " << roundUpToPanel(rows) << " and "
+           << columns << " (pack_c3)";
+  return success();
+}

@@ -1,0 +1,269 @@
+//===- RecipeOps.td - Where weights come from --------------*- tablegen -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FPMOE_DIALECTS_FPMOE_RECIPEOPS_TD
+#define FPMOE_DIALECTS_FPMOE_RECIPEOPS_TD
+
+include "dialects/FPMoE/FPMoEBase.td"
+
+class FPMoE_RecipeOp<string mnemonic, list<Trait> traits = []>
+    : FPMoE_Op<mnemonic, [Pure, ParentOneOf<["WeightOp"]>] # traits>;
+
+def FPMoE_WeightOp : FPMoE_Op<"weight", [
+    Symbol, IsolatedFromAbove, HasParent<"::mlir::ModuleOp">,
+    SingleBlockImplicitTerminator<"YieldOp">]> {
+  let summary = "A weight, and the recipe that makes it";
+  let description = [{
+    The region computes the weight when the program is made, a window of rows at
+    a time. With `layers`, there is one instance for each of the listed layers,
+    and the recipe takes the number of the layer. `offset` and `stride` are
+    the place in the program's weights, in bytes: of the first instance, and
+    from one to the next; the schedule phase sets them.
+
+    * `weight_c1`: the recipe takes one index with `layers` and nothing without.
+    * `weight_c2`: the recipe yields one value of the weight's type.
+    * `weight_c3`: `layers` are increasing and not negative.
+    * `weight_c4`: the shape is static.
+    * `weight_c5`: `offset` and `stride` stand together; they are multiples of 64
+      and the stride holds an instance.
+
+    Example:
+
+    ```mlir
+    fpmoe.weight @gate layers [0, 1] : tensor<3x8xf32> {
+    ^bb0(%layer: index):
+      %0 = fpmoe.load "model.layers.{}.mlp.gate.weight"[%layer] : tensor<3x8xf32>
+      fpmoe.yield %0 : tensor<3x8xf32>
+    }
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<FPMoE_Weight>:$type,
+                       OptionalAttr<DenseI64ArrayAttr>:$layers,
+                       OptionalAttr<I64Attr>:$offset,
+                       OptionalAttr<I64Attr>:$stride);
+  let regions = (region SizedRegion<1>:$recipe);
+  let assemblyFormat = [{
+    $sym_name (`layers` $layers^)? (`at` $offset^)? (`stride` $stride^)?
+    `:` $type $recipe attr-dict
+  }];
+  let extraClassDeclaration = [{
+    ::mlir::RankedTensorType getTensorType() {
+      return ::llvm::cast<::mlir::RankedTensorType>(getType());
+    }
+    /// The value that the recipe yields.
+    ::mlir::Value getResultValue();
+    /// How many instances there are: one for each layer, or one.
+    int64_t getNumInstances() {
+      return getLayers() ? static_cast<int64_t>(getLayers()->size()) : 1;
+    }
+    /// Bytes of one instance.
+    int64_t getInstanceBytes();
+  }];
+  let hasRegionVerifier = 1;
+}
+
+def FPMoE_YieldOp : FPMoE_Op<"yield", [Pure, Terminator, HasParent<"WeightOp">]> {
+  let summary = "Ends a recipe with the weight";
+  let arguments = (ins Optional<FPMoE_Weight>:$value);
+  let builders = [OpBuilder<(ins), [{ (void)$_builder; }]>];
+  let assemblyFormat = "($value^ `:` type($value))? attr-dict";
+}
+
+def FPMoE_LoadOp : FPMoE_RecipeOp<"load"> {
+  let summary = "A tensor of the checkpoint";
+  let description = [{
+    Loads the tensor `name` of the model's checkpoint and converts it to the
+    element type; `{}` in the name stands for the layer's number. The tensor of the
+    checkpoint may have a leading part: with `at`, the load takes the rows
+    from there on along its first dimension, or the single row where the result has
+    one dimension less.
+
+    * `load_c1`: the name has one `{}` where a layer is given, none otherwise.
+    * `load_c2`: `at` is not negative.
+
+    Example: `%0 = fpmoe.load "model.norm.weight" : tensor<8xf32>`
+  }];
+  let arguments = (ins StrAttr:$name, Optional<Index>:$layer,
+                       OptionalAttr<DenseI64ArrayAttr>:$at);
+  let results = (outs FPMoE_Weight:$result);
+  let assemblyFormat = [{
+    $name (`[` $layer^ `]`)? (`at` $at^)? attr-dict `:` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def FPMoE_RandomOp : FPMoE_RecipeOp<"random"> {
+  let summary = "Normally distributed numbers in the place of a tensor";
+  let description = [{
+    Element `i` is a function of `seed`, the name (with the layer's number) and
+    `i` alone, so that a window can be made without the elements before it.
+    Stands for a checkpoint that is not there, in benchmarks.
+
+    * `random_c1`: the name has one `{}` where a layer is given, none otherwise.
+
+    Example: `%0 = fpmoe.random "model.norm.weight" seed 1 mean 1.0 stddev 0.1 : tensor<8xf32>`
+  }];
+  let arguments = (ins StrAttr:$name, Optional<Index>:$layer, I64Attr:$seed,
+                       F64Attr:$mean, F64Attr:$stddev);
+  let results = (outs FPMoE_Weight:$result);
+  let assemblyFormat = [{
+    $name (`[` $layer^ `]`)? `seed` $seed `mean` $mean `stddev` $stddev attr-dict
+    `:` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def FPMoE_RopeTableOp : FPMoE_RecipeOp<"rope_table"> {
+  let summary = "Cosines and sines of rotary position embedding";
+  let description = [{
+    For a result `[P, D]`: row p holds cos(p f_i) for i < D/2, then sin(p f_i), with
+    f_i = theta^(-2i/D), all in f32 as `transformers` computes them.
+
+    * `rope_table_c1`: the result has two dimensions, the second one even.
+    * `rope_table_c2`: `theta` is positive.
+
+    Example: `%0 = fpmoe.rope_table theta 1.0e4 : tensor<1024x32xf32>`
+  }];
+  let arguments = (ins F64Attr:$theta);
+  let results = (outs FPMoE_Weight:$result);
+  let assemblyFormat = "`theta` $theta attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def FPMoE_StackOp : FPMoE_RecipeOp<"stack"> {
+  let summary = "Stacks equal shapes along a new first dimension";
+  let description = [{
+    Makes `[E, out, in]` of E experts.
+
+    * `stack_c1`: the operands have one type, and the result is its shape with their
+      number in front.
+
+    Example: `%2 = fpmoe.stack %0, %1 : tensor<4x8xf32>, tensor<4x8xf32> -> tensor<2x4x8xf32>`
+  }];
+  let arguments = (ins Variadic<FPMoE_Weight>:$inputs);
+  let results = (outs FPMoE_Weight:$result);
+  let assemblyFormat = "$inputs attr-dict `:` type($inputs) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def FPMoE_ConcatOp : FPMoE_RecipeOp<"concat"> {
+  let summary = "Joins tensors along their first dimension";
+  let description = [{
+    * `concat_c1`: the operands agree in all dimensions but the first, in which
+      they add up to the result.
+
+    Example: `%2 = fpmoe.concat %0, %1 : tensor<4x8xf32>, tensor<2x8xf32> -> tensor<6x8xf32>`
+  }];
+  let arguments = (ins Variadic<FPMoE_Weight>:$inputs);
+  let results = (outs FPMoE_Weight:$result);
+  let assemblyFormat = "$inputs attr-dict `:` type($inputs) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def FPMoE_SliceOp : FPMoE_RecipeOp<"slice"> {
+  let summary = "A range of rows of every matrix";
+  let description = [{
+    Takes rows `[first, first + n)` along the second-last dimension, n being the
+    result's size there: one half of a fused `gate_up_proj`.
+
+    * `slice_c1`: shapes agree but for the second-last dimension, and the range lies
+      inside it.
+
+    Example: `%1 = fpmoe.slice %0 from 4 : tensor<3x8x6xf32> -> tensor<3x4x6xf32>`
+  }];
+  let arguments = (ins FPMoE_Weight:$input, I64Attr:$first);
+  let results = (outs FPMoE_Weight:$result);
+  let assemblyFormat = "$input `from` $first attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def FPMoE_SelectOp : FPMoE_RecipeOp<"select"> {
+  let summary = "Some of the stacked experts";
+  let description = [{
+    * `select_c1`: the result has one entry of the input for each index, and each
+      index lies inside the first dimension.
+
+    Example: `%1 = fpmoe.select %0[2] : tensor<3x4x6xf32> -> tensor<1x4x6xf32>`
+  }];
+  let arguments = (ins FPMoE_Weight:$input, DenseI64ArrayAttr:$indices);
+  let results = (outs FPMoE_Weight:$result);
+  let assemblyFormat = "$input $indices attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+  let hasCanonicalizer = 1;
+}
+
+def FPMoE_ReshapeOp : FPMoE_RecipeOp<"reshape"> {
+  let summary = "The same elements in another shape";
+  let description = [{
+    * `reshape_c1`: the number of elements stays.
+
+    Example: `%1 = fpmoe.reshape %0 : tensor<12x8xf32> -> tensor<3x4x8xf32>`
+  }];
+  let arguments = (ins FPMoE_Weight:$input);
+  let results = (outs FPMoE_Weight:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def FPMoE_ConvertOp : FPMoE_RecipeOp<"convert"> {
+  let summary = "Rounds to another element type";
+  let description = [{
+    Rounds to nearest, ties to even.
+
+    * `convert_c1`: the shape stays.
+
+    Example: `%1 = fpmoe.convert %0 : tensor<8x8xf32> -> tensor<8x8xbf16>`
+  }];
+  let arguments = (ins FPMoE_Weight:$input);
+  let results = (outs FPMoE_Weight:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def FPMoE_InterleaveOp : FPMoE_RecipeOp<"interleave", [AllTypesMatch<["first", "second"]>]> {
+  let summary = "Alternates blocks of 16 rows of two matrices";
+  let description = [{
+    Of `[.., I, K]` and `[.., I, K]` makes `[.., 2 P, K]` with P = I rounded up to
+    a multiple of 16: 16 rows of the first, 16 of the second, and so on; rows past I
+    are zero. A kernel then finds gate and up of one column side by side.
+
+    * `interleave_c1`: the result's second-last dimension is twice the
+      rounded one; all others stay.
+
+    Example: `%2 = fpmoe.interleave %0, %1 : tensor<3x20x8xf32> -> tensor<3x64x8xf32>`
+  }];
+  let arguments = (ins FPMoE_Weight:$first, FPMoE_Weight:$second);
+  let results = (outs FPMoE_Weight:$result);
+  let assemblyFormat = "$first `,` $second attr-dict `:` type($first) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def FPMoE_PackOp : FPMoE_RecipeOp<"pack"> {
+  let summary = "The layout that the kernels read";
+  let description = [{
+    Of `[.., N, K]` makes `[.., N/16, K/s, 16, s]`, rounded up and filled with
+    zeros: panels of 16 rows, each read from first to last column, `s` columns of
+    a row together. `s` is what the dot instruction of the format sums: 2 for
+    bf16, 1 for f32. K may grow further, to what the result says.
+
+    * `pack_c1`: the result has two dimensions more; 16 rows a panel.
+    * `pack_c2`: s is 2 for bf16 and 1 for f32.
+    * `pack_c3`: the panels hold N rows and no further panel; the steps hold K.
+
+    Example: `%1 = fpmoe.pack %0 : tensor<20x8xbf16> -> tensor<2x4x16x2xbf16>`
+  }];
+  let arguments = (ins FPMoE_Weight:$input);
+  let results = (outs FPMoE_Weight:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+#endif
