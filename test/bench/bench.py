@@ -340,7 +340,7 @@ def arguments():
                         help="run llama-bench (of llama.cpp or ik_llama.cpp) on a GGUF of the same "
                         "shape in the same rounds; may be given several times")
     parser.add_argument("--work", type=pathlib.Path, metavar="DIR",
-                        help="where programs are written: 10.5 GB for fpmoe-5B (default: a "
+                        help="where programs are written: 10 GB for fpmoe-5B (default: a "
                         "temporary directory)")
     parser.add_argument("--keep", action="store_true", help="leave the programs in --work")
     parser.add_argument("--timeout", type=float, default=1800, metavar="SECONDS",

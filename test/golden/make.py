@@ -411,7 +411,7 @@ Each directory holds
 - `ids.txt`: {TOKENS} token ids, separated by white space;
 - `logits.bin`: raw little-endian f32 [{TOKENS}, vocabulary]. A row depends only on the tokens up
   to it, so its first rows are also the logits of a shorter text; the script ran
-  {" and ".join(map(str, PREFIXES))} tokens by themselves and found them equal within {TOLERANCE:g};
+  {", ".join(map(str, PREFIXES))} tokens by themselves and found them equal within {TOLERANCE:g};
 - `routes.txt`: per sparse layer and token the chosen experts, best first, with their weights.
 
 The largest difference, over the largest logit of the case, must be at most 1e-4. No routing
