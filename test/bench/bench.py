@@ -85,7 +85,7 @@ class Shape:
 
     def clean(self):
         """Takes away what was written, and nothing else that may lie there."""
-        for name in ("program", "model.o", "prompt.txt", "two-layers/config.json"):
+        for name in ("program", "model.o", "two-layers/config.json"):
             (self.work / name).unlink(missing_ok=True)
         for directory in (self.work / "two-layers", self.work):
             if directory.is_dir() and not any(directory.iterdir()):
@@ -128,17 +128,15 @@ class Shape:
 
     def measure_start(self):
         """`info`, and one token after the prompt, both after a first run that warms the file."""
-        ids = self.work / "prompt.txt"
         draw = random.Random(1)
-        count = self.options.prompt
-        ids.write_text(" ".join(str(draw.randrange(self.config["vocab_size"]))
-                                for _ in range(count)) + "\n")
+        prompt = " ".join(str(draw.randrange(self.config["vocab_size"]))
+                          for _ in range(self.options.prompt))
         self.start = {"info": Series(), "first_token": Series()}
         self.info()
         for _ in range(10):
             self.start["info"].add(self.info().seconds)
         for index in range(self.options.rounds + 1):
-            done = self.run(self.program, "generate", "--ids", ids, "-n", "1",
+            done = self.run(self.program, "generate", "--prompt-ids", prompt, "-n", "1",
                             "--temperature", "0", "--threads", max(self.options.threads))
             if index:
                 self.start["first_token"].add(done.seconds)
