@@ -76,10 +76,8 @@ private:
 
   Checkpoint() = default;
   llvm::Error openFile(std::string path);
-  llvm::Error openSingle(std::string path);
-  llvm::Error openShards(std::string indexPath);
-  llvm::Error addTensors(std::vector<TensorInfo> tensors);
-  llvm::Error checkUnchanged(const TensorInfo &tensor) const;
+  llvm::Error openShards(llvm::StringRef indexPath);
+  llvm::Error checkUnchanged(const File &file) const;
 
   std::string root;
   std::vector<File> files;

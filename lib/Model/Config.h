@@ -50,7 +50,6 @@ struct ModelConfig {
 
   /// Ids in [0, vocabSize) that end a text; may be empty.
   std::vector<int64_t> eosTokens;
-  std::optional<int64_t> bosToken;
 
   /// One entry per layer.
   std::vector<bool> sparseLayers;
@@ -84,7 +83,7 @@ struct GenerationConfig {
   /// Ids in [0, vocabSize); config.json's if the file names none.
   std::vector<int64_t> eosTokens;
   bool doSample = false;
-  /// Above 0.
+  /// At least 0; 0 takes the likeliest token.
   std::optional<double> temperature;
   /// In (0, 1].
   std::optional<double> topP;

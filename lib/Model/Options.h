@@ -23,6 +23,9 @@
 
 namespace fpmoe {
 
+/// Most tokens that one prefill step may take.
+constexpr int64_t maxPrefillTokens = 65536;
+
 /// What `fpmoe.toml` says; a member without value was not in the file.
 struct FileOptions {
   /// `[experts] names`: unique, well-formed, not yet compared with the number
@@ -31,8 +34,8 @@ struct FileOptions {
   /// `ignore_config`: keys of config.json that are known to have no effect.
   std::vector<std::string> ignoreConfig;
 
-  // `[compile]`, each as the command-line option of the same name. The values
-  // have the right type; their meaning is checked where the option is used.
+  // `[compile]`, each as the command-line option of the same name. Strings
+  // are not empty; their meaning is checked where the option is used.
   std::optional<std::string> weights;
   std::optional<std::string> cpu;
   std::optional<std::vector<std::string>> languages;

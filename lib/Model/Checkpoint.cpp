@@ -1,0 +1,366 @@
+//===- Checkpoint.cpp - the tensors of a Hugging Face directory -*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Opens all files and checks all headers first; reading is positioned and
+// keeps no state, so that many threads can read at once. See Checkpoint.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Model/Checkpoint.h"
+
+#include "lib/Model/Input.h"
+#include "lib/Model/Json.h"
+
+#include "llvm/ADT/StringSet.h"
+#include "llvm/ADT/bit.h"
+#include "llvm/Support/Endian.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
+#include <cerrno>
+#include <cstring>
+#include <sys/stat.h>
+#include <unistd.h>
+
+using namespace llvm;
+
+namespace fpmoe {
+
+static constexpr StringLiteral singleName = "model.safetensors";
+static constexpr StringLiteral indexName = "model.safetensors.index.json";
+
+//===----------------------------------------------------------------------===//
+// Index
+//===----------------------------------------------------------------------===//
+
+static Error checkShardName(StringRef name, StringRef fileName) {
+  if (name.find_first_of(StringRef("/\\\0", 3)) != StringRef::npos ||
+      name.contains(".."))
+    return fileError(fileName, "the shard " + quoted(name) +
+                                   " must be a plain file name, without '/', "
+                                   "'\\' or '..'");
+  if (!name.ends_with(".safetensors"))
+    return fileError(fileName, "the shard " + quoted(name) +
+                                   " must end in .safetensors");
+  return Error::success();
+}
+
+Expected<CheckpointIndex> parseCheckpointIndex(StringRef json,
+                                               StringRef fileName) {
+  JsonReader reader(json, fileName);
+  CheckpointIndex index;
+  StringMap<unsigned> numbers;
+  bool found = false;
+  auto readEntry = [&](StringRef tensor) -> Error {
+    Expected<std::string> file = reader.string();
+    if (!file)
+      return file.takeError();
+    auto [entry, isNew] = numbers.try_emplace(*file, index.files.size());
+    if (isNew) {
+      if (Error e = checkShardName(*file, fileName))
+        return e;
+      index.files.push_back(*file);
+    }
+    index.tensors[tensor] = entry->second;
+    return Error::success();
+  };
+  if (Error e = reader.object([&](StringRef key) -> Error {
+        if (key != "weight_map")
+          return reader.skip();
+        found = true;
+        return reader.object(readEntry);
+      }))
+    return e;
+  if (Error e = reader.finish())
+    return e;
+  if (!found)
+    return fileError(fileName, "has no 'weight_map'");
+  return index;
+}
+
+//===----------------------------------------------------------------------===//
+// Opening
+//===----------------------------------------------------------------------===//
+
+Checkpoint::~Checkpoint() {
+  for (const File &file : files)
+    if (file.descriptor >= 0)
+      ::close(file.descriptor);
+}
+
+/// Reads exactly `bytes` bytes at `offset`.
+static Error readAt(int descriptor, StringRef path, uint64_t offset,
+                    uint8_t *out, uint64_t bytes) {
+  while (bytes) {
+    // One call transfers less than 2 GiB.
+    size_t window = std::min<uint64_t>(bytes, 1 << 30);
+    ssize_t count =
+        ::pread(descriptor, out, window, static_cast<off_t>(offset));
+    if (count < 0 && errno == EINTR)
+      continue;
+    if (count < 0)
+      return fileError(path, "cannot be read at byte " + Twine(offset) + ": " +
+                                 std::strerror(errno));
+    if (count == 0)
+      return fileError(path, "ends at byte " + Twine(offset) + ", " +
+                                 Twine(bytes) + " more were to be read; it " +
+                                 "became shorter after it was opened");
+    out += count;
+    offset += count;
+    bytes -= count;
+  }
+  return Error::success();
+}
+
+static int64_t modificationTime(const struct stat &status) {
+  return static_cast<int64_t>(status.st_mtim.tv_sec) * 1'000'000'000 +
+         status.st_mtim.tv_nsec;
+}
+
+Error Checkpoint::openFile(std::string path) {
+  File file;
+  Expected<int> descriptor = openRegularFile(path, file.size);
+  if (!descriptor)
+    return descriptor.takeError();
+  file.path = std::move(path);
+  file.descriptor = *descriptor;
+  files.push_back(file);
+  struct stat status;
+  if (::fstat(file.descriptor, &status) != 0)
+    return fileError(file.path, std::strerror(errno));
+  files.back().modified = modificationTime(status);
+
+  char first[8] = {};
+  if (file.size >= 8)
+    if (Error e = readAt(file.descriptor, file.path, 0,
+                         reinterpret_cast<uint8_t *>(first), 8))
+      return e;
+  Expected<uint64_t> length =
+      parseSafetensorsLength(StringRef(first, 8), file.size, file.path);
+  if (!length)
+    return length.takeError();
+  std::string header(*length, '\0');
+  if (Error e = readAt(file.descriptor, file.path, 8,
+                       reinterpret_cast<uint8_t *>(header.data()), *length))
+    return e;
+  Expected<std::vector<TensorInfo>> tensors = parseSafetensorsHeader(
+      header, file.size, file.path, files.size() - 1);
+  if (!tensors)
+    return tensors.takeError();
+  for (TensorInfo &tensor : *tensors) {
+    auto [entry, isNew] =
+        byName.try_emplace(tensor.name, allTensors.size());
+    if (!isNew)
+      return fileError(file.path,
+                       "tensor " + quoted(tensor.name) + " is also in " +
+                           files[allTensors[entry->second].file].path);
+    allTensors.push_back(std::move(tensor));
+  }
+  return Error::success();
+}
+
+Error Checkpoint::openShards(StringRef indexPath) {
+  Expected<std::string> text =
+      readSmallFile(indexPath.str(), maxSafetensorsHeader);
+  if (!text)
+    return text.takeError();
+  Expected<CheckpointIndex> index = parseCheckpointIndex(*text, indexPath);
+  if (!index)
+    return index.takeError();
+  for (StringRef name : index->files) {
+    SmallString<256> path(root);
+    sys::path::append(path, name);
+    if (!sys::fs::exists(path))
+      return fileError(indexPath, "names the shard " + quoted(name) +
+                                      ", which is not in the directory");
+    if (Error e = openFile(std::string(path)))
+      return e;
+  }
+  // In sorted order, so that the message does not depend on hashing.
+  const StringMapEntry<unsigned> *worst = nullptr;
+  for (const auto &entry : index->tensors) {
+    const TensorInfo *tensor = find(entry.first());
+    if (!tensor || tensor->file != entry.second)
+      if (!worst || entry.first() < worst->first())
+        worst = &entry;
+  }
+  if (worst)
+    return fileError(indexPath, "puts tensor " + quoted(worst->first()) +
+                                    " into " + index->files[worst->second] +
+                                    ", which does not have it");
+  return Error::success();
+}
+
+Expected<std::unique_ptr<Checkpoint>> Checkpoint::open(StringRef directory) {
+  std::unique_ptr<Checkpoint> checkpoint(new Checkpoint());
+  checkpoint->root = directory.str();
+  if (!sys::fs::exists(directory))
+    return fileError(directory, "there is no such directory");
+  if (!sys::fs::is_directory(directory))
+    return fileError(directory, "is not a directory; a checkpoint is a "
+                                "directory with " +
+                                    singleName + " or " + indexName);
+  SmallString<256> single(directory), index(directory);
+  sys::path::append(single, singleName);
+  sys::path::append(index, indexName);
+  Error e = Error::success();
+  if (sys::fs::exists(single))
+    e = checkpoint->openFile(std::string(single));
+  else if (sys::fs::exists(index))
+    e = checkpoint->openShards(index);
+  else
+    e = fileError(directory,
+                  "has neither " + singleName + " nor " + indexName);
+  if (e)
+    return e;
+  return checkpoint;
+}
+
+const TensorInfo *Checkpoint::find(StringRef name) const {
+  auto entry = byName.find(name);
+  return entry == byName.end() ? nullptr : &allTensors[entry->second];
+}
+
+//===----------------------------------------------------------------------===//
+// Reading
+//===----------------------------------------------------------------------===//
+
+Error Checkpoint::checkUnchanged(const File &file) const {
+  struct stat status;
+  if (::fstat(file.descriptor, &status) != 0)
+    return fileError(file.path, std::strerror(errno));
+  if (static_cast<uint64_t>(status.st_size) != file.size)
+    return fileError(file.path, "is now " + Twine(status.st_size) +
+                                    " bytes long, it was " + Twine(file.size) +
+                                    " when it was opened");
+  if (modificationTime(status) != file.modified)
+    return fileError(file.path, "was written to after it was opened");
+  return Error::success();
+}
+
+Error Checkpoint::readRaw(const TensorInfo &tensor, uint64_t byteOffset,
+                          MutableArrayRef<uint8_t> out) const {
+  const File &file = files[tensor.file];
+  if (byteOffset > tensor.bytes || out.size() > tensor.bytes - byteOffset)
+    return fileError(file.path, "tensor " + quoted(tensor.name) + " has " +
+                                    Twine(tensor.bytes) + " bytes, " +
+                                    Twine(out.size()) + " from byte " +
+                                    Twine(byteOffset) + " on were asked for");
+  if (Error e = checkUnchanged(file))
+    return e;
+  return readAt(file.descriptor, file.path, tensor.offset + byteOffset,
+                out.data(), out.size());
+}
+
+/// Widens an IEEE half exactly: the exponent is moved by a multiplication,
+/// which also normalises subnormals; infinities and NaNs are patched.
+static float halfToFloat(uint16_t half) {
+  uint32_t magnitude = static_cast<uint32_t>(half & 0x7fff) << 13;
+  float scaled = bit_cast<float>(magnitude) * bit_cast<float>(0x77800000u);
+  uint32_t bits = bit_cast<uint32_t>(scaled);
+  if (magnitude >= 0x0f800000u)
+    bits = magnitude | 0x7f800000u;
+  return bit_cast<float>(bits | static_cast<uint32_t>(half & 0x8000) << 16);
+}
+
+static void convert(DType dtype, const uint8_t *from, float *to, size_t count) {
+  using namespace support::endian;
+  switch (dtype) {
+  case DType::F32:
+    for (size_t i = 0; i < count; ++i)
+      to[i] = bit_cast<float>(read32le(from + 4 * i));
+    break;
+  case DType::BF16:
+    for (size_t i = 0; i < count; ++i)
+      to[i] =
+          bit_cast<float>(static_cast<uint32_t>(read16le(from + 2 * i)) << 16);
+    break;
+  case DType::F16:
+    for (size_t i = 0; i < count; ++i)
+      to[i] = halfToFloat(read16le(from + 2 * i));
+    break;
+  case DType::F64:
+    for (size_t i = 0; i < count; ++i)
+      to[i] = static_cast<float>(bit_cast<double>(read64le(from + 8 * i)));
+    break;
+  default:
+    llvm_unreachable("isLoadable() was checked");
+  }
+}
+
+Error Checkpoint::read(const TensorInfo &tensor, uint64_t firstElement,
+                       MutableArrayRef<float> out) const {
+  StringRef path = fileName(tensor.file);
+  if (!isLoadable(tensor.dtype))
+    return fileError(path, "tensor " + quoted(tensor.name) + " is " +
+                               getName(tensor.dtype) +
+                               ", only F32, F16, BF16 and F64 can be read");
+  uint64_t elements = tensor.elements();
+  if (firstElement > elements || out.size() > elements - firstElement)
+    return fileError(path, "tensor " + quoted(tensor.name) + " has " +
+                               Twine(elements) + " elements, " +
+                               Twine(out.size()) + " from " +
+                               Twine(firstElement) + " on were asked for");
+  size_t size = getBits(tensor.dtype) / 8;
+  uint8_t window[1 << 16];
+  while (!out.empty()) {
+    size_t count = std::min<size_t>(out.size(), sizeof(window) / size);
+    if (Error e = readRaw(tensor, firstElement * size,
+                          MutableArrayRef<uint8_t>(window, count * size)))
+      return e;
+    convert(tensor.dtype, window, out.data(), count);
+    firstElement += count;
+    out = out.drop_front(count);
+  }
+  return Error::success();
+}
+
+//===----------------------------------------------------------------------===//
+// Claims
+//===----------------------------------------------------------------------===//
+
+TensorClaims::TensorClaims(const Checkpoint &checkpoint)
+    : checkpoint(checkpoint), claimed(checkpoint.tensors().size()) {}
+
+Expected<const TensorInfo *> TensorClaims::claim(StringRef name,
+                                                 ArrayRef<int64_t> shape) {
+  const TensorInfo *tensor = checkpoint.find(name);
+  if (!tensor)
+    return fileError(checkpoint.directory(),
+                     "tensor " + quoted(name) + " is missing");
+  StringRef path = checkpoint.fileName(tensor->file);
+  if (ArrayRef<int64_t>(tensor->shape) != shape)
+    return fileError(path, "tensor " + quoted(name) + " has the shape " +
+                               formatShape(tensor->shape) +
+                               ", the configuration asks for " +
+                               formatShape(shape));
+  if (!isLoadable(tensor->dtype))
+    return fileError(path, "tensor " + quoted(name) + " is " +
+                               getName(tensor->dtype) +
+                               ", weights must be F32, F16, BF16 or F64");
+  claimed[tensor - checkpoint.tensors().data()] = true;
+  return tensor;
+}
+
+Error TensorClaims::finish() const {
+  constexpr unsigned listed = 4;
+  std::string names;
+  unsigned count = 0;
+  for (const auto &[i, tensor] : enumerate(checkpoint.tensors())) {
+    if (claimed[i] || StringRef(tensor.name).ends_with(".rotary_emb.inv_freq"))
+      continue;
+    if (++count <= listed)
+      names += (count > 1 ? ", " : "") + quoted(tensor.name);
+  }
+  if (!count)
+    return Error::success();
+  return fileError(checkpoint.directory(),
+                   Twine(count) +
+                       (count == 1 ? " tensor is" : " tensors are") +
+                       " not part of the model: " + names +
+                       (count > listed ? ", ..." : ""));
+}
+
+} // namespace fpmoe

@@ -1,0 +1,94 @@
+//===- Input.cpp - helpers of the readers of untrusted files ----*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Errors that name the file, text from a file made safe to print, and bounded
+// reads. See Input.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Model/Input.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/Twine.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+using namespace llvm;
+
+namespace fpmoe {
+
+Error fileError(StringRef fileName, const Twine &what) {
+  return createStringError(inconvertibleErrorCode(), fileName + ": " + what);
+}
+
+std::string quoted(StringRef text, size_t limit) {
+  std::string result = "'";
+  for (char c : text.take_front(limit)) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      result += "\\x" + utohexstr(static_cast<unsigned char>(c), true, 2);
+    else
+      result += c;
+  }
+  return result + (text.size() > limit ? "...'" : "'");
+}
+
+Expected<int> openRegularFile(const std::string &path, uint64_t &size) {
+  int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0)
+    return fileError(path, Twine("cannot be opened: ") + std::strerror(errno));
+  struct stat status;
+  if (::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
+    ::close(descriptor);
+    return fileError(path, "is not a regular file");
+  }
+  size = static_cast<uint64_t>(status.st_size);
+  return descriptor;
+}
+
+Expected<std::string> readSmallFile(const std::string &path, uint64_t limit) {
+  uint64_t size = 0;
+  Expected<int> descriptor = openRegularFile(path, size);
+  if (!descriptor)
+    return descriptor.takeError();
+  if (size > limit) {
+    ::close(*descriptor);
+    return fileError(path, "is " + Twine(size) + " bytes long, the limit is " +
+                               Twine(limit));
+  }
+  std::string text(size, '\0');
+  uint64_t done = 0;
+  while (done < size) {
+    ssize_t count = ::read(*descriptor, &text[done], size - done);
+    if (count < 0 && errno == EINTR)
+      continue;
+    if (count <= 0) {
+      std::string reason = count < 0 ? std::strerror(errno)
+                                     : "it became shorter while it was read";
+      ::close(*descriptor);
+      return fileError(path, "cannot be read: " + reason);
+    }
+    done += static_cast<uint64_t>(count);
+  }
+  ::close(*descriptor);
+  return text;
+}
+
+std::optional<std::string> findFile(StringRef directoryOrFile, StringRef name) {
+  if (!sys::fs::is_directory(directoryOrFile))
+    return directoryOrFile.str();
+  SmallString<256> path(directoryOrFile);
+  sys::path::append(path, name);
+  if (!sys::fs::exists(path))
+    return std::nullopt;
+  return std::string(path);
+}
+
+} // namespace fpmoe

@@ -1,0 +1,44 @@
+//===- Input.h - helpers of the readers of untrusted files ------*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What the readers of this folder share: errors that name the file, text from
+// a file made safe to print, and a bounded read of a small file.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FPMOE_LIB_MODEL_INPUT_H
+#define FPMOE_LIB_MODEL_INPUT_H
+
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+
+#include <optional>
+#include <string>
+
+namespace fpmoe {
+
+/// "FILE: what".
+llvm::Error fileError(llvm::StringRef fileName, const llvm::Twine &what);
+
+/// The text in single quotes, for messages: control characters escaped (a
+/// file must not drive the terminal) and cut after `limit` characters.
+std::string quoted(llvm::StringRef text, size_t limit = 120);
+
+/// Opens a regular file for reading, without waiting for a pipe's other end.
+/// Returns the descriptor and sets `size`.
+llvm::Expected<int> openRegularFile(const std::string &path, uint64_t &size);
+
+/// Reads a file of at most `limit` bytes.
+llvm::Expected<std::string> readSmallFile(const std::string &path,
+                                          uint64_t limit);
+
+/// `name` in `directoryOrFile` if that is a directory, else the path itself.
+/// Nothing if it is a directory without that file.
+std::optional<std::string> findFile(llvm::StringRef directoryOrFile,
+                                    llvm::StringRef name);
+
+} // namespace fpmoe
+
+#endif // FPMOE_LIB_MODEL_INPUT_H

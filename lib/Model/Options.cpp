@@ -1,0 +1,204 @@
+//===- Options.cpp - reader of fpmoe.toml -----------------------*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Reads the few keys that fpmoe.toml may have, each with its position for the
+// message. See Options.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Model/Options.h"
+
+#include "lib/Model/Input.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
+
+#define TOML_EXCEPTIONS 0
+#define TOML_ENABLE_FORMATTERS 0
+#include "toml++/toml.h"
+
+using namespace llvm;
+
+namespace fpmoe {
+
+static constexpr StringLiteral optionsName = "fpmoe.toml";
+static constexpr uint64_t maxOptionsFile = 1 << 20;
+static constexpr size_t maxNameLength = 64;
+
+std::string checkExpertNames(ArrayRef<std::string> names) {
+  StringSet<> seen;
+  for (StringRef name : names) {
+    if (name.empty())
+      return "an expert has an empty name";
+    if (name.size() > maxNameLength)
+      return "the expert name " + quoted(name) + " has " +
+             std::to_string(name.size()) + " characters, the limit is " +
+             std::to_string(maxNameLength);
+    if (!all_of(name, [](char c) {
+          return isAlnum(c) || StringRef("_.+#-").contains(c);
+        }))
+      return "the expert name " + quoted(name) +
+             " has a character outside [A-Za-z0-9_.+#-]";
+    if (!seen.insert(name).second)
+      return "the expert name " + quoted(name) + " occurs twice";
+  }
+  return "";
+}
+
+namespace {
+/// Checks types and reports positions.
+class OptionsParser {
+public:
+  explicit OptionsParser(StringRef fileName) : fileName(fileName) {}
+
+  Error top(const toml::table &table);
+  FileOptions options;
+
+private:
+  Error experts(const toml::table &table);
+  Error compile(const toml::table &table);
+
+  Error errorAt(const toml::source_region &region, const Twine &what) const {
+    return fileError((fileName + ":" + Twine(region.begin.line) + ":" +
+                      Twine(region.begin.column))
+                         .str(),
+                     what);
+  }
+  Error wrongType(const toml::node &node, StringRef key,
+                  StringRef wanted) const {
+    return errorAt(node.source(), quoted(key) + " must be " + wanted);
+  }
+  Error unknown(const toml::key &key, StringRef known) const {
+    return errorAt(key.source(), "unknown key " + quoted(key.str()) +
+                                     ", known here are " + known);
+  }
+  Error readString(const toml::node &node, StringRef key,
+                   std::optional<std::string> &out) const;
+  Error readStrings(const toml::node &node, StringRef key,
+                    std::vector<std::string> &out) const;
+
+  StringRef fileName;
+};
+} // namespace
+
+Error OptionsParser::readString(const toml::node &node, StringRef key,
+                                std::optional<std::string> &out) const {
+  const auto *value = node.as_string();
+  if (!value || value->get().empty())
+    return wrongType(node, key, "a string that is not empty");
+  if (StringRef(value->get()).contains('\0'))
+    return wrongType(node, key, "a string without NUL characters");
+  out = value->get();
+  return Error::success();
+}
+
+Error OptionsParser::readStrings(const toml::node &node, StringRef key,
+                                 std::vector<std::string> &out) const {
+  const toml::array *array = node.as_array();
+  if (!array)
+    return wrongType(node, key, "an array of strings");
+  for (const toml::node &element : *array) {
+    const auto *value = element.as_string();
+    if (!value || value->get().empty())
+      return wrongType(element, key, "an array of strings that are not empty");
+    out.push_back(value->get());
+  }
+  return Error::success();
+}
+
+Error OptionsParser::experts(const toml::table &table) {
+  for (auto &&[key, node] : table) {
+    if (key.str() != "names")
+      return unknown(key, "'names'");
+    options.expertNames.emplace();
+    if (Error e = readStrings(node, "names", *options.expertNames))
+      return e;
+    std::string fault = checkExpertNames(*options.expertNames);
+    if (!fault.empty())
+      return errorAt(node.source(), fault);
+  }
+  return Error::success();
+}
+
+Error OptionsParser::compile(const toml::table &table) {
+  for (auto &&[key, node] : table) {
+    Error e = Error::success();
+    if (key.str() == "weights") {
+      e = readString(node, "weights", options.weights);
+    } else if (key.str() == "cpu") {
+      e = readString(node, "cpu", options.cpu);
+    } else if (key.str() == "weights_file") {
+      e = readString(node, "weights_file", options.weightsFile);
+    } else if (key.str() == "languages") {
+      options.languages.emplace();
+      e = readStrings(node, "languages", *options.languages);
+    } else if (key.str() == "prefill_tokens") {
+      const auto *value = node.as_integer();
+      if (!value || value->get() < 1 || value->get() > maxPrefillTokens)
+        return wrongType(node, "prefill_tokens",
+                         "a whole number between 1 and " +
+                             std::to_string(maxPrefillTokens));
+      options.prefillTokens = value->get();
+    } else if (key.str() == "static") {
+      const auto *value = node.as_boolean();
+      if (!value)
+        return wrongType(node, "static", "true or false");
+      options.isStatic = value->get();
+    } else {
+      return unknown(key, "'weights', 'cpu', 'languages', 'prefill_tokens', "
+                          "'static' and 'weights_file'");
+    }
+    if (e)
+      return e;
+  }
+  return Error::success();
+}
+
+Error OptionsParser::top(const toml::table &table) {
+  for (auto &&[key, node] : table) {
+    Error e = Error::success();
+    if (key.str() == "ignore_config") {
+      e = readStrings(node, "ignore_config", options.ignoreConfig);
+    } else if (key.str() == "experts" || key.str() == "compile") {
+      const toml::table *inner = node.as_table();
+      if (!inner)
+        return wrongType(node, key.str(), "a table");
+      e = key.str() == "experts" ? experts(*inner) : compile(*inner);
+    } else {
+      return unknown(key, "'ignore_config', [experts] and [compile]");
+    }
+    if (e)
+      return e;
+  }
+  return Error::success();
+}
+
+Expected<FileOptions> parseOptions(StringRef text, StringRef fileName) {
+  toml::parse_result result =
+      toml::parse(std::string_view(text.data(), text.size()));
+  if (!result) {
+    const toml::source_position &at = result.error().source().begin;
+    return fileError((fileName + ":" + Twine(at.line) + ":" + Twine(at.column))
+                         .str(),
+                     Twine(StringRef(result.error().description())));
+  }
+  OptionsParser parser(fileName);
+  if (Error e = parser.top(result.table()))
+    return e;
+  return std::move(parser.options);
+}
+
+Expected<FileOptions> readOptions(StringRef directoryOrFile) {
+  std::optional<std::string> path = findFile(directoryOrFile, optionsName);
+  if (!path)
+    return FileOptions();
+  Expected<std::string> text = readSmallFile(*path, maxOptionsFile);
+  if (!text)
+    return text.takeError();
+  return parseOptions(*text, *path);
+}
+
+} // namespace fpmoe
