@@ -42,8 +42,8 @@ static Error checkShardName(StringRef name, StringRef fileName) {
                                    " must be a plain file name, without '/', "
                                    "'\\' or '..'");
   if (!name.ends_with(".safetensors"))
-    return fileError(fileName, "the shard " + quoted(name) +
-                                   " must end in .safetensors");
+    return fileError(fileName,
+                     "the shard " + quoted(name) + " must end in .safetensors");
   return Error::success();
 }
 
@@ -145,13 +145,12 @@ Error Checkpoint::openFile(std::string path) {
   if (Error e = readAt(file.descriptor, file.path, 8,
                        reinterpret_cast<uint8_t *>(header.data()), *length))
     return e;
-  Expected<std::vector<TensorInfo>> tensors = parseSafetensorsHeader(
-      header, file.size, file.path, files.size() - 1);
+  Expected<std::vector<TensorInfo>> tensors =
+      parseSafetensorsHeader(header, file.size, file.path, files.size() - 1);
   if (!tensors)
     return tensors.takeError();
   for (TensorInfo &tensor : *tensors) {
-    auto [entry, isNew] =
-        byName.try_emplace(tensor.name, allTensors.size());
+    auto [entry, isNew] = byName.try_emplace(tensor.name, allTensors.size());
     if (!isNew)
       return fileError(file.path,
                        "tensor " + quoted(tensor.name) + " is also in " +
@@ -211,8 +210,7 @@ Expected<std::unique_ptr<Checkpoint>> Checkpoint::open(StringRef directory) {
   else if (sys::fs::exists(index))
     e = checkpoint->openShards(index);
   else
-    e = fileError(directory,
-                  "has neither " + singleName + " nor " + indexName);
+    e = fileError(directory, "has neither " + singleName + " nor " + indexName);
   if (e)
     return e;
   return checkpoint;
@@ -357,8 +355,7 @@ Error TensorClaims::finish() const {
   if (!count)
     return Error::success();
   return fileError(checkpoint.directory(),
-                   Twine(count) +
-                       (count == 1 ? " tensor is" : " tensors are") +
+                   Twine(count) + (count == 1 ? " tensor is" : " tensors are") +
                        " not part of the model: " + names +
                        (count > listed ? ", ..." : ""));
 }

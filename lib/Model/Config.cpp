@@ -10,6 +10,7 @@
 
 #include "lib/Model/Config.h"
 
+#include "lib/Model/Fields.h"
 #include "lib/Model/Input.h"
 #include "lib/Model/Json.h"
 
@@ -22,9 +23,7 @@ using namespace llvm;
 
 namespace fpmoe {
 
-static constexpr uint64_t maxConfigFile = 1 << 20;
 static constexpr int64_t maxSize = 1 << 24;
-static constexpr size_t maxEosTokens = 1024;
 /// Weights or cache entries; leaves room for sizes in bytes in 63 bits.
 static constexpr uint64_t maxElements = uint64_t(1) << 50;
 
@@ -76,7 +75,7 @@ static constexpr StringLiteral otherFields[] = {
 
 /// Fields that may only have the value that leaves the model as it is.
 static constexpr StringLiteral fieldsThatMustBeOff[] = {
-    "is_encoder_decoder", "add_cross_attention", "tie_encoder_decoder",
+    "is_encoder_decoder", "add_cross_attention",         "tie_encoder_decoder",
     "pruned_heads",       "cross_attention_hidden_size",
 };
 
@@ -113,10 +112,6 @@ static constexpr StringLiteral ignoredFields[] = {
 
 static constexpr StringLiteral supportedArchitecture = "Qwen2MoeForCausalLM";
 
-//===----------------------------------------------------------------------===//
-// Fields of one object
-//===----------------------------------------------------------------------===//
-
 static bool isKnown(StringRef key) {
   auto hasKey = [&](auto &field) { return field.key == key; };
   return any_of(integerFields, hasKey) || any_of(booleanFields, hasKey) ||
@@ -124,124 +119,10 @@ static bool isKnown(StringRef key) {
          is_contained(fieldsThatMustBeOff, key);
 }
 
-/// The value as JSON, cut to a length that suits a message.
-static std::string show(const json::Value &value) {
-  std::string text;
-  raw_string_ostream(text) << value;
-  // An element that is cut could leave half a character.
-  return text.size() <= 80 ? text : json::fixUTF8(text.substr(0, 80)) + "...";
-}
-
-namespace {
-/// Typed access to the members of a JSON object, with errors that name them.
-class Fields {
-public:
-  Fields(const json::Object &object, StringRef fileName, StringRef prefix = "")
-      : object(object), fileName(fileName), prefix(prefix) {}
-
-  /// The value; null if the key is missing, or null and that is allowed.
-  const json::Value *get(StringRef key, bool nullable = false) const {
-    const json::Value *value = object.get(key);
-    return value && nullable && value->kind() == json::Value::Null ? nullptr
-                                                                   : value;
-  }
-  Error wrong(StringRef key, const json::Value &value,
-              const Twine &rule) const {
-    return fileError(fileName, prefix + key + " is " + show(value) +
-                                   ", it must be " + rule);
-  }
-
-  // Each leaves `out` alone if the key is missing.
-  Error integer(StringRef key, int64_t &out, int64_t min, int64_t max,
-                bool nullable = false) const;
-  Error boolean(StringRef key, bool &out, bool nullable = false) const;
-  Error real(StringRef key, double &out, double min, double max,
-             bool nullable = false) const;
-  /// A whole number or an array of them, each from 0 to limit - 1.
-  Error tokens(StringRef key, std::vector<int64_t> &out, int64_t limit) const;
-
-  const json::Object &object;
-  StringRef fileName;
-  StringRef prefix;
-};
-} // namespace
-
-Error Fields::integer(StringRef key, int64_t &out, int64_t min, int64_t max,
-                      bool nullable) const {
-  const json::Value *value = get(key, nullable);
-  if (!value)
-    return Error::success();
-  std::optional<int64_t> number = value->getAsInteger();
-  if (!number || *number < min || *number > max)
-    return wrong(key, *value,
-                 Twine(number ? "" : "a whole number ") + "between " +
-                     Twine(min) + " and " + Twine(max));
-  out = *number;
-  return Error::success();
-}
-
-Error Fields::boolean(StringRef key, bool &out, bool nullable) const {
-  const json::Value *value = get(key, nullable);
-  if (!value)
-    return Error::success();
-  std::optional<bool> flag = value->getAsBoolean();
-  if (!flag)
-    return wrong(key, *value, "true or false");
-  out = *flag;
-  return Error::success();
-}
-
-Error Fields::real(StringRef key, double &out, double min, double max,
-                   bool nullable) const {
-  const json::Value *value = get(key, nullable);
-  if (!value)
-    return Error::success();
-  std::optional<double> number = value->getAsNumber();
-  if (!number || !(*number >= min && *number <= max))
-    return wrong(key, *value,
-                 "a number between " + show(min) + " and " + show(max));
-  out = *number;
-  return Error::success();
-}
-
-Error Fields::tokens(StringRef key, std::vector<int64_t> &out,
-                     int64_t limit) const {
-  const json::Value *value = get(key, /*nullable=*/true);
-  if (!value)
-    return Error::success();
-  std::vector<int64_t> ids;
-  auto add = [&](const json::Value &element) -> Error {
-    std::optional<int64_t> id = element.getAsInteger();
-    if (!id || *id < 0 || *id >= limit)
-      return wrong(key, element,
-                   "an id of the vocabulary, between 0 and " +
-                       Twine(limit - 1));
-    if (!is_contained(ids, *id))
-      ids.push_back(*id);
-    return Error::success();
-  };
-  if (const json::Array *array = value->getAsArray()) {
-    if (array->size() > maxEosTokens)
-      return fileError(fileName, prefix + key + " has " +
-                                     Twine(array->size()) +
-                                     " ids, the limit is " +
-                                     Twine(maxEosTokens));
-    for (const json::Value &element : *array)
-      if (Error e = add(element))
-        return e;
-  } else if (Error e = add(*value)) {
-    return e;
-  }
-  out = std::move(ids);
-  return Error::success();
-}
-
-//===----------------------------------------------------------------------===//
-// config.json
-//===----------------------------------------------------------------------===//
-
 static uint64_t countParameters(const ModelConfig &config) {
-  auto product = [](uint64_t a, uint64_t b) { return SaturatingMultiply(a, b); };
+  auto product = [](uint64_t a, uint64_t b) {
+    return SaturatingMultiply(a, b);
+  };
   auto sum = [](uint64_t a, uint64_t b) { return SaturatingAdd(a, b); };
   uint64_t hidden = config.hiddenSize;
   uint64_t queries = config.numHeads * config.headDim;
@@ -250,15 +131,14 @@ static uint64_t countParameters(const ModelConfig &config) {
   uint64_t attention =
       sum(product(hidden, 2 * queries + 2 * keys), biases + 2 * hidden);
   uint64_t sparse =
-      sum(product(3 * hidden, sum(product(config.numExperts,
-                                          config.moeIntermediateSize),
-                                  config.sharedExpertIntermediateSize)),
+      sum(product(3 * hidden,
+                  sum(product(config.numExperts, config.moeIntermediateSize),
+                      config.sharedExpertIntermediateSize)),
           hidden * (config.numExperts + 1));
   uint64_t dense = product(3 * hidden, config.intermediateSize);
-  uint64_t total =
-      sum(product(product(hidden, config.vocabSize),
-                  config.tieWordEmbeddings ? 1 : 2),
-          hidden);
+  uint64_t total = sum(product(product(hidden, config.vocabSize),
+                               config.tieWordEmbeddings ? 1 : 2),
+                       hidden);
   for (bool isSparse : config.sparseLayers)
     total = sum(total, sum(attention, isSparse ? sparse : dense));
   return total;
@@ -321,10 +201,9 @@ Error ConfigParser::unknownFields() {
   for (StringRef key : options.ignoreConfig)
     if (isKnown(key))
       return fileError(fileName, "ignore_config names the field " +
-                                     quoted(key) +
-                                     ", which cannot be ignored");
+                                     quoted(key) + ", which cannot be ignored");
   std::vector<StringRef> keys;
-  for (const auto &member : fields.object)
+  for (const auto &member : fields.members())
     keys.push_back(member.first);
   llvm::sort(keys);
   for (StringRef key : keys) {
@@ -382,8 +261,8 @@ Error ConfigParser::heads() {
       return e;
   } else {
     if (config.hiddenSize % config.numHeads)
-      return mustDivide("hidden_size", config.hiddenSize,
-                        "num_attention_heads", config.numHeads);
+      return mustDivide("hidden_size", config.hiddenSize, "num_attention_heads",
+                        config.numHeads);
     config.headDim = config.hiddenSize / config.numHeads;
   }
   if (config.headDim % 2)
@@ -423,9 +302,9 @@ Error ConfigParser::ropeObject(StringRef key, const json::Value &value) {
     return e;
   std::vector<StringRef> unknown;
   for (const auto &member : *object)
-    if (!is_contained({"rope_type", "type", "partial_rotary_factor",
-                       "rope_theta"},
-                      StringRef(member.first)))
+    if (!is_contained(
+            {"rope_type", "type", "partial_rotary_factor", "rope_theta"},
+            StringRef(member.first)))
       unknown.push_back(member.first);
   if (unknown.empty())
     return Error::success();
@@ -560,9 +439,9 @@ Error ConfigParser::expertNames() {
 Error ConfigParser::totals() {
   if (countParameters(config) > maxElements)
     return fileError(fileName, "the sizes make more than 2^50 weights");
-  uint64_t cache = SaturatingMultiply<uint64_t>(
-      2 * config.numLayers * config.maxPositions,
-      config.numKeyValueHeads * config.headDim);
+  uint64_t cache =
+      SaturatingMultiply<uint64_t>(2 * config.numLayers * config.maxPositions,
+                                   config.numKeyValueHeads * config.headDim);
   if (cache > maxElements)
     return fileError(fileName, "max_position_embeddings of " +
                                    Twine(config.maxPositions) +
@@ -604,60 +483,6 @@ Expected<ModelConfig> readConfig(StringRef directoryOrFile) {
   if (!options)
     return options.takeError();
   return parseConfig(*text, *path, *options);
-}
-
-//===----------------------------------------------------------------------===//
-// generation_config.json
-//===----------------------------------------------------------------------===//
-
-Expected<GenerationConfig> parseGenerationConfig(StringRef json,
-                                                 StringRef fileName,
-                                                 const ModelConfig &model) {
-  Expected<json::Object> object = parseJsonObject(json, fileName);
-  if (!object)
-    return object.takeError();
-  Fields fields(*object, fileName);
-  GenerationConfig config;
-  config.eosTokens = model.eosTokens;
-  if (Error e =
-          fields.tokens("eos_token_id", config.eosTokens, model.vocabSize))
-    return e;
-  if (Error e = fields.boolean("do_sample", config.doSample, true))
-    return e;
-  auto real = [&](StringRef key, std::optional<double> &out, double min,
-                  double max) -> Error {
-    double value = 0;
-    if (Error e = fields.real(key, value, min, max, /*nullable=*/true))
-      return e;
-    if (fields.get(key, /*nullable=*/true))
-      out = value;
-    return Error::success();
-  };
-  if (Error e = real("temperature", config.temperature, 0, 100))
-    return e;
-  if (Error e = real("top_p", config.topP, 1e-6, 1))
-    return e;
-  int64_t topK = -1;
-  if (Error e = fields.integer("top_k", topK, 0, maxSize, /*nullable=*/true))
-    return e;
-  if (topK >= 0)
-    config.topK = topK;
-  return config;
-}
-
-Expected<GenerationConfig> readGenerationConfig(StringRef directoryOrFile,
-                                                const ModelConfig &model) {
-  std::optional<std::string> path =
-      findFile(directoryOrFile, "generation_config.json");
-  if (!path) {
-    GenerationConfig config;
-    config.eosTokens = model.eosTokens;
-    return config;
-  }
-  Expected<std::string> text = readSmallFile(*path, maxConfigFile);
-  if (!text)
-    return text.takeError();
-  return parseGenerationConfig(*text, *path, model);
 }
 
 } // namespace fpmoe

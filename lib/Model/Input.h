@@ -19,6 +19,9 @@
 
 namespace fpmoe {
 
+/// The longest JSON or TOML file with settings, in bytes.
+constexpr uint64_t maxConfigFile = 1 << 20;
+
 /// "FILE: what".
 llvm::Error fileError(llvm::StringRef fileName, const llvm::Twine &what);
 

@@ -33,9 +33,8 @@ Error JsonReader::error(const Twine &what) const {
 }
 
 void JsonReader::skipSpace() {
-  while (cursor < text.size() &&
-         (text[cursor] == ' ' || text[cursor] == '\n' || text[cursor] == '\r' ||
-          text[cursor] == '\t'))
+  while (cursor < text.size() && (text[cursor] == ' ' || text[cursor] == '\n' ||
+                                  text[cursor] == '\r' || text[cursor] == '\t'))
     ++cursor;
 }
 
@@ -145,7 +144,8 @@ Expected<unsigned> JsonReader::hexDigits() {
 
 /// Decodes what follows a backslash.
 Error JsonReader::escape(std::string &result) {
-  static constexpr StringLiteral names = "\"\\/bfnrt", values = "\"\\/\b\f\n\r\t";
+  static constexpr StringLiteral names = "\"\\/bfnrt",
+                                 values = "\"\\/\b\f\n\r\t";
   char c = cursor < text.size() ? text[cursor] : '\0';
   if (size_t i = names.find(c); i != StringRef::npos) {
     result += values[i];

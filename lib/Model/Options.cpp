@@ -25,7 +25,6 @@ using namespace llvm;
 namespace fpmoe {
 
 static constexpr StringLiteral optionsName = "fpmoe.toml";
-static constexpr uint64_t maxOptionsFile = 1 << 20;
 static constexpr size_t maxNameLength = 64;
 
 std::string checkExpertNames(ArrayRef<std::string> names) {
@@ -181,9 +180,9 @@ Expected<FileOptions> parseOptions(StringRef text, StringRef fileName) {
       toml::parse(std::string_view(text.data(), text.size()));
   if (!result) {
     const toml::source_position &at = result.error().source().begin;
-    return fileError((fileName + ":" + Twine(at.line) + ":" + Twine(at.column))
-                         .str(),
-                     Twine(StringRef(result.error().description())));
+    return fileError(
+        (fileName + ":" + Twine(at.line) + ":" + Twine(at.column)).str(),
+        Twine(StringRef(result.error().description())));
   }
   OptionsParser parser(fileName);
   if (Error e = parser.top(result.table()))
@@ -195,7 +194,7 @@ Expected<FileOptions> readOptions(StringRef directoryOrFile) {
   std::optional<std::string> path = findFile(directoryOrFile, optionsName);
   if (!path)
     return FileOptions();
-  Expected<std::string> text = readSmallFile(*path, maxOptionsFile);
+  Expected<std::string> text = readSmallFile(*path, maxConfigFile);
   if (!text)
     return text.takeError();
   return parseOptions(*text, *path);

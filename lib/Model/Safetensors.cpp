@@ -130,8 +130,8 @@ Error HeaderParser::readShape(TensorInfo &tensor) {
       return tensorError(tensor.name, "has the negative extent " +
                                           Twine(*extent) + " in its shape");
     if (tensor.shape.size() == maxRank)
-      return tensorError(tensor.name, "has more than " + Twine(maxRank) +
-                                          " dimensions");
+      return tensorError(tensor.name,
+                         "has more than " + Twine(maxRank) + " dimensions");
     tensor.shape.push_back(*extent);
     return Error::success();
   });
@@ -145,8 +145,8 @@ Error HeaderParser::readOffsets(StringRef name, uint64_t &begin,
         if (!offset)
           return offset.takeError();
         if (*offset < 0)
-          return tensorError(name, "has the negative data offset " +
-                                       Twine(*offset));
+          return tensorError(name,
+                             "has the negative data offset " + Twine(*offset));
         if (offsets.size() == 2)
           return tensorError(name, "has more than two data offsets");
         offsets.push_back(*offset);
@@ -182,15 +182,14 @@ Error HeaderParser::checkSpan(TensorInfo &tensor, uint64_t begin,
     bits *= extent;
   }
   if (bits % 8)
-    return tensorError(tensor.name, "has the shape " +
-                                        formatShape(tensor.shape) + " of " +
-                                        getName(tensor.dtype) +
-                                        ", which ends inside a byte");
-  if (end - begin != static_cast<uint64_t>(bits / 8))
     return tensorError(
-        tensor.name, "spans " + Twine(end - begin) + " bytes, its shape " +
-                         formatShape(tensor.shape) + " of " +
-                         getName(tensor.dtype) + " needs " + Twine(bits / 8));
+        tensor.name, "has the shape " + formatShape(tensor.shape) + " of " +
+                         getName(tensor.dtype) + ", which ends inside a byte");
+  if (end - begin != static_cast<uint64_t>(bits / 8))
+    return tensorError(tensor.name,
+                       "spans " + Twine(end - begin) + " bytes, its shape " +
+                           formatShape(tensor.shape) + " of " +
+                           getName(tensor.dtype) + " needs " + Twine(bits / 8));
   tensor.offset = dataStart + begin;
   tensor.bytes = end - begin;
   return Error::success();
@@ -248,12 +247,11 @@ Error HeaderParser::checkTiling() {
   const TensorInfo *previous = nullptr;
   for (const TensorInfo &tensor : tensors) {
     if (tensor.offset < end)
-      return tensorError(tensor.name,
-                         "overlaps tensor " + quoted(previous->name) +
-                             ": it begins at byte " +
-                             Twine(tensor.offset - dataStart) +
-                             " of the data, the other ends at " +
-                             Twine(end - dataStart));
+      return tensorError(
+          tensor.name,
+          "overlaps tensor " + quoted(previous->name) + ": it begins at byte " +
+              Twine(tensor.offset - dataStart) +
+              " of the data, the other ends at " + Twine(end - dataStart));
     if (tensor.offset > end)
       return tensorError(tensor.name,
                          "begins at byte " + Twine(tensor.offset - dataStart) +
@@ -301,9 +299,10 @@ Expected<uint64_t> parseSafetensorsLength(StringRef firstBytes,
   return length;
 }
 
-Expected<std::vector<TensorInfo>>
-parseSafetensorsHeader(StringRef header, uint64_t fileSize, StringRef fileName,
-                       unsigned file) {
+Expected<std::vector<TensorInfo>> parseSafetensorsHeader(StringRef header,
+                                                         uint64_t fileSize,
+                                                         StringRef fileName,
+                                                         unsigned file) {
   if (fileSize < 8 || header.size() > fileSize - 8)
     return fileError(fileName, "has a header that is longer than the file");
   return HeaderParser(header, fileSize - 8 - header.size(), fileName, file)

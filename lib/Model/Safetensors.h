@@ -82,9 +82,9 @@ constexpr uint64_t maxSafetensorsHeader = 100'000'000;
 /// Checks the 8 bytes that start a file of `fileSize` bytes and returns the
 /// length of the header that follows them: it fits in the file and is at most
 /// maxSafetensorsHeader, so it is safe to allocate.
-llvm::Expected<uint64_t>
-parseSafetensorsLength(llvm::StringRef firstBytes, uint64_t fileSize,
-                       llvm::StringRef fileName);
+llvm::Expected<uint64_t> parseSafetensorsLength(llvm::StringRef firstBytes,
+                                                uint64_t fileSize,
+                                                llvm::StringRef fileName);
 
 /// Parses the JSON header of a file of `fileSize` bytes, in which the tensor
 /// data start at 8 + header.size(). The spans of the tensors cover the data

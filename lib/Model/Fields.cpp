@@ -1,0 +1,111 @@
+//===- Fields.cpp - typed members of a JSON object --------------*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Values are shown in messages as JSON, which escapes control characters. See
+// Fields.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Model/Fields.h"
+
+#include "lib/Model/Input.h"
+
+#include "llvm/ADT/STLExtras.h"
+
+using namespace llvm;
+
+namespace fpmoe {
+
+static constexpr size_t maxTokens = 1024;
+
+/// The value as JSON, cut to a length that suits a message.
+static std::string show(const json::Value &value) {
+  std::string text;
+  raw_string_ostream(text) << value;
+  // An element that is cut could leave half a character.
+  return text.size() <= 80 ? text : json::fixUTF8(text.substr(0, 80)) + "...";
+}
+
+const json::Value *Fields::get(StringRef key, bool nullable) const {
+  const json::Value *value = object.get(key);
+  bool isNull = value && value->kind() == json::Value::Null;
+  return nullable && isNull ? nullptr : value;
+}
+
+Error Fields::wrong(StringRef key, const json::Value &value,
+                    const Twine &rule) const {
+  return fileError(fileName, prefix + key + " is " + show(value) +
+                                 ", it must be " + rule);
+}
+
+Error Fields::integer(StringRef key, int64_t &out, int64_t min, int64_t max,
+                      bool nullable) const {
+  const json::Value *value = get(key, nullable);
+  if (!value)
+    return Error::success();
+  std::optional<int64_t> number = value->getAsInteger();
+  if (!number || *number < min || *number > max)
+    return wrong(key, *value,
+                 Twine(number ? "" : "a whole number ") + "between " +
+                     Twine(min) + " and " + Twine(max));
+  out = *number;
+  return Error::success();
+}
+
+Error Fields::boolean(StringRef key, bool &out, bool nullable) const {
+  const json::Value *value = get(key, nullable);
+  if (!value)
+    return Error::success();
+  std::optional<bool> flag = value->getAsBoolean();
+  if (!flag)
+    return wrong(key, *value, "true or false");
+  out = *flag;
+  return Error::success();
+}
+
+Error Fields::real(StringRef key, double &out, double min, double max,
+                   bool nullable) const {
+  const json::Value *value = get(key, nullable);
+  if (!value)
+    return Error::success();
+  std::optional<double> number = value->getAsNumber();
+  if (!number || !(*number >= min && *number <= max))
+    return wrong(key, *value,
+                 "a number between " + show(min) + " and " + show(max));
+  out = *number;
+  return Error::success();
+}
+
+Error Fields::tokens(StringRef key, std::vector<int64_t> &out,
+                     int64_t limit) const {
+  const json::Value *value = get(key, /*nullable=*/true);
+  if (!value)
+    return Error::success();
+  std::vector<int64_t> ids;
+  auto add = [&](const json::Value &element) -> Error {
+    std::optional<int64_t> id = element.getAsInteger();
+    if (!id || *id < 0 || *id >= limit)
+      return wrong(key, element,
+                   "an id of the vocabulary, between 0 and " +
+                       Twine(limit - 1));
+    if (!is_contained(ids, *id))
+      ids.push_back(*id);
+    return Error::success();
+  };
+  if (const json::Array *array = value->getAsArray()) {
+    if (array->size() > maxTokens)
+      return fileError(fileName, prefix + key + " has " + Twine(array->size()) +
+                                     " ids, the limit is " + Twine(maxTokens));
+    for (const json::Value &element : *array)
+      if (Error e = add(element))
+        return e;
+  } else if (Error e = add(*value)) {
+    return e;
+  }
+  out = std::move(ids);
+  return Error::success();
+}
+
+} // namespace fpmoe

@@ -1,0 +1,58 @@
+//===- Fields.h - typed members of a JSON object ----------------*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Reads members of an untrusted JSON object with a type and a range, or gives
+// an error with the name, the value and the rule.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FPMOE_LIB_MODEL_FIELDS_H
+#define FPMOE_LIB_MODEL_FIELDS_H
+
+#include "llvm/Support/JSON.h"
+
+#include <vector>
+
+namespace fpmoe {
+
+/// Typed access to the members of a JSON object. A reader leaves `out` alone if
+/// the key is missing, or if it is null and that is allowed.
+class Fields {
+public:
+  /// `prefix` stands before keys in messages. The arguments must outlive this.
+  Fields(const llvm::json::Object &object, llvm::StringRef fileName,
+         llvm::StringRef prefix = "")
+      : object(object), fileName(fileName), prefix(prefix) {}
+
+  /// The value, or null if a reader would leave its output alone.
+  const llvm::json::Value *get(llvm::StringRef key,
+                               bool nullable = false) const;
+
+  llvm::Error integer(llvm::StringRef key, int64_t &out, int64_t min,
+                      int64_t max, bool nullable = false) const;
+  llvm::Error boolean(llvm::StringRef key, bool &out,
+                      bool nullable = false) const;
+  llvm::Error real(llvm::StringRef key, double &out, double min, double max,
+                   bool nullable = false) const;
+  /// A whole number or an array of them, each from 0 to limit - 1; nullable.
+  llvm::Error tokens(llvm::StringRef key, std::vector<int64_t> &out,
+                     int64_t limit) const;
+
+  /// "FILE: key is value, it must be rule".
+  llvm::Error wrong(llvm::StringRef key, const llvm::json::Value &value,
+                    const llvm::Twine &rule) const;
+
+  /// All members.
+  const llvm::json::Object &members() const { return object; }
+
+private:
+  const llvm::json::Object &object;
+  llvm::StringRef fileName;
+  llvm::StringRef prefix;
+};
+
+} // namespace fpmoe
+
+#endif // FPMOE_LIB_MODEL_FIELDS_H
