@@ -1,0 +1,259 @@
+//===- Bench.cpp - the command bench ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Measures prefill and decode, each in turn with the limit of the machine that
+// it runs into, because the speed of a machine changes while one measures.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/cli/Commands.h"
+#include "runtime/cli/Console.h"
+#include "runtime/cli/Engine.h"
+#include "runtime/cli/Json.h"
+#include "runtime/cli/Units.h"
+#include "runtime/core/Cpu.h"
+#include "runtime/core/Limits.h"
+#include "runtime/core/Machine.h"
+
+#include <algorithm>
+#include <limits>
+
+using namespace fpmoe;
+
+static const char details[] =
+    "Prefill reads a prompt at once; its limit is the dot-product instruction\n"
+    "the program was compiled for. Decode reads the weights for every token,\n"
+    "after an empty context; its limit is the rate at which the same threads\n"
+    "read the same weights and do nothing else. Both limits are measured\n"
+    "between the repetitions. Token ids are random, the same in every run.";
+
+static const char examples[] = "  PROGRAM bench\n"
+                               "  PROGRAM bench --threads 1 --repeat 9\n"
+                               "  PROGRAM bench --prompt 2048 --generate 16 "
+                               "--json\n";
+
+namespace {
+/// Measurements of one quantity.
+struct Samples {
+  std::vector<double> values;
+
+  void add(double value) { values.push_back(value); }
+  /// The value below which this share of the samples lies; 0 of none.
+  double quantile(double share) const {
+    if (values.empty())
+      return 0;
+    std::vector<double> sorted = values;
+    std::sort(sorted.begin(), sorted.end());
+    double at = share * (sorted.size() - 1);
+    auto below = static_cast<size_t>(at);
+    size_t above = std::min(below + 1, sorted.size() - 1);
+    return sorted[below] + (at - below) * (sorted[above] - sorted[below]);
+  }
+  double median() const { return quantile(0.5); }
+};
+
+struct Measured {
+  Samples prefill, decode, reads, dots; /// tokens, tokens, bytes, ops / s
+  int64_t prompt = 512, generate = 64, repeat = 5;
+  double copySeconds = 0;
+
+  double share(double achieved, double limit) const {
+    return limit > 0 ? achieved / limit
+                     : std::numeric_limits<double>::quiet_NaN();
+  }
+  double shareOfPeak() const {
+    double ops = double(fpmoe_model.token_dot_ops) * prompt +
+                 double(fpmoe_model.logits_dot_ops);
+    return share(prefill.median() / prompt * ops, dots.median());
+  }
+  double shareOfBandwidth() const {
+    return share(decode.median() * fpmoe_model.decode_weight_bytes,
+                 reads.median());
+  }
+};
+} // namespace
+
+static std::vector<int32_t> randomTokens(int64_t count) {
+  std::vector<int32_t> tokens;
+  uint64_t state = 1;
+  for (int64_t i = 0; i < count; ++i) {
+    state = state * 6364136223846793005ull + 1442695040888963407ull;
+    tokens.push_back(
+        static_cast<int32_t>((state >> 33) % fpmoe_model.vocabulary));
+  }
+  return tokens;
+}
+
+static Status decodeTokens(Session &session, const std::vector<int32_t> &tokens,
+                           int64_t count) {
+  session.restart();
+  for (int64_t i = 0; i < count; ++i) {
+    Status status = session.step(&tokens[i], 1, 0);
+    if (status.failed() || interrupted())
+      return status;
+  }
+  return Status::success();
+}
+
+static Status prefillTokens(Session &session,
+                            const std::vector<int32_t> &tokens, int64_t count) {
+  session.restart();
+  return session.feed(tokens.data(), count, interrupted);
+}
+
+static Status measure(Engine &engine, Session &session, Measured &measured) {
+  std::vector<int32_t> tokens =
+      randomTokens(std::max(measured.prompt, measured.generate));
+  double start = seconds();
+  engine.weights->planCopy(engine.hugePagesChoice(), INT64_MAX);
+  engine.weights->continueCopy(*engine.team, /*forSeconds=*/1e9);
+  measured.copySeconds = seconds() - start;
+  // The first pass touches memory that later ones find ready.
+  Status status = prefillTokens(session, tokens, measured.prompt);
+  if (!status.failed())
+    status =
+        decodeTokens(session, tokens, std::min<int64_t>(measured.generate, 4));
+  for (int64_t i = 0; i < measured.repeat; ++i) {
+    if (status.failed() || interrupted())
+      return status;
+    measured.dots.add(measureDotRate(fpmoe_model, *engine.team));
+    start = seconds();
+    status = prefillTokens(session, tokens, measured.prompt);
+    measured.prefill.add(measured.prompt / (seconds() - start));
+    if (status.failed() || interrupted())
+      return status;
+    measured.dots.add(measureDotRate(fpmoe_model, *engine.team));
+    measured.reads.add(
+        measureReadRate(fpmoe_model, *engine.team, *engine.weights));
+    start = seconds();
+    status = decodeTokens(session, tokens, measured.generate);
+    measured.decode.add(measured.generate / (seconds() - start));
+    measured.reads.add(
+        measureReadRate(fpmoe_model, *engine.team, *engine.weights));
+  }
+  return status;
+}
+
+static void writeSamples(JsonWriter &json, const char *name,
+                         const Samples &samples) {
+  json.key(name);
+  json.beginObject(/*inOneLine=*/true);
+  json.value("min", samples.quantile(0));
+  json.value("median", samples.median());
+  json.value("max", samples.quantile(1));
+  json.endObject();
+}
+
+static std::string asJson(const Measured &measured, const Engine &engine) {
+  JsonWriter json;
+  json.beginObject();
+  json.value("model", fpmoe_model.name);
+  json.value("target", fpmoe_model.target);
+  json.value("weight_format", fpmoe_model.weight_format);
+  json.value("weight_bytes", fpmoe_model.weight_bytes);
+  json.value("cpu", cpuName());
+  json.value("threads", int64_t(engine.team->size()));
+  json.value("huge_pages", engine.weights->inHugePages());
+  json.value("copy_seconds", measured.copySeconds);
+  json.value("repeat", measured.repeat);
+  json.key("prefill");
+  json.beginObject();
+  json.value("tokens", measured.prompt);
+  writeSamples(json, "tokens_per_second", measured.prefill);
+  json.value("share_of_peak", measured.shareOfPeak());
+  json.endObject();
+  json.key("decode");
+  json.beginObject();
+  json.value("tokens", measured.generate);
+  writeSamples(json, "tokens_per_second", measured.decode);
+  json.value("share_of_bandwidth", measured.shareOfBandwidth());
+  json.value("weight_bytes_per_token", fpmoe_model.decode_weight_bytes);
+  json.endObject();
+  json.key("limits");
+  json.beginObject();
+  json.value("read_bytes_per_second", measured.reads.median());
+  json.value("dot_ops_per_second", measured.dots.median());
+  writeSamples(json, "read_spread", measured.reads);
+  writeSamples(json, "dot_spread", measured.dots);
+  json.endObject();
+  json.endObject();
+  return json.take();
+}
+
+static std::string asTable(const Measured &measured, const Engine &engine) {
+  std::string text = format("%s, %s, %s of weights, %d threads, %s\n",
+                            fpmoe_model.name, fpmoe_model.weight_format,
+                            bytesText(fpmoe_model.weight_bytes).c_str(),
+                            engine.team->size(), fpmoe_model.target);
+  if (engine.weights->inHugePages())
+    text += format("weights copied into huge pages in %.2f s\n",
+                   measured.copySeconds);
+  text += format("\n%-32s %10s %10s %10s\n", "", "min", "median", "max");
+  auto row = [&](const std::string &name, const Samples &samples, double unit) {
+    text += format("%-32s %10.1f %10.1f %10.1f\n", name.c_str(),
+                   samples.quantile(0) / unit, samples.median() / unit,
+                   samples.quantile(1) / unit);
+  };
+  auto percent = [](double share) {
+    return share == share ? format("%.1f%%", 100 * share)
+                          : std::string("unknown");
+  };
+  row(format("prefill of %lld, tokens/s",
+             static_cast<long long>(measured.prompt)),
+      measured.prefill, 1);
+  row("  dot product peak, Gop/s", measured.dots, 1e9);
+  row(format("decode of %lld, tokens/s",
+             static_cast<long long>(measured.generate)),
+      measured.decode, 1);
+  row("  reading the weights, GB/s", measured.reads, 1e9);
+  text += format("\nprefill reaches %s of the peak, decode %s of the read "
+                 "bandwidth (%s per token)\n",
+                 percent(measured.shareOfPeak()).c_str(),
+                 percent(measured.shareOfBandwidth()).c_str(),
+                 bytesText(fpmoe_model.decode_weight_bytes).c_str());
+  return text;
+}
+
+int fpmoe::runBench(const std::string &program, int count, char **arguments) {
+  Arguments options(program + " bench",
+                    "Measures speed beside the limits of this machine.",
+                    details, examples);
+  Engine engine;
+  Measured measured;
+  measured.prompt = std::min(measured.prompt, fpmoe_model.context);
+  measured.generate = std::min(measured.generate, fpmoe_model.context);
+  bool json = false;
+  options.integer(measured.prompt, "--prompt", 1, fpmoe_model.context,
+                  "tokens of the prompt (default: 512)");
+  options.integer(measured.generate, "--generate", 1, fpmoe_model.context,
+                  "tokens to decode (default: 64)");
+  options.integer(measured.repeat, "--repeat", 1, 1000,
+                  "repetitions (default: 5)");
+  options.flag(json, "--json", "write JSON");
+  engine.declare(options);
+  Status status = options.parse(count, arguments);
+  if (options.helpWanted())
+    return showHelp(options.helpText());
+  if (status.failed())
+    return misuse(status);
+
+  status = engine.open();
+  SessionOptions sessionOptions;
+  sessionOptions.positions = std::max(measured.prompt, measured.generate);
+  std::unique_ptr<Session> session;
+  if (!status.failed())
+    status = Session::create(fpmoe_model, *engine.team, *engine.weights,
+                             sessionOptions, session);
+  if (!status.failed())
+    status = measure(engine, *session, measured);
+  if (status.failed())
+    return fail(status);
+  if (interrupted())
+    return exitInterrupted;
+  print(json ? asJson(measured, engine) : asTable(measured, engine));
+  return exitSuccess;
+}

@@ -1,0 +1,78 @@
+//===- Engine.cpp - the parts that run the model ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The weights are checked before a thread is started, so that a broken file is
+// told at once.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/cli/Engine.h"
+#include "runtime/core/Machine.h"
+
+using namespace fpmoe;
+
+void Engine::declare(Arguments &arguments) {
+  arguments.integer(threads, "--threads", 1, mostThreads,
+                    "worker threads (default: the CPUs this process may use)");
+  arguments.text(weightsFile, "--weights", "FILE",
+                 "weights file, instead of the program's own");
+  arguments.choice(hugePages, "--huge-pages", {"auto", "on", "off"},
+                   "copy the weights into huge pages, which makes decoding\n"
+                   "faster and takes their size in memory (default: auto)");
+}
+
+Status Engine::open() {
+  Status status =
+      Weights::open(weightsPath(weightsFile, fpmoe_weights_file), fpmoe_model,
+                    fpmoe_weights_fingerprint, weights);
+  if (status.failed())
+    return status;
+  return Team::create(threads ? static_cast<int32_t>(threads) : usableCpus(),
+                      team);
+}
+
+HugePages Engine::hugePagesChoice() const {
+  return hugePages == "on"    ? HugePages::on
+         : hugePages == "off" ? HugePages::off
+                              : HugePages::automatic;
+}
+
+Status fpmoe::findLanguage(const std::string &name, int32_t &language) {
+  language = -1;
+  if (name.empty())
+    return Status::success();
+  std::string known;
+  for (int64_t i = 0; i < fpmoe_model.experts; ++i) {
+    if (name == fpmoe_model.expert_names[i]) {
+      language = static_cast<int32_t>(i);
+      return Status::success();
+    }
+    known += (known.empty() ? "" : ", ") + expertName(i);
+  }
+  return Status::error(
+      known.empty()
+          ? format("--language=%s: this program has no experts to choose from",
+                   name.c_str())
+          : format("--language=%s: this program has no such expert, it has: %s",
+                   name.c_str(), known.c_str()));
+}
+
+std::string fpmoe::expertName(int64_t expert) {
+  return fpmoe_model.expert_names[expert];
+}
+
+int32_t fpmoe::mainExpert(const int32_t *routes) {
+  std::vector<int64_t> votes(fpmoe_model.experts);
+  for (int64_t i = 0; i < fpmoe_model.layers * fpmoe_model.top_k; ++i)
+    if (routes[i] >= 0 && routes[i] < fpmoe_model.experts)
+      ++votes[routes[i]];
+  int32_t best = -1;
+  for (int32_t i = 0; i < fpmoe_model.experts; ++i)
+    if (votes[i] > 0 && (best < 0 || votes[i] > votes[best]))
+      best = i;
+  return best;
+}

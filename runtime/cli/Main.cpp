@@ -1,0 +1,106 @@
+//===- Main.cpp - the compiled program starts here ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Refuses a CPU that lacks what the model's code needs before any of it runs,
+// then calls the command.
+//
+//===----------------------------------------------------------------------===//
+
+#include "include/fpmoe/runtime/abi.h"
+#include "runtime/cli/Arguments.h"
+#include "runtime/cli/Commands.h"
+#include "runtime/cli/Console.h"
+#include "runtime/core/Cpu.h"
+
+#include <cstdio>
+
+using namespace fpmoe;
+
+namespace {
+struct Command {
+  const char *name;
+  int (*run)(const std::string &program, int count, char **arguments);
+  const char *summary;
+};
+} // namespace
+
+static constexpr Command commands[] = {
+    {"generate", runGenerate, "continue a text"},
+    {"score", runScore,
+     "log-probabilities and perplexity of a text, or logits"},
+    {"bench", runBench, "measure speed beside this machine's limits"},
+    {"info", runInfo, "what this program contains"},
+    {"trace", runTrace, "draw which expert took which token, as a web page"},
+};
+
+static std::string helpText(const std::string &program) {
+  std::string text = format("%s: the model %s as one program, made by %s.\n\n"
+                            "Usage: %s COMMAND [options]\n\nCommands:\n",
+                            program.c_str(), fpmoe_model.name,
+                            fpmoe_model.compiler, program.c_str());
+  for (const Command &command : commands)
+    text += format("  %-10s %s\n", command.name, command.summary);
+  return text + format("\n'%s COMMAND --help' explains a command.\n\n"
+                       "Examples:\n"
+                       "  %s generate -p 'main = '\n"
+                       "  %s info\n",
+                       program.c_str(), program.c_str(), program.c_str());
+}
+
+/// Returns what forbids running this model here, "" when nothing does.
+static std::string refusal() {
+  if (fpmoe_model.magic != FPMOE_MAGIC ||
+      fpmoe_model.abi_version != FPMOE_ABI_VERSION)
+    return format("this program is put together wrongly: its model has format "
+                  "%u, its runtime %u",
+                  fpmoe_model.abi_version, FPMOE_ABI_VERSION);
+  std::vector<std::string> missing =
+      missingFeatures(fpmoe_model.cpu_features, readCpuWords());
+  if (missing.empty())
+    return "";
+  std::string names;
+  for (const std::string &name : missing)
+    names += (names.empty() ? "" : ", ") + name;
+  return format("this program was built for %s; this CPU lacks %s. Compile it "
+                "with --cpu=native on this machine.",
+                fpmoe_model.target, names.c_str());
+}
+
+int main(int count, char **arguments) {
+  std::string problem = refusal();
+  if (!problem.empty())
+    return fail(problem);
+  prepareConsole();
+  std::string program = count > 0 ? arguments[0] : "program";
+  program.erase(0, program.rfind('/') + 1);
+  std::string name = count > 1 ? arguments[1] : "";
+  if (name == "help" && count > 2 && arguments[2][0] != '-') {
+    // "help COMMAND" is "COMMAND --help".
+    static char help[] = "--help";
+    name = arguments[2];
+    arguments[2] = help;
+  }
+  for (const Command &command : commands)
+    if (name == command.name)
+      return finish(command.run(program, count - 2, arguments + 2));
+  if (name == "help" || name == "--help" || name == "-h") {
+    print(helpText(program));
+    return finish(exitSuccess);
+  }
+  if (name.empty()) {
+    fprintf(stderr, "%s", helpText(program).c_str());
+    return exitUsage;
+  }
+  std::vector<std::string> names;
+  for (const Command &command : commands)
+    names.push_back(command.name);
+  std::string hint = closest(name, names);
+  fail(format("unknown command '%s'%s; see '%s --help'", name.c_str(),
+              hint.empty() ? "" : ("; did you mean '" + hint + "'?").c_str(),
+              program.c_str()));
+  return exitUsage;
+}

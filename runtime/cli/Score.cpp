@@ -1,0 +1,280 @@
+//===- Score.cpp - the command score ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Feeds whole texts and either writes the logits of every token, or sums the
+// log-probability that each token had after those before it.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/cli/Commands.h"
+#include "runtime/cli/Console.h"
+#include "runtime/cli/Engine.h"
+#include "runtime/cli/Json.h"
+#include "runtime/cli/OutputFile.h"
+#include "runtime/cli/Text.h"
+#include "runtime/core/Math.h"
+
+#include <algorithm>
+#include <functional>
+
+using namespace fpmoe;
+
+static const char details[] =
+    "Writes JSON with the natural logarithm of the probability of each text,\n"
+    "its perplexity per token and, of a text file, bits per byte. The first\n"
+    "token is given, not predicted. A text longer than the model's context is\n"
+    "scored in pieces of the size of the context, each starting afresh; the\n"
+    "first token of a piece is predicted from the piece before it.\n"
+    "\n"
+    "With --logits, writes the logits instead: little-endian 32-bit floats,\n"
+    "[tokens, vocabulary], row i predicting token i + 1.";
+
+static const char examples[] =
+    "  PROGRAM score Main.hs Parser.hs\n"
+    "  PROGRAM score --tokens Main.hs\n"
+    "  PROGRAM score --ids ids.txt --logits logits.f32\n"
+    "  PROGRAM score --ids ids.txt --logits logits.f32 --chunk 1\n";
+
+namespace {
+/// One text and what is found out about it.
+struct Scored {
+  std::string name;
+  std::vector<int32_t> ids;
+  size_t textBytes = 0; /// 0: only ids are known
+  double logLikelihood = 0;
+  /// Of tokens 1 and on.
+  std::vector<double> logProbabilities;
+
+  double perplexity() const {
+    size_t count = logProbabilities.size();
+    return count ? exponential(-logLikelihood / count)
+                 : std::numeric_limits<double>::quiet_NaN();
+  }
+  double bitsPerByte() const {
+    return -logLikelihood / logarithm(2) / textBytes;
+  }
+};
+
+/// Called after each step with the first of its tokens and their number, when
+/// the session holds the logits of all of them.
+using OnRows = std::function<Status(int64_t first, int64_t rows)>;
+} // namespace
+
+/// Feeds `ids` in windows of the context and steps of `chunk`.
+static Status feedAll(Session &session, const std::vector<int32_t> &ids,
+                      int64_t chunk, const OnRows &onRows) {
+  int64_t count = ids.size();
+  for (int64_t at = 0; at < count && !interrupted();) {
+    if (at % fpmoe_model.context == 0)
+      session.restart();
+    int64_t windowEnd =
+        std::min(count, (at / fpmoe_model.context + 1) * fpmoe_model.context);
+    int64_t now = std::min(chunk, windowEnd - at);
+    Status status = session.step(&ids[at], now, 0);
+    if (!status.failed())
+      status = onRows(at, now);
+    if (status.failed())
+      return status;
+    at += now;
+  }
+  return Status::success();
+}
+
+static Status addLogProbabilities(Team &team, Session &session, int64_t first,
+                                  int64_t rows, Scored &scored) {
+  int64_t known = scored.ids.size();
+  rows = std::min(rows, known - 1 - first);
+  if (rows <= 0)
+    return Status::success();
+  scored.logProbabilities.resize(first + rows);
+  double *found = &scored.logProbabilities[first];
+  team.run([&](int64_t worker) {
+    for (int64_t row = worker; row < rows; row += team.size()) {
+      const float *logits = session.logitsRow(row);
+      found[row] = logits[scored.ids[first + row + 1]] -
+                   logSumExp(logits, fpmoe_model.vocabulary);
+    }
+  });
+  for (int64_t row = 0; row < rows; ++row) {
+    if (found[row] != found[row])
+      return Status::error(format(
+          "%s: the logits after token %lld are not numbers: the weights are "
+          "damaged, or too large for %s",
+          scored.name.c_str(), static_cast<long long>(first + row),
+          fpmoe_model.weight_format));
+    scored.logLikelihood += found[row];
+  }
+  return Status::success();
+}
+
+static void writeScores(JsonWriter &json, const Scored &scored,
+                        bool withTokens) {
+  json.value("tokens", int64_t(scored.ids.size()));
+  json.value("log_likelihood", scored.logLikelihood);
+  json.value("perplexity", scored.perplexity());
+  if (scored.textBytes)
+    json.value("bits_per_byte", scored.bitsPerByte());
+  if (!withTokens)
+    return;
+  json.key("token_log_probabilities");
+  json.beginArray();
+  json.value(std::numeric_limits<double>::quiet_NaN()); // null: it is given
+  for (double each : scored.logProbabilities)
+    json.value(each);
+  json.endArray();
+}
+
+/// One object for one text; for several the totals and an array.
+static std::string report(const std::vector<Scored> &texts, bool withTokens) {
+  JsonWriter json;
+  json.beginObject();
+  if (texts.size() == 1) {
+    writeScores(json, texts[0], withTokens);
+    json.endObject();
+    return json.take();
+  }
+  int64_t tokens = 0, predicted = 0, bytes = 0;
+  double sum = 0;
+  for (const Scored &scored : texts) {
+    tokens += scored.ids.size();
+    predicted += scored.logProbabilities.size();
+    bytes += scored.textBytes;
+    sum += scored.logLikelihood;
+  }
+  json.value("tokens", tokens);
+  json.value("log_likelihood", sum);
+  json.value("perplexity", predicted
+                               ? exponential(-sum / predicted)
+                               : std::numeric_limits<double>::quiet_NaN());
+  json.value("bits_per_byte", -sum / logarithm(2) / bytes);
+  json.key("files");
+  json.beginArray(/*inOneLine=*/false);
+  for (const Scored &scored : texts) {
+    json.beginObject(/*inOneLine=*/true);
+    json.value("file", scored.name);
+    writeScores(json, scored, withTokens);
+    json.endObject();
+  }
+  json.endArray();
+  json.endObject();
+  return json.take();
+}
+
+static Status readTexts(const std::vector<std::string> &files,
+                        const std::string &idsFile,
+                        std::vector<Scored> &texts) {
+  Text text;
+  Status status = text.open();
+  for (const std::string &file :
+       idsFile.empty() ? files : std::vector<std::string>{idsFile}) {
+    Scored scored;
+    scored.name = file;
+    std::string content;
+    if (!status.failed())
+      status = readFile(file, content);
+    if (!status.failed())
+      status = idsFile.empty() ? text.encode(content, file, scored.ids)
+                               : parseIds(content, file, scored.ids);
+    if (!status.failed() && scored.ids.empty())
+      status = Status::error(file + ": has no tokens");
+    if (status.failed())
+      return status;
+    scored.textBytes = idsFile.empty() ? content.size() : 0;
+    texts.push_back(std::move(scored));
+  }
+  return Status::success();
+}
+
+int fpmoe::runScore(const std::string &program, int count, char **arguments) {
+  Arguments options(program + " score",
+                    "Scores texts: how likely the model finds them.", details,
+                    examples);
+  Engine engine;
+  std::vector<std::string> files;
+  std::string idsFile, logitsFile, languageName;
+  int64_t chunk = 0;
+  bool withTokens = false;
+  options.positionals(files, "FILE...");
+  options.text(idsFile, "--ids", "FILE",
+               "score the token ids in FILE, separated by white space");
+  options.text(logitsFile, "--logits", "FILE", "write all logits to FILE");
+  options.flag(withTokens, "--tokens",
+               "add the log-probability of every token");
+  options.integer(chunk, "--chunk", 1, fpmoe_model.max_tokens,
+                  "tokens per step; 1: token by token, as in generation\n"
+                  "(default: as many as fit)");
+  options.text(languageName, "--language", "NAME",
+               "send every token to this expert");
+  engine.declare(options);
+  Status status = options.parse(count, arguments);
+  if (options.helpWanted())
+    return showHelp(options.helpText());
+  if (!status.failed() && files.empty() == idsFile.empty())
+    status = Status::error(files.empty()
+                               ? "nothing to score: name text files, or ids "
+                                 "with --ids FILE; see --help"
+                               : "give text files or --ids, not both");
+  if (!status.failed() && !logitsFile.empty() && files.size() > 1)
+    status = Status::error("--logits takes one text only");
+  if (status.failed())
+    return misuse(status);
+
+  std::vector<Scored> texts;
+  SessionOptions sessionOptions;
+  status = findLanguage(languageName, sessionOptions.language);
+  if (!status.failed())
+    status = readTexts(files, idsFile, texts);
+  if (status.failed())
+    return fail(status);
+  int64_t longest = 0;
+  for (const Scored &scored : texts)
+    longest = std::max<int64_t>(longest, scored.ids.size());
+  if (!logitsFile.empty() && longest > fpmoe_model.context)
+    return fail(format("%s: has %lld tokens, the model's context has room for "
+                       "%lld",
+                       texts[0].name.c_str(), static_cast<long long>(longest),
+                       static_cast<long long>(fpmoe_model.context)));
+
+  OutputFile output;
+  if (!logitsFile.empty())
+    status = output.open(logitsFile);
+  if (!status.failed())
+    status = engine.open();
+  // Logits of a large vocabulary are the largest thing here: 128 MiB of them.
+  constexpr int64_t logitsBudget = 32 << 20;
+  if (!chunk)
+    chunk =
+        std::max<int64_t>(1, std::min(fpmoe_model.max_tokens,
+                                      logitsBudget / fpmoe_model.vocabulary));
+  sessionOptions.positions = longest;
+  sessionOptions.chunk = sessionOptions.logitsRows = chunk;
+  std::unique_ptr<Session> session;
+  if (!status.failed())
+    status = Session::create(fpmoe_model, *engine.team, *engine.weights,
+                             sessionOptions, session);
+  for (Scored &scored : texts) {
+    if (status.failed() || interrupted())
+      break;
+    status =
+        feedAll(*session, scored.ids, chunk, [&](int64_t first, int64_t rows) {
+          if (logitsFile.empty())
+            return addLogProbabilities(*engine.team, *session, first, rows,
+                                       scored);
+          return output.write(session->logits(),
+                              rows * fpmoe_model.vocabulary * sizeof(float));
+        });
+  }
+  if (!status.failed() && interrupted())
+    return exitInterrupted;
+  if (!status.failed() && !logitsFile.empty())
+    status = output.commit();
+  if (status.failed())
+    return fail(status);
+  if (logitsFile.empty())
+    print(report(texts, withTokens));
+  return exitSuccess;
+}

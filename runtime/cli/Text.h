@@ -1,0 +1,68 @@
+//===- Text.h - text and token ids ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The program's tokenizer, for commands that also have to do without one, and
+// the readers of files with text and with ids.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FPMOE_RUNTIME_CLI_TEXT_H
+#define FPMOE_RUNTIME_CLI_TEXT_H
+
+#include "runtime/core/Status.h"
+#include "runtime/tokenizer/Tokenizer.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace fpmoe {
+
+/// Reads a whole file, "-" being the standard input. The error names it.
+Status readFile(const std::string &path, std::string &content);
+
+/// Reads ids separated by white space, each in the vocabulary. The error
+/// gives the place of the first bad one in `name`.
+Status parseIds(const std::string &content, const std::string &name,
+                std::vector<int32_t> &ids);
+
+class Text {
+public:
+  /// Opens the tokenizer of the program, when it has one.
+  Status open();
+  bool hasTokenizer() const { return tokenizer != nullptr; }
+
+  /// Appends the ids of `text`. Refuses text that is not UTF-8 with the offset
+  /// of its first bad byte; `name` says whose text it is.
+  Status encode(const std::string &text, const std::string &name,
+                std::vector<int32_t> &ids) const;
+
+  /// Returns the text of one token, with U+FFFD for incomplete characters.
+  std::string describe(int32_t token) const;
+
+  /// Turns tokens into text as they come, whole characters at a time. Writes
+  /// ids when there is no tokenizer or `asIds` is set.
+  class Stream {
+  public:
+    Stream(const Text &text, bool asIds);
+    std::string push(int32_t token);
+    /// Takes a token whose text is not wanted, though it bears on the next.
+    void skip(int32_t token);
+    std::string finish();
+
+  private:
+    std::unique_ptr<StreamDecoder> decoder;
+    bool first = true;
+  };
+
+private:
+  std::unique_ptr<Tokenizer> tokenizer;
+};
+
+} // namespace fpmoe
+
+#endif // FPMOE_RUNTIME_CLI_TEXT_H

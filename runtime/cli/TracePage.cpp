@@ -1,0 +1,3 @@
+#include "runtime/cli/TracePage.h"
+extern const char fpmoe::tracePageHead[] = "";
+extern const char fpmoe::tracePageTail[] = "";

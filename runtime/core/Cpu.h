@@ -1,0 +1,46 @@
+//===- Cpu.h - what this CPU can do ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Compares the features that a program was compiled for with those of the CPU
+// it runs on, before any of its code runs: a missing one is a message, never
+// an illegal instruction.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FPMOE_RUNTIME_CORE_CPU_H
+#define FPMOE_RUNTIME_CORE_CPU_H
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace fpmoe {
+
+/// The words of cpuid and xgetbv that the features are read from.
+struct CpuWords {
+  uint32_t leaf1Ecx = 0;
+  uint32_t leaf7Ebx = 0;
+  uint32_t leaf7Sub1Eax = 0;
+  uint32_t extended1Ecx = 0;
+  uint64_t enabledState = 0; /// xcr0; 0 without operating system support
+};
+
+/// Reads the words of this CPU; all 0 on other architectures.
+CpuWords readCpuWords();
+
+/// Returns the names of the features of `needed`, a mask of FPMOE_CPU_*, that
+/// are missing, in /proc/cpuinfo's spelling. A bit that this runtime does not
+/// know counts as missing.
+std::vector<std::string> missingFeatures(uint32_t needed,
+                                         const CpuWords &words);
+
+/// Returns the CPU's name, "" when it is unknown.
+std::string cpuName();
+
+} // namespace fpmoe
+
+#endif // FPMOE_RUNTIME_CORE_CPU_H

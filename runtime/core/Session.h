@@ -1,0 +1,88 @@
+//===- Session.h - one sequence of tokens in the model ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Holds what one sequence needs (key/value cache, scratch, logits) and feeds
+// tokens to the compiled step functions with the whole team.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FPMOE_RUNTIME_CORE_SESSION_H
+#define FPMOE_RUNTIME_CORE_SESSION_H
+
+#include "include/fpmoe/runtime/abi.h"
+#include "runtime/core/Memory.h"
+#include "runtime/core/Team.h"
+#include "runtime/core/Weights.h"
+
+#include <memory>
+#include <vector>
+
+namespace fpmoe {
+
+struct SessionOptions {
+  /// Positions the sequence can grow to; at most the model's context.
+  int64_t positions = 0;
+  /// Rows of logits that one step may ask for.
+  int64_t logitsRows = 1;
+  /// Tokens per step of feed, 1 to the model's max_tokens; 0: max_tokens.
+  int64_t chunk = 0;
+  /// Expert forced for every token, or -1: the router decides.
+  int32_t language = -1;
+  bool recordRoutes = false;
+};
+
+class Session {
+public:
+  static Status create(const FpmoeModel &model, Team &team, Weights &weights,
+                       const SessionOptions &options,
+                       std::unique_ptr<Session> &session);
+
+  /// Runs one step over `count` tokens after those already fed, with logits
+  /// for tokens [logitsFrom, count). Refuses ids outside the vocabulary and
+  /// more positions than planned.
+  Status step(const int32_t *tokens, int64_t count, int64_t logitsFrom);
+
+  /// Feeds any number of tokens in chunks, with logits for the last one only.
+  /// Stops early, without logits, when `stop` returns true between chunks.
+  Status feed(const int32_t *tokens, int64_t count, bool (*stop)() = nullptr);
+
+  /// Logits of the last step, one row of the vocabulary per token asked for.
+  /// May be changed by the caller.
+  float *logits() { return reinterpret_cast<float *>(logitsMemory.data()); }
+  float *logitsRow(int64_t row) { return logits() + row * model.vocabulary; }
+
+  /// Tokens fed so far.
+  int64_t position() const { return fed; }
+  /// Forgets all tokens.
+  void restart();
+
+  /// Experts taken by token `position` in each layer, [layers, top_k], -1 in
+  /// dense layers. Only with recordRoutes and a top_k above 0.
+  const int32_t *routesOf(int64_t position) const {
+    return &routeLog[position * model.layers * model.top_k];
+  }
+  bool hasRoutes() const { return !stepRoutes.empty(); }
+
+private:
+  Session(const FpmoeModel &model, Team &team, Weights &weights)
+      : model(model), team(team), weights(weights) {}
+  void recordRoutes(int64_t count);
+
+  const FpmoeModel &model;
+  Team &team;
+  Weights &weights;
+  int64_t capacity = 0, chunk = 0, logitsRows = 0, fed = 0, privateBytes = 0;
+  int32_t language = -1;
+  Memory cache, shared, privates, logitsMemory;
+  std::vector<int64_t> tickets;
+  std::vector<int32_t> stepRoutes; /// [layers, max_tokens, top_k]
+  std::vector<int32_t> routeLog;   /// [position, layers, top_k]
+};
+
+} // namespace fpmoe
+
+#endif // FPMOE_RUNTIME_CORE_SESSION_H

@@ -1,0 +1,178 @@
+//===- Weights.cpp - the weights of the program ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Nothing in the file is believed before the trailer agrees with the program
+// in magic, version, size and fingerprint. The blob is mapped, not read, so
+// that a program starts at once, however large it is.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/core/Weights.h"
+#include "runtime/core/Machine.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+using namespace fpmoe;
+
+static_assert(sizeof(FpmoeTrailer) == FPMOE_TRAILER_BYTES,
+              "the trailer has no padding");
+
+static const char ownFile[] = "/proc/self/exe";
+
+std::string fpmoe::weightsPath(const std::string &chosen,
+                               const char *besideName) {
+  if (!chosen.empty())
+    return chosen;
+  if (!*besideName)
+    return ownFile;
+  char self[PATH_MAX];
+  ssize_t length = readlink(ownFile, self, sizeof(self));
+  std::string path(self, length > 0 ? length : 0);
+  return path.substr(0, path.rfind('/') + 1) + besideName;
+}
+
+Status fpmoe::readTrailer(int file, const std::string &name,
+                          uint64_t weightBytes, uint64_t fingerprint,
+                          FpmoeTrailer &trailer) {
+  using Number = unsigned long long;
+  auto error = [&](const std::string &what) {
+    return Status::error(name + ": " + what);
+  };
+  struct stat info;
+  if (fstat(file, &info))
+    return error(strerror(errno));
+  if (!S_ISREG(info.st_mode))
+    return error("is not a regular file, so it holds no weights");
+  uint64_t size = info.st_size;
+  if (size < FPMOE_TRAILER_BYTES)
+    return error(format("has %llu bytes, too few to hold weights: %d bytes at "
+                        "the end must say where they are",
+                        Number(size), FPMOE_TRAILER_BYTES));
+  if (pread(file, &trailer, sizeof(trailer), size - FPMOE_TRAILER_BYTES) !=
+      FPMOE_TRAILER_BYTES)
+    return error(format("cannot be read: %s", strerror(errno)));
+  if (trailer.magic != FPMOE_MAGIC)
+    return error("has no weights at its end: it was truncated or stripped, or "
+                 "is not a weights file");
+  if (trailer.abi_version != FPMOE_ABI_VERSION)
+    return error(format("holds weights of format %u, this program reads %u",
+                        trailer.abi_version, FPMOE_ABI_VERSION));
+  uint64_t room = size - FPMOE_TRAILER_BYTES;
+  if (trailer.offset % hugePageBytes || trailer.offset > room ||
+      trailer.bytes != room - trailer.offset)
+    return error(format("its weights should be bytes %llu to %llu + %llu, but "
+                        "the file has %llu bytes before its last %d",
+                        Number(trailer.offset), Number(trailer.offset),
+                        Number(trailer.bytes), Number(room),
+                        FPMOE_TRAILER_BYTES));
+  if (trailer.fingerprint != fingerprint)
+    return error("its weights belong to another program");
+  if (trailer.bytes != weightBytes)
+    return error(format("holds %llu bytes of weights, the program needs %llu",
+                        Number(trailer.bytes), Number(weightBytes)));
+  return Status::success();
+}
+
+/// Asks the kernel to read the blob ahead when it is not in memory yet.
+/// Sampling keeps the start of a warm program free of a walk over all pages.
+static void readAhead(const uint8_t *data, int64_t bytes) {
+  const int64_t page = sysconf(_SC_PAGESIZE);
+  for (int i = 0; i < 64; ++i) {
+    int64_t offset = bytes / 64 * i / page * page;
+    unsigned char resident = 1;
+    if (!mincore(const_cast<uint8_t *>(data) + offset, 1, &resident) &&
+        !(resident & 1)) {
+      madvise(const_cast<uint8_t *>(data), bytes, MADV_WILLNEED);
+      return;
+    }
+  }
+}
+
+Status Weights::open(const std::string &path, const FpmoeModel &model,
+                     uint64_t fingerprint, std::unique_ptr<Weights> &result) {
+  std::string name = path;
+  if (path == ownFile) {
+    char self[PATH_MAX];
+    ssize_t length = readlink(ownFile, self, sizeof(self));
+    if (length > 0)
+      name.assign(self, length);
+  }
+  int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0)
+    return Status::error(format("%s: cannot open the weights: %s", name.c_str(),
+                                strerror(errno)));
+  FpmoeTrailer trailer;
+  Status status =
+      readTrailer(file, name, model.weight_bytes, fingerprint, trailer);
+  if (status.failed()) {
+    close(file);
+    return status;
+  }
+  std::unique_ptr<Weights> weights(new Weights);
+  weights->bytes = trailer.bytes;
+  void *mapped = trailer.bytes == 0 ? nullptr
+                                    : mmap(nullptr, trailer.bytes, PROT_READ,
+                                           MAP_SHARED, file, trailer.offset);
+  int reason = errno;
+  close(file);
+  if (mapped == MAP_FAILED)
+    return Status::error(format(
+        "%s: cannot map %llu bytes of weights: %s", name.c_str(),
+        static_cast<unsigned long long>(trailer.bytes), strerror(reason)));
+  weights->mapped = static_cast<const uint8_t *>(mapped);
+  if (mapped)
+    readAhead(weights->mapped, weights->bytes);
+  result = std::move(weights);
+  return Status::success();
+}
+
+Weights::~Weights() {
+  if (mapped)
+    munmap(const_cast<uint8_t *>(mapped), bytes);
+}
+
+void Weights::planCopy(HugePages when, int64_t uses) {
+  // Below this the translation caches cover the blob; and copying costs about
+  // as much as reading it a few tens of times saves.
+  constexpr int64_t smallest = 64 << 20, fewest = 32, margin = 1 << 30;
+  if (copy.data() || bytes == 0 || when == HugePages::off)
+    return;
+  if (when == HugePages::automatic && (bytes < smallest || uses <= fewest ||
+                                       availableMemory() - margin < bytes))
+    return;
+  if (copy.allocate(bytes, "the weights in huge pages").failed())
+    copy.release(); // the mapped file serves as well, only slower
+}
+
+void Weights::continueCopy(Team &team, double forSeconds) {
+  if (complete || !copy.data())
+    return;
+  double end = seconds() + forSeconds;
+  do {
+    int64_t piece = hugePageBytes * 4;
+    int64_t first = copied;
+    team.run([&](int64_t worker) {
+      int64_t from = first + worker * piece;
+      if (from < bytes)
+        memcpy(copy.data() + from, mapped + from,
+               std::min(piece, bytes - from));
+    });
+    copied = std::min<int64_t>(bytes, first + team.size() * piece);
+  } while (copied < bytes && seconds() < end);
+  if (copied < bytes)
+    return;
+  complete = true;
+  munmap(const_cast<uint8_t *>(mapped), bytes);
+  mapped = nullptr;
+}

@@ -1,0 +1,74 @@
+//===- Weights.h - the weights of the program ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Finds the weight blob in the program's own file or in the file beside it,
+// checks that it belongs to this program, and maps it. A decoded token reads
+// all of it, for which huge pages are worth 10 to 30%; the team can therefore
+// move it into huge pages piece by piece, between tokens.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FPMOE_RUNTIME_CORE_WEIGHTS_H
+#define FPMOE_RUNTIME_CORE_WEIGHTS_H
+
+#include "include/fpmoe/runtime/abi.h"
+#include "runtime/core/Memory.h"
+#include "runtime/core/Team.h"
+
+#include <memory>
+#include <string>
+
+namespace fpmoe {
+
+/// Returns the path of the file that holds the weights: `chosen` when it is
+/// not empty, else `besideName` in the folder of this executable, else this
+/// executable itself.
+std::string weightsPath(const std::string &chosen, const char *besideName);
+
+/// Reads the trailer of an open file and checks it against the program.
+/// `name` stands in messages.
+Status readTrailer(int file, const std::string &name, uint64_t weightBytes,
+                   uint64_t fingerprint, FpmoeTrailer &trailer);
+
+/// When to move the weights into huge pages.
+enum class HugePages { automatic, on, off };
+
+class Weights {
+public:
+  /// Maps the blob of `path`, of which `model` and `fingerprint` say what it
+  /// has to be. Errors name the file.
+  static Status open(const std::string &path, const FpmoeModel &model,
+                     uint64_t fingerprint, std::unique_ptr<Weights> &weights);
+  ~Weights();
+
+  /// The blob, 64-byte aligned. Changes when a copy is complete, so a step
+  /// takes it once.
+  const uint8_t *data() const { return complete ? copy.data() : mapped; }
+  int64_t size() const { return bytes; }
+
+  /// Allocates the huge pages, when `when` and the free memory allow it and
+  /// `uses` readings of the blob are enough to pay for the copy.
+  void planCopy(HugePages when, int64_t uses);
+
+  /// Copies with the whole team for about this long, or to the end. Returns
+  /// at once when no copy is planned or it is complete.
+  void continueCopy(Team &team, double forSeconds);
+
+  bool inHugePages() const { return complete; }
+
+private:
+  Weights() = default;
+  const uint8_t *mapped = nullptr;
+  int64_t bytes = 0;
+  Memory copy;
+  int64_t copied = 0;
+  bool complete = false;
+};
+
+} // namespace fpmoe
+
+#endif // FPMOE_RUNTIME_CORE_WEIGHTS_H

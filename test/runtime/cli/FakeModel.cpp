@@ -1,0 +1,154 @@
+//===- FakeModel.cpp - a model by hand for the runtime's tests --*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Stands in for what the compiler generates, so that the command line can be
+// tested without it. After token t at position p the logit of token
+// (t + 1) % vocabulary is highest; every logit also depends on the position, on
+// the token before (through the cache) and on one byte of the weights.
+//
+//===----------------------------------------------------------------------===//
+
+#include "include/fpmoe/runtime/abi.h"
+
+#include <atomic>
+#include <cmath>
+#include <cstring>
+
+#ifndef FAKE_CPU_FEATURES
+#define FAKE_CPU_FEATURES 0
+#endif
+#ifndef FAKE_WEIGHTS_FILE
+#define FAKE_WEIGHTS_FILE ""
+#endif
+#ifndef FAKE_FINGERPRINT
+#define FAKE_FINGERPRINT 0x1234
+#endif
+
+static constexpr int64_t vocabulary = 300, layers = 4, context = 64,
+                         maxTokens = 8, topK = 1, experts = 3,
+                         weightBytes = 1 << 20, positionBytes = 4;
+// "stop" in the tokenizer of these tests; the model never ends before it.
+static constexpr int32_t stopToken = 299;
+
+/// The expert for a token: its third of the vocabulary; layer 1 differs by one
+/// so that layers do not all look alike, layer 2 is dense.
+static int32_t route(const FpmoeStep *step, int32_t token, int64_t layer) {
+  if (layer == 2)
+    return -1;
+  if (step->language >= 0)
+    return step->language;
+  return (token / 3 + (layer == 1)) % experts;
+}
+
+static void run(const FpmoeStep *step, int64_t worker, uint8_t *scratch) {
+  scratch[0] = static_cast<uint8_t>(worker);
+  auto *seen = reinterpret_cast<int32_t *>(step->cache);
+  if (worker == 0)
+    for (int64_t i = 0; i < step->count; ++i)
+      seen[step->position + i] = step->tokens[i];
+  fpmoe_barrier(step->team, worker);
+  // Rows are taken by ticket, as the compiled phases do.
+  auto *ticket = reinterpret_cast<std::atomic<int64_t> *>(step->tickets);
+  for (int64_t i; (i = ticket->fetch_add(1)) < step->count;) {
+    int32_t token = step->tokens[i];
+    int64_t position = step->position + i;
+    if (step->routes)
+      for (int64_t layer = 0; layer < layers; ++layer)
+        step->routes[(layer * maxTokens + i) * topK] =
+            route(step, token, layer);
+    if (i < step->logits_from)
+      continue;
+    float *row = step->logits + (i - step->logits_from) * vocabulary;
+    int32_t before = position ? seen[position - 1] : 0;
+    for (int64_t v = 0; v < vocabulary; ++v)
+      row[v] =
+          static_cast<float>((v * 7 + position * 3 + before) % 11) * 0.125f;
+    row[stopToken] = 0;
+    row[(token + 1) % vocabulary] = 4 + step->weights[7] * 0.25f;
+  }
+  fpmoe_barrier(step->team, worker);
+}
+
+static int64_t dotPeak(int64_t iterations) {
+  float sum = 1;
+  for (int64_t i = 0; i < iterations; ++i)
+    sum = sum * 0.5f + 1;
+  static volatile float sink;
+  sink = sum;
+  return 2 * iterations;
+}
+
+static int64_t readPeak(const uint8_t *data, int64_t bytes) {
+  int64_t sum = 0, word;
+  for (int64_t i = 0; i < bytes; i += sizeof(word)) {
+    memcpy(&word, data + i, sizeof(word));
+    sum += word;
+  }
+  return sum;
+}
+
+static const char *const names[experts] = {"haskell", "ocaml", "scala"};
+static const int32_t ends[] = {stopToken};
+
+extern "C" {
+extern const uint8_t fake_tokenizer[];
+extern const uint8_t fake_tokenizer_end[];
+}
+
+static FpmoeModel makeModel() {
+  FpmoeModel model = {};
+  model.magic = FPMOE_MAGIC;
+  model.abi_version = FPMOE_ABI_VERSION;
+  model.cpu_features = FAKE_CPU_FEATURES;
+  model.name = "fake <model>";
+  model.architecture = "FakeForCausalLM";
+  model.target = "x86_64 avx512-bf16";
+  model.weight_format = "bf16";
+  model.compiler = "fpmoe 0.1.0";
+  model.vocabulary = vocabulary;
+  model.hidden = 16;
+  model.layers = layers;
+  model.heads = 4;
+  model.kv_heads = 2;
+  model.head_dim = 4;
+  model.context = context;
+  model.max_tokens = maxTokens;
+  model.experts = experts;
+  model.top_k = topK;
+  model.expert_names = names;
+  model.parameters = 1234567;
+  model.active_parameters = 456789;
+  model.weight_bytes = weightBytes;
+  model.decode_weight_bytes = weightBytes / 2;
+  model.token_dot_ops = 1000;
+  model.logits_dot_ops = 9600;
+  model.cache_bytes_per_position = positionBytes;
+  model.shared_bytes = 4096;
+  model.private_bytes = 128;
+  model.tickets = 1;
+  model.decode = run;
+  model.prefill = run;
+  model.dot_peak = dotPeak;
+  model.read_peak = readPeak;
+#ifdef FAKE_PLAIN
+  model.experts = model.top_k = 0;
+  model.eos_count = 0;
+#else
+  model.tokenizer = fake_tokenizer;
+  model.tokenizer_bytes = fake_tokenizer_end - fake_tokenizer;
+#endif
+  model.eos_tokens = ends;
+  model.eos_count = 1;
+  model.temperature = 0;
+  model.top_p = 1;
+  return model;
+}
+
+extern "C" const FpmoeModel fpmoe_model = makeModel();
+
+extern "C" const uint64_t fpmoe_weights_fingerprint = FAKE_FINGERPRINT;
+extern "C" const char fpmoe_weights_file[] = FAKE_WEIGHTS_FILE;
