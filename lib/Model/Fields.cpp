@@ -13,6 +13,8 @@
 #include "lib/Model/Input.h"
 
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/raw_ostream.h"
 
 using namespace llvm;
 
@@ -26,6 +28,13 @@ static std::string show(const json::Value &value) {
   raw_string_ostream(text) << value;
   // An element that is cut could leave half a character.
   return text.size() <= 80 ? text : json::fixUTF8(text.substr(0, 80)) + "...";
+}
+
+/// A limit as it is written, not as the nearest double.
+static std::string showReal(double value) {
+  std::string text;
+  raw_string_ostream(text) << format("%g", value);
+  return text;
 }
 
 const json::Value *Fields::get(StringRef key, bool nullable) const {
@@ -73,7 +82,7 @@ Error Fields::real(StringRef key, double &out, double min, double max,
   std::optional<double> number = value->getAsNumber();
   if (!number || !(*number >= min && *number <= max))
     return wrong(key, *value,
-                 "a number between " + show(min) + " and " + show(max));
+                 "a number between " + showReal(min) + " and " + showReal(max));
   out = *number;
   return Error::success();
 }

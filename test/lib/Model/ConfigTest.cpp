@@ -1,0 +1,539 @@
+//===- ConfigTest.cpp - tests of the reader of config.json ------*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A small configuration is changed in one field per test.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Model/Config.h"
+
+#include "test/lib/Model/Support.h"
+
+using namespace fpmoe;
+using namespace fpmoe::test;
+using namespace llvm;
+
+using Ints = std::vector<int64_t>;
+using Bools = std::vector<bool>;
+using Strings = std::vector<std::string>;
+
+/// A configuration of 4 layers with `more` members, which win.
+static std::string text(StringRef more) {
+  std::string result = "{";
+  auto add = [&](StringRef key, StringRef value) {
+    if (!more.contains(("\"" + key + "\":").str()))
+      result += ("\"" + key + "\":" + value + ",").str();
+  };
+  add("architectures", "[\"Qwen2MoeForCausalLM\"]");
+  add("vocab_size", "100");
+  add("hidden_size", "48");
+  add("num_hidden_layers", "4");
+  add("num_attention_heads", "6");
+  add("num_key_value_heads", "2");
+  add("num_experts", "3");
+  add("num_experts_per_tok", "2");
+  add("moe_intermediate_size", "40");
+  add("shared_expert_intermediate_size", "56");
+  add("intermediate_size", "72");
+  result += more.empty() ? "\"hidden_act\":\"silu\"" : more.str();
+  return result + "}";
+}
+
+static Expected<ModelConfig> parse(StringRef more,
+                                   const FileOptions &options = {}) {
+  return parseConfig(text(more), "config.json", options);
+}
+
+static ModelConfig valid(StringRef more, const FileOptions &options = {}) {
+  return valueOf(parse(more, options));
+}
+
+/// The message without its file name.
+static std::string fault(StringRef more, const FileOptions &options = {}) {
+  std::string result = message(parse(more, options));
+  StringRef rest = result;
+  return rest.consume_front("config.json: ") ? rest.str() : "?? " + result;
+}
+
+TEST(Config, ReadsSizes) {
+  ModelConfig config = valid("\"rms_norm_eps\":1e-5,\"norm_topk_prob\":true,"
+                             "\"tie_word_embeddings\":true,\"qkv_bias\":false,"
+                             "\"max_position_embeddings\":512,\"head_dim\":10");
+  EXPECT_EQ(config.architecture, "Qwen2MoeForCausalLM");
+  EXPECT_EQ(config.vocabSize, 100);
+  EXPECT_EQ(config.hiddenSize, 48);
+  EXPECT_EQ(config.numLayers, 4);
+  EXPECT_EQ(config.numHeads, 6);
+  EXPECT_EQ(config.numKeyValueHeads, 2);
+  EXPECT_EQ(config.headDim, 10);
+  EXPECT_EQ(config.maxPositions, 512);
+  EXPECT_EQ(config.numExperts, 3);
+  EXPECT_EQ(config.topK, 2);
+  EXPECT_EQ(config.moeIntermediateSize, 40);
+  EXPECT_EQ(config.sharedExpertIntermediateSize, 56);
+  EXPECT_EQ(config.intermediateSize, 72);
+  EXPECT_EQ(config.rmsNormEps, 1e-5);
+  EXPECT_TRUE(config.normTopKProb);
+  EXPECT_TRUE(config.tieWordEmbeddings);
+  EXPECT_FALSE(config.qkvBias);
+}
+
+TEST(Config, DefaultsOfTransformers) {
+  Expected<ModelConfig> config = parseConfig(
+      "{\"architectures\":[\"Qwen2MoeForCausalLM\"]}", "config.json");
+  ASSERT_TRUE(bool(config)) << toString(config.takeError());
+  EXPECT_EQ(config->vocabSize, 151936);
+  EXPECT_EQ(config->hiddenSize, 2048);
+  EXPECT_EQ(config->intermediateSize, 5632);
+  EXPECT_EQ(config->numLayers, 24);
+  EXPECT_EQ(config->numHeads, 16);
+  EXPECT_EQ(config->numKeyValueHeads, 16);
+  EXPECT_EQ(config->headDim, 128);
+  EXPECT_EQ(config->maxPositions, 32768);
+  EXPECT_EQ(config->rmsNormEps, 1e-6);
+  EXPECT_EQ(config->ropeTheta, 10000);
+  EXPECT_FALSE(config->tieWordEmbeddings);
+  EXPECT_EQ(config->moeIntermediateSize, 1408);
+  EXPECT_EQ(config->sharedExpertIntermediateSize, 5632);
+  EXPECT_EQ(config->topK, 4);
+  EXPECT_EQ(config->numExperts, 60);
+  EXPECT_FALSE(config->normTopKProb);
+  EXPECT_TRUE(config->qkvBias);
+  EXPECT_EQ(config->sparseLayers, Bools(24, true));
+  EXPECT_EQ(config->windows, Ints(24, 0));
+  EXPECT_TRUE(config->eosTokens.empty());
+}
+
+TEST(Config, CountsParameters) {
+  // Per layer: q, k, v, o with biases; two norms; router, 3 experts, the
+  // shared expert and its gate. Then the last norm and two embeddings.
+  int64_t attention = 48 * 48 * 2 + 48 * 16 * 2 + 48 + 2 * 16 + 2 * 48;
+  int64_t sparse = 3 * 48 + 3 * (3 * 48 * 40) + 3 * 48 * 56 + 48;
+  int64_t dense = 3 * 48 * 72;
+  EXPECT_EQ(valid("").parameterCount(),
+            4 * (attention + sparse) + 48 + 2 * 48 * 100);
+  EXPECT_EQ(valid("\"mlp_only_layers\":[1],\"tie_word_embeddings\":true")
+                .parameterCount(),
+            4 * attention + 3 * sparse + dense + 48 + 48 * 100);
+}
+
+TEST(Config, ReadsTheBenchmarks) {
+  for (StringRef name : {"fpmoe-5B", "fpmoe-0.5B"}) {
+    Expected<ModelConfig> config =
+        readConfig((FPMOE_SOURCE_DIR "/test/bench/" + name).str());
+    ASSERT_TRUE(bool(config)) << toString(config.takeError());
+    EXPECT_EQ(config->numExperts, 3);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Single fields
+//===----------------------------------------------------------------------===//
+
+TEST(Config, IntegersOutOfRange) {
+  struct {
+    const char *key;
+    const char *range;
+  } fields[] = {
+      {"vocab_size", "1 and 16777216"},
+      {"hidden_size", "1 and 16777216"},
+      {"num_hidden_layers", "1 and 4096"},
+      {"num_attention_heads", "1 and 65536"},
+      {"num_key_value_heads", "1 and 65536"},
+      {"max_position_embeddings", "1 and 16777216"},
+      {"intermediate_size", "1 and 16777216"},
+      {"moe_intermediate_size", "1 and 16777216"},
+      {"shared_expert_intermediate_size", "1 and 16777216"},
+      {"num_experts", "1 and 1024"},
+      {"num_experts_per_tok", "1 and 1024"},
+      {"decoder_sparse_step", "1 and 16777216"},
+      {"max_window_layers", "0 and 16777216"},
+      {"head_dim", "1 and 65536"},
+  };
+  for (auto [key, range] : fields) {
+    auto with = [&, name = key](StringRef value) {
+      return fault(("\"" + Twine(name) + "\":" + value).str());
+    };
+    std::string name = key, rule = std::string("between ") + range;
+    EXPECT_EQ(with("-3"), name + " is -3, it must be " + rule);
+    EXPECT_EQ(with("16777217"), name + " is 16777217, it must be " + rule);
+    if (name != "max_window_layers") {
+      EXPECT_EQ(with("0"), name + " is 0, it must be " + rule);
+    }
+    rule = "a whole number " + rule;
+    EXPECT_EQ(with("2.5"), name + " is 2.5, it must be " + rule);
+    EXPECT_EQ(with("\"2\""), name + " is \"2\", it must be " + rule);
+    EXPECT_EQ(with("[2]"), name + " is [2], it must be " + rule);
+    EXPECT_EQ(with("true"), name + " is true, it must be " + rule);
+    if (name != "head_dim") {
+      EXPECT_EQ(with("null"), name + " is null, it must be " + rule);
+    }
+  }
+}
+
+TEST(Config, HugeInteger) {
+  EXPECT_EQ(
+      message(parseConfig("{\"hidden_size\":1" + std::string(30, '0') + "}",
+                          "config.json")),
+      "config.json:1:16: the number 1" + std::string(30, '0') +
+          " is beyond 2^53 and not exact in JSON");
+}
+
+TEST(Config, BooleansOfAnotherType) {
+  for (std::string key : {"qkv_bias", "tie_word_embeddings", "norm_topk_prob",
+                          "use_sliding_window"})
+    EXPECT_EQ(fault("\"" + key + "\":1"),
+              key + " is 1, it must be true or false");
+}
+
+TEST(Config, NumbersOutOfRange) {
+  EXPECT_EQ(fault("\"rms_norm_eps\":0"),
+            "rms_norm_eps is 0, it must be a number between 1e-20 and 1");
+  EXPECT_EQ(
+      fault("\"rms_norm_eps\":\"1e-6\""),
+      "rms_norm_eps is \"1e-6\", it must be a number between 1e-20 and 1");
+  EXPECT_EQ(fault("\"rope_theta\":-1e4"), "rope_theta is -10000, it must be a "
+                                          "number between 1 and 1e+12");
+}
+
+TEST(Config, Activation) {
+  EXPECT_EQ(fault("\"hidden_act\":\"gelu\""),
+            "hidden_act is \"gelu\", it must be \"silu\"");
+  EXPECT_EQ(fault("\"hidden_act\":null"),
+            "hidden_act is null, it must be \"silu\"");
+}
+
+TEST(Config, LongValueIsCut) {
+  EXPECT_EQ(fault("\"hidden_act\":\"" + std::string(1000, 'x') + "\""),
+            "hidden_act is \"" + std::string(79, 'x') +
+                "..., it must be \"silu\"");
+}
+
+TEST(Config, Architecture) {
+  EXPECT_EQ(message(parseConfig("{}", "config.json")),
+            "config.json: has no 'architectures'; supported is "
+            "Qwen2MoeForCausalLM");
+  EXPECT_EQ(fault("\"architectures\":[\"LlamaForCausalLM\"]"),
+            "the architecture 'LlamaForCausalLM' is not supported; supported "
+            "is Qwen2MoeForCausalLM");
+  EXPECT_EQ(fault("\"architectures\":[]"),
+            "architectures is [], it must be an array of one name");
+  EXPECT_EQ(fault("\"model_type\":\"mixtral\""),
+            "model_type is \"mixtral\", it must be \"qwen2_moe\" for "
+            "Qwen2MoeForCausalLM");
+}
+
+TEST(Config, UnknownFieldIsRefusedByName) {
+  EXPECT_EQ(fault("\"qk_norm\":true"),
+            "the field 'qk_norm' is unknown and could change the result; if it "
+            "does not, write into fpmoe.toml: ignore_config = [\"qk_norm\"]");
+}
+
+TEST(Config, UnknownFieldThatIsIgnored) {
+  FileOptions options;
+  options.ignoreConfig = {"qk_norm"};
+  valid("\"qk_norm\":true,\"_name_or_path\":\"x\",\"torch_dtype\":\"bfloat16\","
+        "\"transformers_version\":\"5.0\",\"use_cache\":true,"
+        "\"output_router_logits\":false,\"router_aux_loss_coef\":0.001,"
+        "\"attention_dropout\":0.0,\"bos_token_id\":null",
+        options);
+}
+
+TEST(Config, FieldThatCannotBeIgnored) {
+  FileOptions options;
+  options.ignoreConfig = {"rope_scaling"};
+  EXPECT_EQ(fault("", options), "ignore_config names the field 'rope_scaling', "
+                                "which cannot be ignored");
+}
+
+TEST(Config, FieldThatMustBeOff) {
+  valid("\"is_encoder_decoder\":false,\"pruned_heads\":{}");
+  EXPECT_EQ(fault("\"is_encoder_decoder\":true"),
+            "is_encoder_decoder is true, it must be false, null or empty");
+  EXPECT_EQ(fault("\"pruned_heads\":{\"0\":[1]}"),
+            "pruned_heads is {\"0\":[1]}, it must be false, null or empty");
+}
+
+TEST(Config, Quantisation) {
+  valid("\"quantization_config\":null");
+  EXPECT_EQ(fault("\"quantization_config\":{\"bits\":4}"),
+            "quantization_config says that the weights are quantised; only "
+            "F32, F16 and BF16 checkpoints are supported");
+}
+
+//===----------------------------------------------------------------------===//
+// Heads and RoPE
+//===----------------------------------------------------------------------===//
+
+TEST(Config, HeadDim) {
+  EXPECT_EQ(valid("").headDim, 8);
+  EXPECT_EQ(valid("\"head_dim\":null").headDim, 8);
+  EXPECT_EQ(valid("\"head_dim\":16").headDim, 16);
+  EXPECT_EQ(fault("\"hidden_size\":50"),
+            "hidden_size is 50, it must be a multiple of num_attention_heads, "
+            "which is 6");
+  EXPECT_EQ(fault("\"head_dim\":7"),
+            "head_dim is 7, rotary embeddings need an even one");
+  EXPECT_EQ(fault("\"num_attention_heads\":65536,\"head_dim\":65536"),
+            "num_attention_heads times head_dim is 4294967296, it must be at "
+            "most 16777216");
+}
+
+TEST(Config, HeadsPerKeyValueHead) {
+  EXPECT_EQ(fault("\"num_key_value_heads\":4"),
+            "num_attention_heads is 6, it must be a multiple of "
+            "num_key_value_heads, which is 4");
+}
+
+TEST(Config, RopeTheta) {
+  EXPECT_EQ(valid("").ropeTheta, 10000);
+  EXPECT_EQ(valid("\"rope_theta\":1000000.0,\"rope_scaling\":null").ropeTheta,
+            1e6);
+  EXPECT_EQ(valid("\"rope_parameters\":{\"rope_theta\":5e5,\"rope_type\":"
+                  "\"default\"}")
+                .ropeTheta,
+            5e5);
+  // As in transformers, the inner one wins, and the outer is its default.
+  EXPECT_EQ(valid("\"rope_theta\":2e4,\"rope_parameters\":{\"rope_theta\":5e5}")
+                .ropeTheta,
+            5e5);
+  EXPECT_EQ(valid("\"rope_theta\":2e4,\"rope_parameters\":{\"rope_type\":"
+                  "\"default\"}")
+                .ropeTheta,
+            2e4);
+}
+
+TEST(Config, OtherRope) {
+  EXPECT_EQ(
+      fault("\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4.0}"),
+      "rope_scaling.type is \"yarn\", it must be \"default\": other rotary "
+      "embeddings are not supported");
+  EXPECT_EQ(fault("\"rope_parameters\":{\"rope_type\":\"llama3\"}"),
+            "rope_parameters.rope_type is \"llama3\", it must be \"default\": "
+            "other rotary embeddings are not supported");
+  EXPECT_EQ(fault("\"rope_scaling\":{\"factor\":2}"),
+            "rope_scaling has the field 'factor', which is not supported");
+  EXPECT_EQ(fault("\"rope_parameters\":{\"partial_rotary_factor\":0.5}"),
+            "rope_parameters.partial_rotary_factor is 0.5, it must be a number "
+            "between 1 and 1");
+  EXPECT_EQ(fault("\"rope_scaling\":2"),
+            "rope_scaling is 2, it must be an object or null");
+  EXPECT_EQ(fault("\"rope_scaling\":{},\"rope_parameters\":{}"),
+            "has both rope_parameters and rope_scaling, keep one");
+}
+
+//===----------------------------------------------------------------------===//
+// Layers
+//===----------------------------------------------------------------------===//
+
+TEST(Config, SparseLayers) {
+  EXPECT_EQ(valid("").sparseLayers, Bools({true, true, true, true}));
+  EXPECT_EQ(valid("\"decoder_sparse_step\":2").sparseLayers,
+            Bools({false, true, false, true}));
+  EXPECT_EQ(
+      valid("\"decoder_sparse_step\":2,\"mlp_only_layers\":[0,3]").sparseLayers,
+      Bools({false, true, false, false}));
+  EXPECT_EQ(valid("\"mlp_only_layers\":null").sparseLayers, Bools(4, true));
+}
+
+TEST(Config, DenseLayerOutOfRange) {
+  for (const char *layer : {"4", "-1", "1.5", "\"1\""})
+    EXPECT_EQ(fault(std::string("\"mlp_only_layers\":[0,") + layer + "]"),
+              std::string("an element of mlp_only_layers is ") + layer +
+                  ", it must be a layer between 0 and 3");
+  EXPECT_EQ(fault("\"mlp_only_layers\":1"),
+            "mlp_only_layers is 1, it must be an array of layers");
+}
+
+TEST(Config, SlidingWindow) {
+  EXPECT_EQ(valid("\"sliding_window\":8").windows, Ints(4, 0));
+  EXPECT_EQ(valid("\"sliding_window\":null").windows, Ints(4, 0));
+  // Every other layer of the first max_window_layers.
+  EXPECT_EQ(valid("\"use_sliding_window\":true,\"sliding_window\":8").windows,
+            Ints({8, 0, 8, 0}));
+  EXPECT_EQ(
+      valid("\"use_sliding_window\":true,\"max_window_layers\":2").windows,
+      Ints({4096, 0, 0, 0}));
+  ModelConfig config =
+      valid("\"use_sliding_window\":true,\"sliding_window\":8,\"layer_types\":["
+            "\"full_attention\",\"sliding_attention\",\"sliding_attention\","
+            "\"full_attention\"]");
+  EXPECT_EQ(config.window(0), std::nullopt);
+  EXPECT_EQ(config.window(1), 8);
+  EXPECT_EQ(config.windows, Ints({0, 8, 8, 0}));
+}
+
+TEST(Config, BadSlidingWindow) {
+  EXPECT_EQ(fault("\"use_sliding_window\":true,\"sliding_window\":0"),
+            "sliding_window is 0, it must be between 1 and 2147483648");
+  EXPECT_EQ(fault("\"use_sliding_window\":true,\"sliding_window\":null"),
+            "sliding_window is null, it must be a whole number between 1 and "
+            "2147483648");
+}
+
+TEST(Config, LayerTypes) {
+  EXPECT_EQ(fault("\"layer_types\":[\"full_attention\"]"),
+            "layer_types is [\"full_attention\"], it must be an array of one "
+            "type per layer, of which there are 4");
+  EXPECT_EQ(fault("\"num_hidden_layers\":1,\"layer_types\":[\"chunked\"]"),
+            "an element of layer_types is \"chunked\", it must be "
+            "\"full_attention\" or \"sliding_attention\"");
+  EXPECT_EQ(
+      fault("\"num_hidden_layers\":1,\"layer_types\":[\"sliding_attention\"]"),
+      "layer_types has \"sliding_attention\" for layer 0, but "
+      "use_sliding_window is false");
+}
+
+//===----------------------------------------------------------------------===//
+// Experts, tokens, totals
+//===----------------------------------------------------------------------===//
+
+TEST(Config, MoreChosenThanThereAre) {
+  EXPECT_EQ(fault("\"num_experts_per_tok\":4"),
+            "num_experts_per_tok is 4, it must be at most num_experts, which "
+            "is 3");
+}
+
+TEST(Config, ExpertNames) {
+  EXPECT_EQ(valid("").expertNames, Strings({"expert0", "expert1", "expert2"}));
+  std::string own = "\"fpmoe\":{\"expert_names\":[\"a\",\"b\",\"c\"]}";
+  EXPECT_EQ(valid(own).expertNames, Strings({"a", "b", "c"}));
+  FileOptions options;
+  options.expertNames = {"x", "y", "z"};
+  EXPECT_EQ(valid(own, options).expertNames, Strings({"x", "y", "z"}));
+}
+
+TEST(Config, BadExpertNames) {
+  auto names = [](StringRef list) {
+    return fault(("\"fpmoe\":{\"expert_names\":" + list + "}").str());
+  };
+  EXPECT_EQ(names("[\"a\",\"b\"]"),
+            "num_experts is 3, but fpmoe.expert_names has 2");
+  EXPECT_EQ(names("[\"a\",\"b\",\"a\"]"),
+            "fpmoe.expert_names: the expert name 'a' occurs twice");
+  EXPECT_EQ(names("[\"a\",\"b\",\"\"]"),
+            "fpmoe.expert_names: an expert has an empty name");
+  EXPECT_EQ(names("[\"a\",\"b\",\"c/d\"]"),
+            "fpmoe.expert_names: the expert name 'c/d' has a character outside "
+            "[A-Za-z0-9_.+#-]");
+  EXPECT_EQ(names("[1]"),
+            "an element of fpmoe.expert_names is 1, it must be a string");
+  EXPECT_EQ(names("{}"),
+            "fpmoe.expert_names is {}, it must be an array of strings");
+  EXPECT_EQ(fault("\"fpmoe\":[]"), "fpmoe is [], it must be an object");
+  EXPECT_EQ(fault("\"fpmoe\":{\"names\":[]}"),
+            "fpmoe has the unknown field 'names', known is 'expert_names'");
+  FileOptions options;
+  options.expertNames = {"x"};
+  EXPECT_EQ(fault("", options),
+            "num_experts is 3, but fpmoe.toml: names has 1");
+}
+
+TEST(Config, EndTokens) {
+  EXPECT_EQ(valid("\"eos_token_id\":7").eosTokens, Ints{7});
+  EXPECT_EQ(valid("\"eos_token_id\":[7,99,7]").eosTokens, Ints({7, 99}));
+  EXPECT_TRUE(valid("\"eos_token_id\":null").eosTokens.empty());
+  for (const char *id : {"100", "-1", "1.5", "\"7\"", "null"})
+    EXPECT_EQ(fault(std::string("\"eos_token_id\":[") + id + "]"),
+              std::string("eos_token_id is ") + id +
+                  ", it must be an id of the vocabulary, between 0 and 99");
+}
+
+TEST(Config, TooManyWeights) {
+  EXPECT_EQ(fault("\"hidden_size\":16777216,\"head_dim\":8,"
+                  "\"moe_intermediate_size\":16777216,\"num_experts\":1024,"
+                  "\"num_hidden_layers\":4096"),
+            "the sizes make more than 2^50 weights");
+}
+
+TEST(Config, TooLargeACache) {
+  EXPECT_EQ(fault("\"num_key_value_heads\":6,\"head_dim\":2048,"
+                  "\"num_hidden_layers\":4096,"
+                  "\"max_position_embeddings\":16777216"),
+            "max_position_embeddings of 16777216 makes a key and value cache "
+            "of more than 2^50 numbers");
+}
+
+//===----------------------------------------------------------------------===//
+// Files
+//===----------------------------------------------------------------------===//
+
+TEST(Config, ReadsDirectoryWithOptions) {
+  TemporaryDirectory directory;
+  directory.write("config.json", text("\"odd\":1"));
+  directory.write("fpmoe.toml", "ignore_config = [\"odd\"]\n[experts]\n"
+                                "names = [\"x\", \"y\", \"z\"]\n");
+  for (std::string path : {directory.str(), directory / "config.json"}) {
+    Expected<ModelConfig> config = readConfig(path);
+    ASSERT_TRUE(bool(config)) << toString(config.takeError());
+    EXPECT_EQ(config->expertNames, Strings({"x", "y", "z"}));
+  }
+}
+
+TEST(Config, MissingFile) {
+  TemporaryDirectory directory;
+  EXPECT_EQ(message(readConfig(directory.str())),
+            directory.str() + ": has no config.json");
+  EXPECT_EQ(message(readConfig(directory / "c.json")),
+            directory / "c.json" +
+                ": cannot be opened: No such file or directory");
+}
+
+TEST(Config, FileAboveTheLimit) {
+  TemporaryDirectory directory;
+  directory.write("config.json", std::string((1 << 20) + 1, ' '));
+  EXPECT_EQ(message(readConfig(directory.str())),
+            directory / "config.json" +
+                ": is 1048577 bytes long, the limit is 1048576");
+}
+
+//===----------------------------------------------------------------------===//
+// generation_config.json
+//===----------------------------------------------------------------------===//
+
+TEST(GenerationConfig, ReadsEveryKey) {
+  auto config =
+      parseGenerationConfig("{\"eos_token_id\":[1,2],\"do_sample\":true,"
+                            "\"temperature\":0.7,\"top_p\":"
+                            "0.8,\"top_k\":20,\"repetition_penalty\":1.1}",
+                            "g.json", valid("\"eos_token_id\":7"));
+  ASSERT_TRUE(bool(config)) << toString(config.takeError());
+  EXPECT_EQ(config->eosTokens, Ints({1, 2}));
+  EXPECT_TRUE(config->doSample);
+  EXPECT_EQ(config->temperature, 0.7);
+  EXPECT_EQ(config->topP, 0.8);
+  EXPECT_EQ(config->topK, 20);
+}
+
+TEST(GenerationConfig, MissingKeysAndFile) {
+  TemporaryDirectory directory;
+  ModelConfig model = valid("\"eos_token_id\":7");
+  for (const GenerationConfig &config :
+       {valueOf(parseGenerationConfig("{\"top_k\":null}", "g.json", model)),
+        valueOf(readGenerationConfig(directory.str(), model))}) {
+    EXPECT_EQ(config.eosTokens, Ints{7});
+    EXPECT_FALSE(config.doSample);
+    EXPECT_FALSE(config.temperature || config.topP || config.topK);
+  }
+}
+
+TEST(GenerationConfig, WrongValues) {
+  ModelConfig model = valid("");
+  auto fault = [&](StringRef member) {
+    return message(
+        parseGenerationConfig(("{" + member + "}").str(), "g.json", model));
+  };
+  EXPECT_EQ(fault("\"eos_token_id\":100"),
+            "g.json: eos_token_id is 100, it must be an id of the vocabulary, "
+            "between 0 and 99");
+  EXPECT_EQ(fault("\"do_sample\":1"),
+            "g.json: do_sample is 1, it must be true or false");
+  EXPECT_EQ(fault("\"temperature\":-1"),
+            "g.json: temperature is -1, it must be a number between 0 and 100");
+  EXPECT_EQ(fault("\"top_p\":1.5"),
+            "g.json: top_p is 1.5, it must be a number between 1e-06 and 1");
+  EXPECT_EQ(fault("\"top_k\":-1"),
+            "g.json: top_k is -1, it must be between 0 and 16777216");
+}
