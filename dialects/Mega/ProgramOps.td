@@ -1,0 +1,124 @@
+//===- ProgramOps.td - Programs, buffers, phases, barriers -*- tablegen -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FPMOE_DIALECTS_MEGA_PROGRAMOPS_TD
+#define FPMOE_DIALECTS_MEGA_PROGRAMOPS_TD
+
+include "dialects/Mega/MegaBase.td"
+
+def Mega_ProgramOp : Mega_Op<"program", [
+    Symbol, IsolatedFromAbove, NoTerminator, SingleBlock,
+    HasParent<"::mlir::ModuleOp">]> {
+  let summary = "One step of the model";
+  let description = [{
+    Takes up to `max_tokens` consecutive tokens of a sequence, `rows` of which are
+    multiplied at a time: they form a block.
+
+    * `program_c1`: `max_tokens`, `rows` and `context` are positive, and `rows`
+      is at most `max_tokens`.
+
+    Example: `mega.program @decode max_tokens 1 rows 1 context 64 {}`
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$max_tokens, I64Attr:$rows,
+                       I64Attr:$context);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    $sym_name `max_tokens` $max_tokens `rows` $rows `context` $context $body attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
+def Mega_BufferOp : Mega_Op<"buffer", [HasParent<"ProgramOp">]> {
+  let summary = "Memory of the team, of a worker, or of the caller";
+  let description = [{
+    `shared` and `private` memory is scratch of one step; `cache` lives as long
+    as the sequence, `[layers, kv_heads, positions, D]`, the positions being as many as the
+    caller has room for; `logits` is the caller's `[rows, vocabulary]`.
+
+    * `buffer_c1`: all sizes are static, but for the positions of the cache and
+      the rows of the logits.
+
+    Example: `%x = mega.buffer shared : memref<1x64xf32>`
+  }];
+  let arguments = (ins Mega_BufferSpaceAttr:$space);
+  let results = (outs Mega_Buffer:$result);
+  let assemblyFormat = "$space attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def Mega_WeightOp : Mega_Op<"weight", [
+    Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "A weight, as it lies in the program";
+  let description = [{
+    * `mega_weight_c1`: the symbol is an `fpmoe.weight` of the result's type, and a layer
+      is given exactly where that has layers.
+
+    Example: `%w = mega.weight @norm[%layer] : tensor<64xf32>`
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$weight, Optional<Index>:$layer);
+  let results = (outs Mega_Weight:$result);
+  let assemblyFormat = "$weight (`[` $layer^ `]`)? attr-dict `:` type($result)";
+}
+
+def Mega_LayersOp : Mega_Op<"layers", [
+    HasParent<"ProgramOp">, NoTerminator, SingleBlock]> {
+  let summary = "Phases of every layer, one layer after the other";
+  let description = [{
+    Layer i runs region `order[i]`, which takes i.
+
+    * `mega_layers_c1`: every entry of `order` names a region, and every region is used.
+    * `mega_layers_c2`: a region takes one index.
+  }];
+  let arguments = (ins DenseI64ArrayAttr:$order);
+  let regions = (region VariadicRegion<SizedRegion<1>>:$kinds);
+  let assemblyFormat = "`order` $order $kinds attr-dict";
+  let hasRegionVerifier = 1;
+}
+
+def Mega_PhaseOp : Mega_Op<"phase", [NoTerminator, SingleBlock]> {
+  let summary = "A space of tiles that do not depend on each other";
+  let description = [{
+    `tiles` are the sizes of the space's dimensions: a number, `"tokens"` of the
+    step, `"blocks"` of `rows` tokens, `"spans"` of as many blocks as the op says,
+    `"logits"` (blocks of tokens with logits) or `"slots"` (blocks of the groups
+    of tokens by expert).
+    Every tile is done by one worker, its ops in order. Without tiles, every
+    worker does all of it for itself.
+
+    * `phase_c1`: what a tile writes, no other tile of the phase reads or writes.
+    * `phase_c2`: without tiles, only private buffers are written.
+    * `phase_c3`: the ops have as many dimensions as the phase.
+
+    Example:
+
+    ```mlir
+    mega.phase "norm" tiles ["blocks"] {
+      mega.norm %x, %w into %a eps 1.0e-6 : memref<512x64xf32>, tensor<64xf32>, memref<43x32x12x2xbf16>
+    }
+    ```
+  }];
+  let arguments = (ins StrAttr:$name, OptionalAttr<ArrayAttr>:$tiles);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$name (`tiles` $tiles^)? $body attr-dict";
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Dimensions of the tile space; 0 where every worker does everything.
+    int64_t getRank() { return getTiles() ? getTiles()->size() : 0; }
+    /// What all ops of the phase touch.
+    ::llvm::SmallVector<::mega::TileAccess> getAccesses();
+  }];
+}
+
+def Mega_BarrierOp : Mega_Op<"barrier"> {
+  let summary = "Waits for all workers";
+  let description = [{
+    Example: `mega.barrier`
+  }];
+  let assemblyFormat = "attr-dict";
+}
+
+#endif

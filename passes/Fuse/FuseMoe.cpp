@@ -1,0 +1,152 @@
+//===- FuseMoe.cpp - feed-forward blocks --------------------------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Finds, from the residual backwards, the norm, the router, the experts and the
+// shared expert of a block, and makes a moe of them.
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/Assemble/Recipes.h"
+#include "passes/Fuse/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Builders.h"
+
+using namespace mlir;
+
+namespace fpmoe {
+
+#define GEN_PASS_DEF_FUSEMOE
+#include "passes/Fuse/Passes.h.inc"
+
+namespace {
+/// A feed-forward block: x + (routed + shared), either of them alone, too.
+struct Match {
+  AddOp residual, sum;
+  ExpertsOp experts;
+  RouteOp route;
+  MlpOp shared;
+  RmsNormOp norm;
+};
+
+/// Takes a summand of the block, which nothing else may use.
+bool takeExpert(Match &m, Value summand) {
+  if (!summand.hasOneUse())
+    return false;
+  if (auto mlp = summand.getDefiningOp<MlpOp>(); mlp && !m.shared) {
+    m.shared = mlp;
+    return true;
+  }
+  auto experts = summand.getDefiningOp<ExpertsOp>();
+  if (!experts || m.experts)
+    return false;
+  m.experts = experts;
+  m.route = experts.getWeights().getDefiningOp<RouteOp>();
+  return m.route && experts.getExperts() == m.route.getExperts() &&
+         experts.getWeights() == m.route.getWeights() &&
+         m.route.getWeights().hasOneUse() && m.route.getExperts().hasOneUse();
+}
+
+/// Whether the ops of the block, and they alone, use its norm.
+bool takeNorm(Match &m, Value input) {
+  SmallVector<Value> inputs;
+  if (m.experts)
+    inputs.append({m.experts.getInput(), m.route.getInput()});
+  if (m.shared)
+    inputs.push_back(m.shared.getInput());
+  m.norm = inputs.front().getDefiningOp<RmsNormOp>();
+  return m.norm && llvm::all_equal(inputs) && m.norm.getInput() == input &&
+         m.norm.getResult().hasNUses(inputs.size());
+}
+
+std::optional<Match> match(AddOp add, Value input, Value output,
+                           const SymbolTable &symbols) {
+  Match m;
+  m.residual = add;
+  if (!output.hasOneUse())
+    return std::nullopt;
+  m.sum = output.getDefiningOp<AddOp>();
+  if (m.sum ? !takeExpert(m, m.sum.getLhs()) || !takeExpert(m, m.sum.getRhs())
+            : !takeExpert(m, output))
+    return std::nullopt;
+  if (!takeNorm(m, input))
+    return std::nullopt;
+  if (m.experts &&
+      !haveSameLayers(symbols, {m.experts.getGate(), m.experts.getUp()}))
+    return std::nullopt;
+  if (m.shared &&
+      !haveSameLayers(symbols, {m.shared.getGate(), m.shared.getUp()}))
+    return std::nullopt;
+  return m;
+}
+
+/// The new weight that holds gate and up in alternating panels.
+Value joinGateUp(OpBuilder &builder, SymbolTable &symbols, StringRef name,
+                 Value gate, Value up) {
+  return joinWeights(
+      builder, symbols, name, {gate, up},
+      [&](OpBuilder &recipe, ValueRange parts) -> Value {
+        auto type = cast<RankedTensorType>(parts.front().getType());
+        SmallVector<int64_t> shape(type.getShape());
+        int64_t &rows = shape[shape.size() - 2];
+        rows = 2 * roundUpToPanel(rows);
+        return InterleaveOp::create(recipe, gate.getLoc(), type.clone(shape),
+                                    parts[0], parts[1]);
+      });
+}
+
+void fuse(Match m, SymbolTable &symbols) {
+  OpBuilder builder(m.residual);
+  StringRef body = m.residual->getParentOfType<func::FuncOp>().getSymName();
+  Value router, gateUp, down, sharedGateUp, sharedDown, scale;
+  Attribute routing;
+  ArrayAttr names;
+  if (m.experts) {
+    router = m.route.getRouter();
+    routing = m.route.getRouting();
+    names = m.experts.getNames();
+    gateUp = joinGateUp(builder, symbols, (body + ".gate_up").str(),
+                        m.experts.getGate(), m.experts.getUp());
+    down = m.experts.getDown();
+  }
+  if (m.shared) {
+    sharedGateUp =
+        joinGateUp(builder, symbols, (body + ".shared_gate_up").str(),
+                   m.shared.getGate(), m.shared.getUp());
+    sharedDown = m.shared.getDown();
+    scale = m.shared.getScale();
+  }
+  Value moe = MoeOp::create(builder, m.residual.getLoc(), m.residual.getType(),
+                            m.norm.getInput(), m.norm.getWeight(),
+                            m.norm.getEpsAttr(), router, routing, gateUp, down,
+                            names, sharedGateUp, sharedDown, scale);
+  m.residual.replaceAllUsesWith(moe);
+  for (Operation *op : std::initializer_list<Operation *>{
+           m.residual, m.sum, m.experts, m.route, m.shared, m.norm})
+    if (op)
+      op->erase();
+}
+
+struct FuseMoePass : impl::FuseMoeBase<FuseMoePass> {
+  void runOnOperation() override {
+    SymbolTable symbols(getOperation());
+    SmallVector<Match> matches;
+    getOperation().walk([&](AddOp add) {
+      std::optional<Match> m =
+          match(add, add.getLhs(), add.getRhs(), symbols);
+      if (!m)
+        m = match(add, add.getRhs(), add.getLhs(), symbols);
+      if (m)
+        matches.push_back(*m);
+    });
+    for (const Match &m : matches)
+      fuse(m, symbols);
+    if (!matches.empty())
+      eraseUnusedWeights(getOperation());
+  }
+};
+} // namespace
+
+} // namespace fpmoe

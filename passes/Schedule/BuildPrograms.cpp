@@ -1,0 +1,99 @@
+//===- BuildPrograms.cpp - From the graph to programs ---------------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+// Packs the weights that products read, builds the two programs, and erases the
+// graph.
+//===----------------------------------------------------------------------===//
+
+#include "passes/Schedule/Passes.h"
+#include "passes/Schedule/ProgramBuilder.h"
+
+namespace fpmoe {
+#define GEN_PASS_DEF_BUILDPROGRAMS
+#include "passes/Schedule/Passes.h.inc"
+} // namespace fpmoe
+
+using namespace mlir;
+using namespace fpmoe;
+
+namespace {
+
+/// The layout of `[.., N, K]` that kernels read.
+RankedTensorType getPackedType(RankedTensorType type) {
+  int64_t step = type.getElementType().isBF16() ? 2 : 1;
+  ArrayRef<int64_t> shape = type.getShape();
+  SmallVector<int64_t> packed(shape.drop_back(2));
+  packed.append({roundUpToPanel(shape[shape.size() - 2]) / kPanelRows,
+                 paddedColumns(shape.back()) / step, kPanelRows, step});
+  return RankedTensorType::get(packed, type.getElementType());
+}
+
+void packWeight(WeightOp weight) {
+  RankedTensorType type = weight.getTensorType();
+  if (weight.getResultValue().getDefiningOp<PackOp>())
+    return;
+  auto yield = cast<YieldOp>(weight.getRecipe().front().getTerminator());
+  OpBuilder b(yield);
+  RankedTensorType packed = getPackedType(type);
+  Value value =
+      PackOp::create(b, weight.getLoc(), packed, weight.getResultValue());
+  yield.getValueMutable().assign(value);
+  weight.setType(packed);
+}
+
+struct BuildProgramsPass
+    : fpmoe::impl::BuildProgramsBase<BuildProgramsPass> {
+  using BuildProgramsBase::BuildProgramsBase;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    auto main = module.lookupSymbol<func::FuncOp>("main");
+    auto model = module->getAttrOfType<DictionaryAttr>(kModelAttr);
+    if (!main || !model) {
+      module.emitError("has no '@main' or no 'fpmoe.model' to make a program of");
+      return signalPassFailure();
+    }
+    if (rows < 1 || prefillTokens < rows) {
+      module.emitError() << "prefill-tokens is " << prefillTokens
+                         << ", it must be at least rows, " << rows;
+      return signalPassFailure();
+    }
+    packProducts(module);
+    int64_t context = model.getAs<IntegerAttr>("context").getInt();
+    int64_t tokens = std::min<int64_t>(prefillTokens, std::max<int64_t>(
+                                                         context, rows));
+    if (failed(buildProgram(main, {"decode", 1, 1, context})) ||
+        failed(buildProgram(main, {"prefill", tokens, rows, context})))
+      return signalPassFailure();
+    for (auto function :
+         llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
+      function.erase();
+  }
+
+  void packProducts(ModuleOp module) {
+    llvm::SetVector<StringAttr> names;
+    auto multiplied = [&](Value weight) {
+      if (auto get = weight ? weight.getDefiningOp<GetOp>() : GetOp())
+        names.insert(get.getWeightAttr().getAttr());
+    };
+    module.walk([&](Operation *op) {
+      if (auto embedding = dyn_cast<EmbeddingOp>(op))
+        multiplied(embedding.getTable());
+      if (auto linear = dyn_cast<LinearOp>(op))
+        multiplied(linear.getWeight());
+      if (auto qkv = dyn_cast<QkvOp>(op))
+        multiplied(qkv.getWeight());
+      if (auto moe = dyn_cast<MoeOp>(op))
+        for (Value weight : {moe.getGateUp(), moe.getDown(),
+                             moe.getSharedGateUp(), moe.getSharedDown()})
+          multiplied(weight);
+    });
+    for (StringAttr name : names)
+      packWeight(module.lookupSymbol<WeightOp>(name));
+  }
+};
+
+} // namespace

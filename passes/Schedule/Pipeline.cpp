@@ -1,0 +1,51 @@
+//===- Pipeline.cpp - The schedule phase ----------------------------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+// The order of the passes, and their registration for fpmoe-opt.
+//===----------------------------------------------------------------------===//
+
+#include "passes/Schedule/Passes.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassOptions.h"
+
+using namespace mlir;
+
+namespace fpmoe {
+#define GEN_PASS_REGISTRATION
+#include "passes/Schedule/Passes.h.inc"
+} // namespace fpmoe
+
+namespace {
+struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
+  Option<int64_t> prefillTokens{*this, "prefill-tokens",
+                                llvm::cl::desc("Tokens of one prefill step"),
+                                llvm::cl::init(512)};
+  Option<int64_t> rows{*this, "rows",
+                       llvm::cl::desc("Tokens multiplied at a time in prefill"),
+                       llvm::cl::init(12)};
+};
+} // namespace
+
+void fpmoe::populateSchedulePipeline(OpPassManager &pm,
+                                     const ScheduleOptions &options) {
+  BuildProgramsOptions programs;
+  programs.prefillTokens = options.prefillTokens;
+  programs.rows = options.rows;
+  pm.addPass(createBuildPrograms(programs));
+  pm.addPass(createAssignPlaces());
+  OpPassManager &program = pm.nest<mega::ProgramOp>();
+  program.addPass(createElideBarriers());
+  program.addPass(createVerifyBarriers());
+}
+
+void fpmoe::registerSchedulePasses() {
+  registerSchedulePhasePasses();
+  PassPipelineRegistration<PipelineOptions>(
+      "fpmoe-schedule", "The schedule phase",
+      [](OpPassManager &pm, const PipelineOptions &options) {
+        populateSchedulePipeline(pm, {options.prefillTokens, options.rows});
+      });
+}

@@ -1,0 +1,61 @@
+//===- VerifyBarriers.cpp - Legality of the schedule phase ----------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+// Between any two phases without a barrier there must be no conflict; layers
+// start and end behind a barrier, since they follow each other.
+//===----------------------------------------------------------------------===//
+
+#include "passes/Schedule/Passes.h"
+
+namespace fpmoe {
+#define GEN_PASS_DEF_VERIFYBARRIERS
+#include "passes/Schedule/Passes.h.inc"
+} // namespace fpmoe
+
+using namespace mlir;
+
+namespace {
+
+struct VerifyBarriersPass
+    : fpmoe::impl::VerifyBarriersBase<VerifyBarriersPass> {
+  void runOnOperation() override {
+    WalkResult walk = getOperation().walk([](Block *block) {
+      if (!isa<mega::PhaseOp>(block->getParentOp()) && failed(check(*block)))
+        return WalkResult::interrupt();
+      return WalkResult::advance();
+    });
+    if (walk.wasInterrupted())
+      signalPassFailure();
+  }
+
+  static LogicalResult check(Block &block) {
+    SmallVector<mega::PhaseOp> open;
+    for (Operation &op : block) {
+      if (isa<mega::BarrierOp>(op))
+        open.clear();
+      if (isa<mega::LayersOp>(op) && !open.empty())
+        return op.emitOpError("needs a barrier before it");
+      auto phase = dyn_cast<mega::PhaseOp>(op);
+      if (!phase)
+        continue;
+      for (mega::PhaseOp earlier : open)
+        if (!mega::mayOverlap(earlier, phase)) {
+          InFlightDiagnostic diag = phase.emitOpError()
+                                    << "'" << phase.getName()
+                                    << "' needs a barrier before it";
+          diag.attachNote(earlier.getLoc())
+              << "it touches what '" << earlier.getName() << "' does";
+          return diag;
+        }
+      open.push_back(phase);
+    }
+    if (isa<mega::LayersOp>(block.getParentOp()) && !open.empty())
+      return open.back().emitOpError("ends a layer without a barrier");
+    return success();
+  }
+};
+
+} // namespace
