@@ -1,0 +1,150 @@
+//===- Check.cpp - can these recipes be evaluated? --------------*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Finds what is wrong with a module's recipes before any work starts. The
+// evaluator relies on these checks: no size overflows, every load resolves.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Model/Input.h"
+#include "lib/Weights/Evaluate.h"
+
+#include "llvm/ADT/DenseMap.h"
+
+using namespace llvm;
+using namespace mlir;
+
+namespace fpmoe {
+
+/// Ops between a source and the yield; bounds the evaluator's recursion.
+static constexpr unsigned maxRecipeDepth = 256;
+
+static Error weightError(WeightOp weight, const Twine &what) {
+  return createStringError(Twine("weight ") + quoted(weight.getSymName()) +
+                           ": " + what);
+}
+
+std::string formatTensorName(StringRef name, int64_t layer) {
+  auto [head, tail] = name.split("{}");
+  if (head.size() == name.size())
+    return name.str();
+  return (head + Twine(layer) + tail).str();
+}
+
+/// First element of the load's window in a tensor of shape `have`, or nothing
+/// if the shapes do not go together. Each entry of `at` but the last picks one
+/// index of its dimension; the last one too, unless the ranks say that it
+/// starts a range.
+static std::optional<uint64_t> windowStart(ArrayRef<int64_t> have,
+                                           ArrayRef<int64_t> want,
+                                           ArrayRef<int64_t> at) {
+  if (have.size() < want.size() || at.size() > have.size())
+    return std::nullopt;
+  size_t picked = have.size() - want.size();
+  bool range = at.size() == picked + 1;
+  if (!range && at.size() != picked)
+    return std::nullopt;
+  uint64_t first = 0;
+  for (size_t i = 0; i < have.size(); ++i) {
+    int64_t from = i < at.size() ? at[i] : 0;
+    int64_t extent = i < picked ? 1 : want[i - picked];
+    bool whole = i >= at.size();
+    if (whole ? extent != have[i] : from > have[i] - extent)
+      return std::nullopt;
+    // The window lies inside the tensor, whose size fits in 63 bits.
+    first = first * have[i] + from;
+  }
+  return first;
+}
+
+Expected<LoadedTensor> resolveLoad(LoadOp load, int64_t layer,
+                                   const Checkpoint *checkpoint) {
+  std::string name = formatTensorName(load.getName(), layer);
+  if (!checkpoint)
+    return createStringError("tensor " + quoted(name) +
+                             " is to be loaded, but there is no checkpoint");
+  const TensorInfo *tensor = checkpoint->find(name);
+  if (!tensor)
+    return fileError(checkpoint->directory(),
+                     "tensor " + quoted(name) + " is missing");
+  StringRef path = checkpoint->fileName(tensor->file);
+  if (!isLoadable(tensor->dtype))
+    return fileError(path, "tensor " + quoted(name) + " is " +
+                               getName(tensor->dtype) +
+                               ", weights must be F32, F16, BF16 or F64");
+  ArrayRef<int64_t> want = cast<RankedTensorType>(load.getType()).getShape();
+  ArrayRef<int64_t> at = load.getAt().value_or(ArrayRef<int64_t>());
+  std::optional<uint64_t> first = windowStart(tensor->shape, want, at);
+  if (!first)
+    return fileError(path, "tensor " + quoted(name) + " has the shape " +
+                               formatShape(tensor->shape) +
+                               ", the recipe loads " + formatShape(want) +
+                               (at.empty() ? "" : " at " + formatShape(at)));
+  return LoadedTensor{tensor, *first};
+}
+
+/// Fails unless the value's size in bytes fits in 62 bits and is not 0.
+static Error checkSize(WeightOp weight, Value value) {
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  if (!type || !type.hasStaticShape() ||
+      !(type.getElementType().isF32() || type.getElementType().isBF16()))
+    return weightError(weight, "a value of its recipe is not a tensor of f32 "
+                               "or bf16 with a static shape");
+  uint64_t elements = 1;
+  for (int64_t extent : type.getShape())
+    if (extent == 0 || __builtin_mul_overflow(elements, extent, &elements) ||
+        elements > (uint64_t(1) << 60))
+      return weightError(weight, "the shape " + formatShape(type.getShape()) +
+                                     " in its recipe has no elements, or more "
+                                     "than 2^60");
+  return Error::success();
+}
+
+static Error checkRecipe(WeightOp weight, const Checkpoint *checkpoint) {
+  Block &body = weight.getRecipe().front();
+  llvm::DenseMap<Value, unsigned> depths;
+  for (Operation &op : body.without_terminator()) {
+    if (!isa<LoadOp, RandomOp, RopeTableOp, StackOp, ConcatOp, SliceOp,
+             SelectOp, ReshapeOp, ConvertOp, InterleaveOp, PackOp>(op))
+      return weightError(weight, "'" + op.getName().getStringRef() +
+                                     "' is not an op of recipes");
+    unsigned depth = 0;
+    for (Value operand : op.getOperands()) {
+      if (operand.getType().isIndex() && operand.getParentBlock() != &body)
+        return weightError(weight, "takes a layer from outside its recipe");
+      depth = std::max(depth, depths.lookup(operand));
+    }
+    if (depth == maxRecipeDepth)
+      return weightError(weight, "its recipe is more than " +
+                                     Twine(maxRecipeDepth) + " ops deep");
+    depths[op.getResult(0)] = depth + 1;
+    if (Error e = checkSize(weight, op.getResult(0)))
+      return e;
+    auto load = dyn_cast<LoadOp>(op);
+    if (!load)
+      continue;
+    static constexpr int64_t none[] = {0};
+    for (int64_t layer : weight.getLayers().value_or(ArrayRef<int64_t>(none))) {
+      Expected<LoadedTensor> found = resolveLoad(load, layer, checkpoint);
+      if (!found)
+        return found.takeError();
+    }
+  }
+  return Error::success();
+}
+
+Error checkRecipes(ModuleOp module, const Checkpoint *checkpoint) {
+  for (WeightOp weight : module.getOps<WeightOp>())
+    if (Error e = checkRecipe(weight, checkpoint))
+      return e;
+  return Error::success();
+}
+
+bool needsCheckpoint(ModuleOp module) {
+  return module.walk([](LoadOp) { return WalkResult::interrupt(); })
+      .wasInterrupted();
+}
+
+} // namespace fpmoe

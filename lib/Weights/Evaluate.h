@@ -1,0 +1,75 @@
+//===- Evaluate.h - weight recipes, a window at a time ----------*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Computes any window of the value of a recipe op, reading from the checkpoint
+// what that window needs and nothing else. Nothing is kept between calls, so
+// that the memory in use does not depend on the size of the model.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FPMOE_LIB_WEIGHTS_EVALUATE_H
+#define FPMOE_LIB_WEIGHTS_EVALUATE_H
+
+#include "dialects/FPMoE/FPMoE.h"
+#include "lib/Model/Checkpoint.h"
+
+#include "llvm/Support/Error.h"
+
+#include <string>
+
+namespace fpmoe {
+
+/// Checks every recipe of the module, for each of its layers: the ops are known
+/// and of a size that can be addressed, and the checkpoint has every tensor
+/// that is loaded, with the right shape and a type that can be read. Call it
+/// once before the first evaluation. Without a checkpoint (null), nothing may
+/// be loaded.
+llvm::Error checkRecipes(mlir::ModuleOp module, const Checkpoint *checkpoint);
+
+/// Whether any recipe of the module loads from a checkpoint.
+bool needsCheckpoint(mlir::ModuleOp module);
+
+/// The name of a tensor with `{}` replaced by the layer's number.
+std::string formatTensorName(llvm::StringRef name, int64_t layer);
+
+/// The window of a checkpoint's tensor that a load stands for: `first` is the
+/// element where it starts. Fails if the tensor is missing, is not loadable, or
+/// has another shape.
+struct LoadedTensor {
+  const TensorInfo *tensor;
+  uint64_t first;
+};
+llvm::Expected<LoadedTensor> resolveLoad(LoadOp load, int64_t layer,
+                                         const Checkpoint *checkpoint);
+
+/// Evaluates recipes. Thread-safe; the module must not change meanwhile.
+class RecipeEvaluator {
+public:
+  /// `checkpoint` may be null if no recipe loads from one.
+  explicit RecipeEvaluator(const Checkpoint *checkpoint)
+      : checkpoint(checkpoint) {}
+
+  /// Elements [first, first + out.size()) of the row-major value, for a layer
+  /// (0 where the weight has none). Of a bf16 value, `out` gets the rounded
+  /// numbers. Fails if reading fails or the window lies outside the value.
+  llvm::Error evaluate(mlir::Value value, int64_t layer, int64_t first,
+                       llvm::MutableArrayRef<float> out) const;
+
+  /// The same as bf16 bits, rounded to nearest, ties to even.
+  llvm::Error evaluate(mlir::Value value, int64_t layer, int64_t first,
+                       llvm::MutableArrayRef<uint16_t> out) const;
+
+private:
+  const Checkpoint *checkpoint;
+};
+
+/// `words` 32-bit words of each of 16 rows that follow one another in `rows`
+/// become groups of 16, word by word: the layout inside a panel of
+/// `fpmoe.pack`, where a word is an f32 or a pair of bf16.
+void packPanel(const uint32_t *rows, int64_t words, uint32_t *out);
+
+} // namespace fpmoe
+
+#endif // FPMOE_LIB_WEIGHTS_EVALUATE_H

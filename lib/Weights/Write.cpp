@@ -1,0 +1,351 @@
+//===- Write.cpp - the weights of a program, into a file --------*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Every instance of a weight is cut into chunks of a few megabytes, which
+// threads take in file order. A chunk is made block by block in a buffer of its
+// thread and written at once.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Weights/Write.h"
+
+#include "lib/Model/Input.h"
+#include "lib/Weights/Evaluate.h"
+
+#include "llvm/ADT/bit.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+using namespace llvm;
+using namespace mlir;
+
+static_assert(llvm::endianness::native == llvm::endianness::little,
+              "weights are written as they lie in memory");
+
+namespace fpmoe {
+
+static constexpr uint64_t pageBytes = 4096;
+/// Bytes of a chunk, and of the buffer that it is written from.
+static constexpr int64_t chunkBytes = int64_t(4) << 20;
+/// 32-bit words of a row that are packed at once: 16 rows make 512 KiB.
+static constexpr int64_t blockWords = 8192;
+static constexpr unsigned maxThreads = 32;
+
+namespace {
+
+/// One instance of a weight.
+struct Instance {
+  WeightOp weight;
+  int64_t layer;
+  /// Absolute position in the file.
+  uint64_t position;
+  uint64_t bytes;
+  /// Units that are never split: panels of a packed weight, 16-byte pieces
+  /// else.
+  int64_t units;
+  int64_t unitsPerChunk;
+  /// Number of the first chunk among those of all instances.
+  int64_t firstChunk;
+
+  int64_t chunks() const { return (units + unitsPerChunk - 1) / unitsPerChunk; }
+};
+
+/// What one thread works with.
+struct Buffers {
+  std::vector<uint8_t> rows = std::vector<uint8_t>(16 * blockWords * 4);
+  std::vector<uint8_t> chunk = std::vector<uint8_t>(chunkBytes);
+};
+
+class Writer {
+public:
+  Writer(const Checkpoint *checkpoint, int descriptor,
+         const WriteOptions &options)
+      : evaluator(checkpoint), descriptor(descriptor), options(options) {}
+
+  Error plan(ModuleOp module, uint64_t base);
+  Error run();
+
+private:
+  void work();
+  Error writeChunk(const Instance &instance, int64_t chunk, Buffers &buffers);
+  Error writePlain(const Instance &instance, int64_t first, int64_t end,
+                   Buffers &buffers);
+  Error writePanels(const Instance &instance, PackOp pack, int64_t first,
+                    int64_t end, Buffers &buffers);
+  Error packBlock(PackOp pack, int64_t layer, int64_t panel, int64_t from,
+                  int64_t to, uint8_t *rows, uint32_t *out);
+  template <typename T>
+  Error readBlock(PackOp pack, int64_t layer, int64_t panel, int64_t from,
+                  int64_t to, T *rows);
+  Error write(ArrayRef<uint8_t> bytes, uint64_t position);
+
+  RecipeEvaluator evaluator;
+  int descriptor;
+  const WriteOptions &options;
+  std::vector<Instance> instances;
+  uint64_t total = 0;
+  int64_t numChunks = 0;
+
+  std::atomic<int64_t> nextChunk{0};
+  std::atomic<bool> stop{false};
+  /// Guards what follows, and calls of options.progress.
+  std::mutex mutex;
+  uint64_t done = 0;
+  Error failure = Error::success();
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Planning
+//===----------------------------------------------------------------------===//
+
+uint64_t getBlobBytes(ModuleOp module) {
+  uint64_t end = 0;
+  for (WeightOp weight : module.getOps<WeightOp>())
+    if (weight.getOffset())
+      end = std::max(end,
+                     *weight.getOffset() +
+                         (weight.getNumInstances() - 1) * *weight.getStride() +
+                         weight.getInstanceBytes());
+  return (end + pageBytes - 1) / pageBytes * pageBytes;
+}
+
+static PackOp getPack(WeightOp weight) {
+  return weight.getResultValue().getDefiningOp<PackOp>();
+}
+
+/// Words of a row of a panel: steps of `fpmoe.pack`.
+static int64_t getSteps(PackOp pack) {
+  ArrayRef<int64_t> shape = pack.getType().getShape();
+  return shape[shape.size() - 3];
+}
+
+Error Writer::plan(ModuleOp module, uint64_t base) {
+  for (WeightOp weight : module.getOps<WeightOp>()) {
+    if (!weight.getOffset())
+      continue;
+    uint64_t bytes = weight.getInstanceBytes();
+    int64_t unitBytes = 16;
+    if (PackOp pack = getPack(weight))
+      unitBytes = getSteps(pack) * kPanelRows * 4;
+    for (int64_t i = 0, e = weight.getNumInstances(); i < e; ++i) {
+      uint64_t position, end;
+      if (__builtin_mul_overflow(*weight.getStride(), i, &position) ||
+          __builtin_add_overflow(position, *weight.getOffset(), &position) ||
+          __builtin_add_overflow(position, base, &position) ||
+          __builtin_add_overflow(position, bytes, &end) ||
+          end > static_cast<uint64_t>(INT64_MAX))
+        return createStringError("weight " + quoted(weight.getSymName()) +
+                                 ": instance " + Twine(i) +
+                                 " does not fit in a file");
+      Instance instance{};
+      instance.weight = weight;
+      instance.layer = weight.getLayers() ? (*weight.getLayers())[i] : 0;
+      instance.position = position;
+      instance.bytes = bytes;
+      instance.units = (bytes + unitBytes - 1) / unitBytes;
+      instance.unitsPerChunk = std::max<int64_t>(chunkBytes / unitBytes, 1);
+      instances.push_back(instance);
+    }
+  }
+  llvm::sort(instances, [](const Instance &a, const Instance &b) {
+    return a.position < b.position;
+  });
+  Instance *previous = nullptr;
+  for (Instance &instance : instances) {
+    if (previous && instance.position < previous->position + previous->bytes)
+      return createStringError("weights " +
+                               quoted(previous->weight.getSymName()) + " and " +
+                               quoted(instance.weight.getSymName()) +
+                               " overlap at byte " + Twine(instance.position));
+    previous = &instance;
+    instance.firstChunk = numChunks;
+    numChunks += instance.chunks();
+    total += instance.bytes;
+  }
+  return Error::success();
+}
+
+//===----------------------------------------------------------------------===//
+// Working
+//===----------------------------------------------------------------------===//
+
+Error Writer::run() {
+  unsigned threads =
+      options.threads ? options.threads : std::thread::hardware_concurrency();
+  threads = std::clamp(threads, 1u, maxThreads);
+  threads = std::min<uint64_t>(threads, std::max<int64_t>(numChunks, 1));
+  std::vector<std::thread> team;
+  for (unsigned i = 1; i < threads; ++i)
+    team.emplace_back([this] { work(); });
+  work();
+  for (std::thread &thread : team)
+    thread.join();
+  return std::move(failure);
+}
+
+void Writer::work() {
+  Buffers buffers;
+  while (!stop) {
+    int64_t chunk = nextChunk++;
+    if (chunk >= numChunks)
+      return;
+    const Instance &instance = *std::prev(llvm::partition_point(
+        instances, [&](const Instance &i) { return i.firstChunk <= chunk; }));
+    chunk -= instance.firstChunk;
+    Error e = writeChunk(instance, chunk, buffers);
+    std::lock_guard<std::mutex> lock(mutex);
+    if (e) {
+      if (stop)
+        consumeError(std::move(e));
+      else
+        failure = std::move(e);
+      stop = true;
+      return;
+    }
+    // All units but the last of an instance are of the same size.
+    uint64_t share = instance.bytes / instance.chunks();
+    if (chunk == 0)
+      share = instance.bytes - share * (instance.chunks() - 1);
+    done += share;
+    if (options.progress)
+      options.progress(done, total);
+  }
+}
+
+Error Writer::writeChunk(const Instance &instance, int64_t chunk,
+                         Buffers &buffers) {
+  int64_t first = chunk * instance.unitsPerChunk;
+  int64_t end = std::min(first + instance.unitsPerChunk, instance.units);
+  if (PackOp pack = getPack(instance.weight))
+    return writePanels(instance, pack, first, end, buffers);
+  return writePlain(instance, first, end, buffers);
+}
+
+/// Units [first, end) of 16 bytes of a weight that is not packed.
+Error Writer::writePlain(const Instance &instance, int64_t first, int64_t end,
+                         Buffers &buffers) {
+  WeightOp weight = instance.weight;
+  int64_t from = first * 16;
+  int64_t bytes = std::min<int64_t>(end * 16, instance.bytes) - from;
+  auto fill = [&](auto element) -> Error {
+    using T = decltype(element);
+    return evaluator.evaluate(
+        weight.getResultValue(), instance.layer, from / sizeof(T),
+        MutableArrayRef<T>(reinterpret_cast<T *>(buffers.chunk.data()),
+                           bytes / sizeof(T)));
+  };
+  bool narrow = weight.getTensorType().getElementType().isBF16();
+  if (Error e = narrow ? fill(uint16_t()) : fill(float()))
+    return e;
+  return write(ArrayRef(buffers.chunk).take_front(bytes),
+               instance.position + from);
+}
+
+Error Writer::writePanels(const Instance &instance, PackOp pack, int64_t first,
+                          int64_t end, Buffers &buffers) {
+  constexpr int64_t groupBytes = kPanelRows * 4;
+  int64_t steps = getSteps(pack);
+  uint64_t position = instance.position + first * steps * groupBytes;
+  int64_t filled = 0;
+  for (int64_t panel = first; panel < end; ++panel)
+    for (int64_t from = 0; from < steps; from += blockWords) {
+      int64_t to = std::min(from + blockWords, steps);
+      if (filled + (to - from) * groupBytes > chunkBytes) {
+        if (Error e =
+                write(ArrayRef(buffers.chunk).take_front(filled), position))
+          return e;
+        position += filled;
+        filled = 0;
+        if (stop)
+          return Error::success();
+      }
+      auto *out = reinterpret_cast<uint32_t *>(buffers.chunk.data() + filled);
+      if (Error e = packBlock(pack, instance.layer, panel, from, to,
+                              buffers.rows.data(), out))
+        return e;
+      filled += (to - from) * groupBytes;
+    }
+  return write(ArrayRef(buffers.chunk).take_front(filled), position);
+}
+
+/// Words [from, to) of the rows of a panel.
+Error Writer::packBlock(PackOp pack, int64_t layer, int64_t panel, int64_t from,
+                        int64_t to, uint8_t *rows, uint32_t *out) {
+  bool narrow = pack.getType().getElementType().isBF16();
+  if (Error e = narrow ? readBlock(pack, layer, panel, from, to,
+                                   reinterpret_cast<uint16_t *>(rows))
+                       : readBlock(pack, layer, panel, from, to,
+                                   reinterpret_cast<float *>(rows)))
+    return e;
+  packPanel(reinterpret_cast<const uint32_t *>(rows), to - from, out);
+  return Error::success();
+}
+
+template <typename T>
+Error Writer::readBlock(PackOp pack, int64_t layer, int64_t panel, int64_t from,
+                        int64_t to, T *rows) {
+  constexpr int64_t step = 4 / sizeof(T);
+  auto in = cast<RankedTensorType>(pack.getInput().getType()).getShape();
+  int64_t numRows = in[in.size() - 2], columns = in.back();
+  int64_t panels = roundUpToPanel(numRows) / kPanelRows;
+  int64_t matrix = panel / panels, row = panel % panels * kPanelRows;
+  int64_t width = (to - from) * step;
+  int64_t inside = std::clamp<int64_t>(columns - from * step, 0, width);
+  int64_t count = std::min(kPanelRows, numRows - row);
+  auto read = [&](int64_t i, int64_t length) {
+    return evaluator.evaluate(pack.getInput(), layer,
+                              (matrix * numRows + row + i) * columns +
+                                  from * step,
+                              MutableArrayRef<T>(rows + i * width, length));
+  };
+  std::fill(rows + count * width, rows + kPanelRows * width, T(0));
+  // Whole rows follow one another in the operand, too.
+  if (from == 0 && width == columns)
+    return read(0, count * width);
+  for (int64_t i = 0; i < count; ++i) {
+    if (inside > 0)
+      if (Error e = read(i, inside))
+        return e;
+    std::fill(rows + i * width + inside, rows + (i + 1) * width, T(0));
+  }
+  return Error::success();
+}
+
+Error Writer::write(ArrayRef<uint8_t> bytes, uint64_t position) {
+  while (!bytes.empty()) {
+    ssize_t count = ::pwrite(descriptor, bytes.data(), bytes.size(),
+                             static_cast<off_t>(position));
+    if (count < 0 && errno == EINTR)
+      continue;
+    if (count <= 0)
+      return fileError(options.fileName,
+                       "cannot be written at byte " + Twine(position) + ": " +
+                           std::strerror(count < 0 ? errno : ENOSPC));
+    bytes = bytes.drop_front(count);
+    position += count;
+  }
+  return Error::success();
+}
+
+Error writeWeights(ModuleOp module, const Checkpoint *checkpoint,
+                   int descriptor, uint64_t base, const WriteOptions &options) {
+  if (Error e = checkRecipes(module, checkpoint))
+    return e;
+  Writer writer(checkpoint, descriptor, options);
+  if (Error e = writer.plan(module, base))
+    return e;
+  return writer.run();
+}
+
+} // namespace fpmoe

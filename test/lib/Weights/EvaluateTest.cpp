@@ -1,0 +1,300 @@
+//===- EvaluateTest.cpp - windows of recipes ----------------------*- C++
+//-*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Every op, in windows that start anywhere, against its naive evaluation; and
+// what checkRecipes() refuses.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Fixture.h"
+
+using namespace fpmoe;
+using namespace fpmoe::test;
+
+namespace {
+
+class EvaluateTest : public Fixture {
+protected:
+  void SetUp() override {
+    Fixture::SetUp();
+    add("a.3", {20, 7}, false);
+    add("b.3", {20, 7}, false);
+    add("c.3", {5, 7}, false);
+    add("a.4", {20, 7}, false);
+    add("b.4", {20, 7}, true);
+    add("c.4", {5, 7}, true);
+    add("fused", {3, 22, 9}, true);
+    add("wide", {3, 22, 9}, false);
+    openCheckpoint();
+  }
+
+  /// Parses a weight with this recipe, whose last value is %0.
+  void parseRecipe(const std::string &type, const std::string &recipe,
+                   const std::string &layers = "") {
+    std::string layer = layers.empty() ? "" : "^bb0(%l: index):\n";
+    parse("fpmoe.weight @w " + (layers.empty() ? "" : "layers " + layers) +
+          " : " + type + " {\n" + layer + recipe +
+          "\nfpmoe.yield %0 : " + type + "\n}");
+  }
+
+  void expectWindows(int64_t layer = 0) {
+    llvm::Error error = checkRecipes(*module, checkpoint.get());
+    ASSERT_FALSE(error) << toString(std::move(error));
+    mlir::Value value = weight("w").getResultValue();
+    std::vector<float> expected = naive(value, layer);
+    RecipeEvaluator evaluator(checkpoint.get());
+    int64_t size = expected.size();
+    for (int trial = 0; trial < 200; ++trial) {
+      int64_t first = trial ? generator() % size : 0;
+      int64_t count = trial ? generator() % (size - first) + 1 : size;
+      std::vector<float> wide(count);
+      std::vector<uint16_t> narrow(count);
+      ASSERT_FALSE(evaluator.evaluate(value, layer, first, {wide}));
+      ASSERT_FALSE(evaluator.evaluate(value, layer, first, {narrow}));
+      for (int64_t i = 0; i < count; ++i) {
+        ASSERT_EQ(wide[i], expected[first + i]) << first << " + " << i;
+        uint32_t bits = narrow[i] << 16;
+        float value;
+        std::memcpy(&value, &bits, 4);
+        ASSERT_EQ(value, bf16(expected[first + i])) << first << " + " << i;
+      }
+    }
+  }
+
+  std::string checkError() {
+    return toString(checkRecipes(*module, checkpoint.get()));
+  }
+};
+
+TEST_F(EvaluateTest, LoadWhole) {
+  parseRecipe("tensor<20x7xf32>",
+              "%0 = fpmoe.load \"a.{}\"[%l] : tensor<20x7xf32>", "[3, 4]");
+  expectWindows(3);
+  expectWindows(4);
+}
+
+TEST_F(EvaluateTest, LoadAtRows) {
+  parseRecipe("tensor<2x22x9xf32>",
+              "%0 = fpmoe.load \"fused\" at [1] : tensor<2x22x9xf32>");
+  expectWindows();
+}
+
+TEST_F(EvaluateTest, LoadAtOneRow) {
+  parseRecipe("tensor<22x9xbf16>",
+              "%0 = fpmoe.load \"wide\" at [2] : tensor<22x9xbf16>");
+  expectWindows();
+}
+
+TEST_F(EvaluateTest, LoadAtOneRowAndRange) {
+  parseRecipe("tensor<11x9xbf16>",
+              "%0 = fpmoe.load \"wide\" at [1, 11] : tensor<11x9xbf16>");
+  expectWindows();
+}
+
+TEST_F(EvaluateTest, StackSelect) {
+  parseRecipe("tensor<3x20x7xf32>", R"(
+    %a = fpmoe.load "a.{}"[%l] : tensor<20x7xf32>
+    %b = fpmoe.load "b.{}"[%l] : tensor<20x7xf32>
+    %s = fpmoe.stack %a, %b : tensor<20x7xf32>, tensor<20x7xf32> -> tensor<2x20x7xf32>
+    %0 = fpmoe.select %s[1, 0, 1] : tensor<2x20x7xf32> -> tensor<3x20x7xf32>)",
+              "[3, 4]");
+  expectWindows(3);
+  expectWindows(4);
+}
+
+TEST_F(EvaluateTest, ConcatConvertReshape) {
+  parseRecipe("tensor<9x5x7xbf16>", R"(
+    %a = fpmoe.load "a.{}"[%l] : tensor<20x7xf32>
+    %b = fpmoe.load "b.{}"[%l] : tensor<20x7xf32>
+    %c = fpmoe.load "c.{}"[%l] : tensor<5x7xf32>
+    %s = fpmoe.concat %a, %c, %b : tensor<20x7xf32>, tensor<5x7xf32>, tensor<20x7xf32> -> tensor<45x7xf32>
+    %n = fpmoe.convert %s : tensor<45x7xf32> -> tensor<45x7xbf16>
+    %0 = fpmoe.reshape %n : tensor<45x7xbf16> -> tensor<9x5x7xbf16>)",
+              "[4]");
+  expectWindows(4);
+}
+
+TEST_F(EvaluateTest, ConvertThereAndBack) {
+  parseRecipe("tensor<20x7xf32>", R"(
+    %a = fpmoe.load "a.3" : tensor<20x7xf32>
+    %n = fpmoe.convert %a : tensor<20x7xf32> -> tensor<20x7xbf16>
+    %0 = fpmoe.convert %n : tensor<20x7xbf16> -> tensor<20x7xf32>)");
+  expectWindows();
+}
+
+TEST_F(EvaluateTest, SliceInterleave) {
+  parseRecipe("tensor<3x32x9xf32>", R"(
+    %a = fpmoe.load "fused" : tensor<3x22x9xf32>
+    %g = fpmoe.slice %a from 0 : tensor<3x22x9xf32> -> tensor<3x11x9xf32>
+    %u = fpmoe.slice %a from 11 : tensor<3x22x9xf32> -> tensor<3x11x9xf32>
+    %0 = fpmoe.interleave %g, %u : tensor<3x11x9xf32> -> tensor<3x32x9xf32>)");
+  expectWindows();
+}
+
+TEST_F(EvaluateTest, InterleaveManyBlocks) {
+  parseRecipe("tensor<64x7xbf16>", R"(
+    %a = fpmoe.load "a.3" : tensor<20x7xf32>
+    %b = fpmoe.load "b.3" : tensor<20x7xf32>
+    %i = fpmoe.interleave %a, %b : tensor<20x7xf32> -> tensor<64x7xf32>
+    %0 = fpmoe.convert %i : tensor<64x7xf32> -> tensor<64x7xbf16>)");
+  expectWindows();
+}
+
+TEST_F(EvaluateTest, PackBF16) {
+  parseRecipe("tensor<3x2x7x16x2xbf16>", R"(
+    %a = fpmoe.load "wide" : tensor<3x22x9xf32>
+    %n = fpmoe.convert %a : tensor<3x22x9xf32> -> tensor<3x22x9xbf16>
+    %0 = fpmoe.pack %n : tensor<3x22x9xbf16> -> tensor<3x2x7x16x2xbf16>)");
+  expectWindows();
+}
+
+TEST_F(EvaluateTest, PackF32) {
+  parseRecipe("tensor<2x9x16x1xf32>", R"(
+    %a = fpmoe.load "a.3" : tensor<20x7xf32>
+    %0 = fpmoe.pack %a : tensor<20x7xf32> -> tensor<2x9x16x1xf32>)");
+  expectWindows();
+}
+
+TEST_F(EvaluateTest, RopeTable) {
+  parseRecipe("tensor<37x10xf32>",
+              "%0 = fpmoe.rope_table theta 1.0e6 : tensor<37x10xf32>");
+  expectWindows();
+}
+
+TEST_F(EvaluateTest, RandomIsAFunctionOfTheIndex) {
+  parseRecipe(
+      "tensor<9x1000xf32>",
+      R"(%0 = fpmoe.random "r.{}"[%l] seed 5 mean 0.5 stddev 2.0 : tensor<9x1000xf32>)",
+      "[3, 4]");
+  expectWindows(3);
+  expectWindows(4);
+}
+
+TEST_F(EvaluateTest, RandomIsAboutNormal) {
+  parse(R"(
+    fpmoe.weight @w layers [1, 2] : tensor<100000xf32> {
+    ^bb0(%l: index):
+      %0 = fpmoe.random "w.{}"[%l] seed 1 mean 0.5 stddev 0.25 : tensor<100000xf32>
+      fpmoe.yield %0 : tensor<100000xf32>
+    }
+    fpmoe.weight @v : tensor<100000xf32> {
+      %0 = fpmoe.random "w.1" seed 2 mean 0.5 stddev 0.25 : tensor<100000xf32>
+      fpmoe.yield %0 : tensor<100000xf32>
+    })");
+  RecipeEvaluator evaluator(nullptr);
+  std::vector<std::vector<float>> streams(3, std::vector<float>(100000));
+  mlir::Value value = weight("w").getResultValue();
+  ASSERT_FALSE(evaluator.evaluate(value, 1, 0, {streams[0]}));
+  ASSERT_FALSE(evaluator.evaluate(value, 2, 0, {streams[1]}));
+  ASSERT_FALSE(
+      evaluator.evaluate(weight("v").getResultValue(), 0, 0, {streams[2]}));
+  auto correlation = [](const std::vector<float> &a,
+                        const std::vector<float> &b, size_t lag) {
+    double sum = 0;
+    for (size_t i = 0; i + lag < a.size(); ++i)
+      sum += (a[i] - 0.5) * (b[i + lag] - 0.5);
+    return sum / (a.size() - lag) / 0.0625;
+  };
+  for (auto &stream : streams) {
+    double mean = 0, inside = 0;
+    for (float x : stream) {
+      mean += x;
+      inside += std::abs(x - 0.5) < 0.25;
+    }
+    EXPECT_NEAR(mean / stream.size(), 0.5, 0.004);
+    EXPECT_NEAR(correlation(stream, stream, 0), 1, 0.02);
+    EXPECT_NEAR(inside / stream.size(), 0.683, 0.02);
+    for (size_t lag : {1, 2, 3, 7, 64})
+      EXPECT_NEAR(correlation(stream, stream, lag), 0, 0.02);
+  }
+  // The layer, and the seed, give other numbers.
+  EXPECT_NEAR(correlation(streams[0], streams[1], 0), 0, 0.02);
+  EXPECT_NEAR(correlation(streams[0], streams[2], 0), 0, 0.02);
+}
+
+TEST_F(EvaluateTest, BF16RoundsTiesToEvenAndKeepsNaN) {
+  std::vector<uint32_t> bits{0x3f808000, 0x3f818000, 0x3f808001, 0x7f7fffff,
+                             0xff800000, 0x7f800001, 0x80000000, 0x00000001};
+  std::vector<uint16_t> expected{0x3f80, 0x3f82, 0x3f81, 0x7f80,
+                                 0xff80, 0x7fc0, 0x8000, 0x0000};
+  add("special", {8}, false);
+  std::memcpy(tensors["special"].values.data(), bits.data(), 32);
+  openCheckpoint();
+  parseRecipe("tensor<8xbf16>", "%0 = fpmoe.load \"special\" : tensor<8xbf16>");
+  std::vector<uint16_t> out(8);
+  RecipeEvaluator evaluator(checkpoint.get());
+  ASSERT_FALSE(evaluator.evaluate(weight("w").getResultValue(), 0, 0, {out}));
+  EXPECT_EQ(out, expected);
+}
+
+TEST_F(EvaluateTest, WindowOutsideTheValue) {
+  parseRecipe("tensor<20x7xf32>", "%0 = fpmoe.load \"a.3\" : tensor<20x7xf32>");
+  std::vector<float> out(8);
+  RecipeEvaluator evaluator(checkpoint.get());
+  llvm::Error error =
+      evaluator.evaluate(weight("w").getResultValue(), 0, 133, {out});
+  EXPECT_EQ(toString(std::move(error)),
+            "elements from 133 to 141 of a value of 140 were asked for");
+}
+
+TEST_F(EvaluateTest, CheckMissing) {
+  parseRecipe("tensor<20x7xf32>",
+              "%0 = fpmoe.load \"a.{}\"[%l] : tensor<20x7xf32>", "[3, 5]");
+  EXPECT_EQ(checkError(), directory + ": tensor 'a.5' is missing");
+}
+
+TEST_F(EvaluateTest, CheckShape) {
+  parseRecipe("tensor<7x20xf32>", "%0 = fpmoe.load \"a.3\" : tensor<7x20xf32>");
+  EXPECT_EQ(checkError(), directory +
+                              "/model.safetensors: tensor 'a.3' has the shape "
+                              "[20, 7], the recipe loads [7, 20]");
+}
+
+TEST_F(EvaluateTest, CheckWindow) {
+  parseRecipe("tensor<2x22x9xf32>",
+              "%0 = fpmoe.load \"fused\" at [2] : tensor<2x22x9xf32>");
+  EXPECT_EQ(checkError(),
+            directory + "/model.safetensors: tensor 'fused' has the shape "
+                        "[3, 22, 9], the recipe loads [2, 22, 9] at [2]");
+}
+
+TEST_F(EvaluateTest, CheckWithoutCheckpoint) {
+  parseRecipe("tensor<20x7xf32>", "%0 = fpmoe.load \"a.3\" : tensor<20x7xf32>");
+  EXPECT_TRUE(needsCheckpoint(*module));
+  checkpoint.reset();
+  EXPECT_EQ(checkError(),
+            "tensor 'a.3' is to be loaded, but there is no checkpoint");
+}
+
+TEST_F(EvaluateTest, CheckHugeShape) {
+  parseRecipe("tensor<4294967296x4294967296xf32>",
+              R"(%0 = fpmoe.random "r" seed 5 mean 0.5 stddev 2.0
+                 : tensor<4294967296x4294967296xf32>)");
+  EXPECT_FALSE(needsCheckpoint(*module));
+  EXPECT_EQ(checkError(),
+            "weight 'w': the shape [4294967296, 4294967296] in its recipe has "
+            "no elements, or more than 2^60");
+}
+
+TEST_F(EvaluateTest, CheckEmptyShape) {
+  parseRecipe("tensor<0x7xf32>",
+              R"(%0 = fpmoe.random "r" seed 5 mean 0.5 stddev 2.0
+                 : tensor<0x7xf32>)");
+  EXPECT_EQ(checkError(), "weight 'w': the shape [0, 7] in its recipe has no "
+                          "elements, or more than 2^60");
+}
+
+TEST_F(EvaluateTest, CheckDepth) {
+  std::string recipe = "%v0 = fpmoe.load \"a.3\" : tensor<20x7xf32>\n";
+  for (int i = 0; i < 300; ++i)
+    recipe += "%v" + std::to_string(i + 1) + " = fpmoe.reshape %v" +
+              std::to_string(i) + " : tensor<20x7xf32> -> tensor<20x7xf32>\n";
+  recipe += "%0 = fpmoe.reshape %v300 : tensor<20x7xf32> -> tensor<20x7xf32>\n";
+  parseRecipe("tensor<20x7xf32>", recipe);
+  EXPECT_EQ(checkError(), "weight 'w': its recipe is more than 256 ops deep");
+}
+
+} // namespace

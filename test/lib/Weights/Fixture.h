@@ -1,0 +1,218 @@
+//===- Fixture.h - a small checkpoint and recipes for tests -----*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Writes a checkpoint of random tensors, parses modules, and evaluates recipes
+// whole and naively, as their descriptions say: the oracle of these tests.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FPMOE_TEST_LIB_WEIGHTS_FIXTURE_H
+#define FPMOE_TEST_LIB_WEIGHTS_FIXTURE_H
+
+#include "dialects/FPMoE/FPMoE.h"
+#include "lib/Weights/Evaluate.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/FileSystem.h"
+
+#include <cstring>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <map>
+#include <random>
+
+namespace fpmoe::test {
+
+inline float bf16(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, 4);
+  bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u;
+  std::memcpy(&value, &bits, 4);
+  return value;
+}
+
+/// A tensor of a checkpoint to be written; bf16 values are rounded ones.
+struct Tensor {
+  std::vector<int64_t> shape;
+  bool narrow;
+  std::vector<float> values;
+};
+
+class Fixture : public ::testing::Test {
+protected:
+  void SetUp() override {
+    llvm::SmallString<128> path;
+    ASSERT_FALSE(llvm::sys::fs::createUniqueDirectory("fpmoe-weights", path));
+    directory = std::string(path);
+    context.loadDialect<FPMoEDialect, mlir::func::FuncDialect>();
+  }
+  void TearDown() override { llvm::sys::fs::remove_directories(directory); }
+
+  void add(const std::string &name, std::vector<int64_t> shape, bool narrow) {
+    Tensor tensor{shape, narrow, {}};
+    int64_t elements = 1;
+    for (int64_t extent : shape)
+      elements *= extent;
+    std::normal_distribution<float> normal;
+    for (int64_t i = 0; i < elements; ++i) {
+      float value = normal(generator);
+      tensor.values.push_back(narrow ? bf16(value) : value);
+    }
+    tensors[name] = std::move(tensor);
+  }
+
+  /// Writes all tensors that were added, and opens them.
+  void openCheckpoint() {
+    std::string header = "{", data;
+    for (auto &[name, tensor] : tensors) {
+      size_t start = data.size();
+      for (float value : tensor.values) {
+        char bytes[4];
+        std::memcpy(bytes, &value, 4);
+        data.append(tensor.narrow ? bytes + 2 : bytes, tensor.narrow ? 2 : 4);
+      }
+      header += (header.size() > 1 ? ",\"" : "\"") + name + "\":{\"dtype\":\"" +
+                (tensor.narrow ? "BF16" : "F32") +
+                "\",\"shape\":" + formatShape(tensor.shape) +
+                ",\"data_offsets\":[" + std::to_string(start) + "," +
+                std::to_string(data.size()) + "]}";
+    }
+    header += "}";
+    uint64_t length = header.size();
+    std::ofstream file(directory + "/model.safetensors", std::ios::binary);
+    file.write(reinterpret_cast<char *>(&length), 8) << header << data;
+    file.close();
+    auto opened = Checkpoint::open(directory);
+    ASSERT_TRUE(static_cast<bool>(opened)) << toString(opened.takeError());
+    checkpoint = std::move(*opened);
+  }
+
+  void parse(const std::string &text) {
+    module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
+    ASSERT_TRUE(module);
+  }
+
+  WeightOp weight(llvm::StringRef name) {
+    return module->lookupSymbol<WeightOp>(name);
+  }
+
+  static llvm::ArrayRef<int64_t> shapeOf(mlir::Value value) {
+    return llvm::cast<mlir::RankedTensorType>(value.getType()).getShape();
+  }
+
+  /// All elements of a value, made in the plainest way.
+  std::vector<float> naive(mlir::Value value, int64_t layer) {
+    std::vector<float> out = naiveUnrounded(value.getDefiningOp(), layer);
+    auto type = llvm::cast<mlir::RankedTensorType>(value.getType());
+    if (type.getElementType().isBF16())
+      for (float &element : out)
+        element = bf16(element);
+    EXPECT_EQ(static_cast<int64_t>(out.size()), type.getNumElements());
+    return out;
+  }
+
+  mlir::MLIRContext context;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  std::unique_ptr<Checkpoint> checkpoint;
+  std::map<std::string, Tensor> tensors;
+  std::string directory;
+  std::mt19937 generator{7};
+
+private:
+  std::vector<float> naiveUnrounded(mlir::Operation *op, int64_t layer) {
+    std::vector<float> out;
+    auto result = shapeOf(op->getResult(0));
+    std::vector<std::vector<float>> in;
+    for (mlir::Value operand : op->getOperands())
+      if (!operand.getType().isIndex())
+        in.push_back(naive(operand, layer));
+    if (auto load = llvm::dyn_cast<LoadOp>(op)) {
+      const Tensor &tensor =
+          tensors.at(formatTensorName(load.getName(), layer));
+      int64_t below = tensor.values.size(), first = 0, elements = 1;
+      for (auto [i, at] :
+           llvm::enumerate(load.getAt().value_or(llvm::ArrayRef<int64_t>()))) {
+        below /= tensor.shape[i];
+        first += at * below;
+      }
+      for (int64_t extent : result)
+        elements *= extent;
+      return {tensor.values.begin() + first,
+              tensor.values.begin() + first + elements};
+    }
+    if (auto table = llvm::dyn_cast<RopeTableOp>(op)) {
+      float theta = table.getTheta().convertToDouble();
+      int64_t half = result[1] / 2;
+      for (int64_t p = 0; p < result[0]; ++p)
+        for (int64_t i = 0; i < 2 * half; ++i) {
+          float exponent = float(2 * (i % half)) / float(2 * half);
+          float angle = float(p) * (1.0f / std::pow(theta, exponent));
+          out.push_back(i < half ? std::cos(angle) : std::sin(angle));
+        }
+      return out;
+    }
+    if (llvm::isa<RandomOp>(op)) {
+      // One element at a time.
+      RecipeEvaluator evaluator(nullptr);
+      int64_t elements = 1;
+      for (int64_t extent : result)
+        elements *= extent;
+      out.resize(elements);
+      for (int64_t i = 0; i < elements; ++i)
+        EXPECT_FALSE(
+            evaluator.evaluate(op->getResult(0), layer, i,
+                               llvm::MutableArrayRef<float>(&out[i], 1)));
+      return out;
+    }
+    if (llvm::isa<StackOp, ConcatOp>(op)) {
+      for (auto &part : in)
+        out.insert(out.end(), part.begin(), part.end());
+      return out;
+    }
+    if (llvm::isa<ReshapeOp, ConvertOp>(op))
+      return in[0];
+
+    auto shape = shapeOf(op->getOperand(0));
+    int64_t rows = shape[shape.size() - 2], columns = shape.back();
+    int64_t matrices = in[0].size() / (rows * columns);
+    auto at = [&](int64_t which, int64_t matrix, int64_t row, int64_t column) {
+      return row < rows && column < columns
+                 ? in[which][(matrix * rows + row) * columns + column]
+                 : 0.0f;
+    };
+    if (auto slice = llvm::dyn_cast<SliceOp>(op))
+      for (int64_t m = 0; m < matrices; ++m)
+        for (int64_t r = 0; r < result[result.size() - 2]; ++r)
+          for (int64_t c = 0; c < columns; ++c)
+            out.push_back(at(0, m, slice.getFirst() + r, c));
+    if (auto select = llvm::dyn_cast<SelectOp>(op)) {
+      int64_t extent = in[0].size() / shape[0];
+      for (int64_t i : select.getIndices())
+        out.insert(out.end(), in[0].begin() + i * extent,
+                   in[0].begin() + (i + 1) * extent);
+    }
+    if (llvm::isa<InterleaveOp>(op))
+      for (int64_t m = 0; m < matrices; ++m)
+        for (int64_t r = 0; r < result[result.size() - 2]; ++r)
+          for (int64_t c = 0; c < columns; ++c)
+            out.push_back(at(r / 16 % 2, m, r / 32 * 16 + r % 16, c));
+    if (llvm::isa<PackOp>(op)) {
+      int64_t step = result.back(), steps = result[result.size() - 3];
+      for (int64_t m = 0; m < matrices; ++m)
+        for (int64_t panel = 0; panel < (rows + 15) / 16; ++panel)
+          for (int64_t k = 0; k < steps; ++k)
+            for (int64_t r = 0; r < 16; ++r)
+              for (int64_t s = 0; s < step; ++s)
+                out.push_back(at(0, m, panel * 16 + r, k * step + s));
+    }
+    return out;
+  }
+};
+
+} // namespace fpmoe::test
+
+#endif // FPMOE_TEST_LIB_WEIGHTS_FIXTURE_H
