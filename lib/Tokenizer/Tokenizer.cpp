@@ -1,0 +1,107 @@
+//===- Tokenizer.cpp - compile a tokenizer.json -----------------*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Reads and parses the file, lets each part be read, and checks the written
+// tables with the runtime's own loader before they go anywhere.
+//
+//===----------------------------------------------------------------------===//
+#include "lib/Tokenizer/Tokenizer.h"
+#include "lib/Tokenizer/Image.h"
+#include "runtime/tokenizer/Tokenizer.h"
+
+#include "llvm/Support/MemoryBuffer.h"
+
+using namespace llvm;
+
+namespace fpmoe {
+
+/// Files above this are refused unread; the largest in use are near 35 MB.
+static constexpr uint64_t kMostBytes = 256 << 20;
+
+/// LLVM's parser recurses once per bracket, so that a file of brackets alone
+/// would exhaust the stack.
+static constexpr unsigned kMostDepth = 64;
+
+static unsigned nestingDepth(StringRef json) {
+  unsigned depth = 0, deepest = 0;
+  bool inString = false;
+  for (size_t i = 0; i < json.size(); ++i) {
+    char c = json[i];
+    if (inString) {
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        inString = false;
+    } else if (c == '"') {
+      inString = true;
+    } else if (c == '[' || c == '{') {
+      deepest = std::max(deepest, ++depth);
+    } else if ((c == ']' || c == '}') && depth != 0) {
+      --depth;
+    }
+  }
+  return deepest;
+}
+
+static bool readFile(StringRef text, int64_t vocabularySize,
+                     std::vector<uint8_t> &out, Problem &problem) {
+  if (text.size() > kMostBytes)
+    return problem.set(Twine(text.size()) + " bytes, at most " +
+                       Twine(kMostBytes) + " are read");
+  if (unsigned depth = nestingDepth(text); depth > kMostDepth)
+    return problem.set("brackets are nested " + Twine(depth) +
+                       " deep, at most " + Twine(kMostDepth) + " are read");
+  Expected<json::Value> value = json::parse(text);
+  if (!value)
+    return problem.set(toString(value.takeError()));
+  JsonObject file(&*value, "", problem);
+  file.checkFields({"version", "truncation", "padding", "added_tokens",
+                    "normalizer", "pre_tokenizer", "post_processor", "decoder",
+                    "model"});
+  if (const json::Value *version = file.get("version");
+      version && version->getAsString() != StringRef("1.0"))
+    return problem.set("version must be '1.0', it is " +
+                       (version->getAsString()
+                            ? quoted(*version->getAsString())
+                            : describe(version).str()));
+  if (problem.found())
+    return false;
+
+  TokenizerImage image;
+  const json::Object &fields = file.fields();
+  if (!readModel(fields, vocabularySize, image, problem) ||
+      !readSteps(fields, image, problem) ||
+      !readPostProcessor(fields, image, problem))
+    return false;
+  deriveTables(image);
+  if (!writeTables(image, out))
+    return problem.set("its tables pass 4 GiB");
+  Tokenizer check;
+  std::string error;
+  if (!Tokenizer::create(out.data(), out.size(), check, error))
+    return problem.set(error);
+  return true;
+}
+
+Expected<std::vector<uint8_t>> compileTokenizerText(StringRef json,
+                                                    StringRef path,
+                                                    int64_t vocabularySize) {
+  Problem problem(path);
+  std::vector<uint8_t> tables;
+  if (!readFile(json, vocabularySize, tables, problem))
+    return createStringError(inconvertibleErrorCode(), problem.text());
+  return tables;
+}
+
+Expected<std::vector<uint8_t>> compileTokenizer(StringRef path,
+                                                int64_t vocabularySize) {
+  ErrorOr<std::unique_ptr<MemoryBuffer>> file = MemoryBuffer::getFile(path);
+  if (!file)
+    return createStringError(file.getError(),
+                             path + ": " + file.getError().message());
+  return compileTokenizerText((*file)->getBuffer(), path, vocabularySize);
+}
+
+} // namespace fpmoe

@@ -1,0 +1,39 @@
+//===- Tokenizer.h - compile a tokenizer.json -------------------*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The compiler's side of the tokenizer: reads the tokenizer.json of a Hugging
+// Face checkpoint and writes the tables that ship inside the program.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FPMOE_LIB_TOKENIZER_TOKENIZER_H
+#define FPMOE_LIB_TOKENIZER_TOKENIZER_H
+
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace fpmoe {
+
+/// The tables (tokenizer_format.h) of the tokenizer.json at `path`, for a model
+/// with logits for `vocabularySize` ids. The file is not trusted. An error names
+/// the file, the field and the values: what cannot be read, a component or
+/// field that is not supported and would change the result, an id that is
+/// negative, double or not below `vocabularySize`, a merge of missing tokens.
+///
+/// `truncation` and `padding` are ignored, as `transformers` does: they say how
+/// a training batch was made. So is the template for pairs of texts.
+llvm::Expected<std::vector<uint8_t>> compileTokenizer(llvm::StringRef path,
+                                                      int64_t vocabularySize);
+
+/// The same for the contents of a file; `path` is only for messages.
+llvm::Expected<std::vector<uint8_t>>
+compileTokenizerText(llvm::StringRef json, llvm::StringRef path,
+                     int64_t vocabularySize);
+
+} // namespace fpmoe
+
+#endif // FPMOE_LIB_TOKENIZER_TOKENIZER_H

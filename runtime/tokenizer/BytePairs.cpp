@@ -1,0 +1,274 @@
+//===- BytePairs.cpp - byte-pair encoding of words --------------*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A word starts as one symbol per character; the pair of lowest rank is merged,
+// the leftmost of equals, until no pair has a merge. Short words are searched
+// directly, long ones through a heap; words seen before come from a cache.
+//
+//===----------------------------------------------------------------------===//
+#include "runtime/tokenizer/TokenizerTables.h"
+#include "runtime/tokenizer/Utf8.h"
+
+#include <algorithm>
+
+namespace fpmoe {
+
+using namespace tokenizer_format;
+
+/// Bounded, and cleared when full: source code repeats its words at short
+/// distance.
+class WordCache {
+public:
+  static constexpr size_t kLongestWord = 64;
+
+  /// Finds a word; else returns false and keeps its slot for `insert`.
+  bool find(std::string_view word, std::vector<int32_t> &ids) {
+    slot = hashText(word.data(), word.size()) & (kSlots - 1);
+    for (;; slot = (slot + 1) & (kSlots - 1)) {
+      const Entry &entry = slots[slot];
+      if (entry.wordSize == 0)
+        return false;
+      if (std::string_view(words).substr(entry.wordBegin, entry.wordSize) ==
+          word) {
+        ids.insert(ids.end(), values.begin() + entry.idsBegin,
+                   values.begin() + entry.idsBegin + entry.idsSize);
+        return true;
+      }
+    }
+  }
+
+  /// After a `find` of `word` that found nothing: ids[from..] are its ids.
+  void insert(std::string_view word, const std::vector<int32_t> &ids,
+              size_t from) {
+    if (used == kSlots / 2) {
+      std::fill(slots.begin(), slots.end(), Entry());
+      words.clear();
+      values.clear();
+      used = 0;
+      slot = hashText(word.data(), word.size()) & (kSlots - 1);
+    }
+    slots[slot] = {static_cast<uint32_t>(words.size()),
+                   static_cast<uint32_t>(values.size()),
+                   static_cast<uint16_t>(word.size()),
+                   static_cast<uint16_t>(ids.size() - from)};
+    words += word;
+    values.insert(values.end(), ids.begin() + from, ids.end());
+    ++used;
+  }
+
+  std::vector<uint32_t> symbols; // scratch of encodeWord
+
+private:
+  static constexpr size_t kSlots = 1 << 15;
+  struct Entry {
+    uint32_t wordBegin = 0;
+    uint32_t idsBegin = 0;
+    uint16_t wordSize = 0; // 0: empty slot
+    uint16_t idsSize = 0;
+  };
+  std::vector<Entry> slots = std::vector<Entry>(kSlots);
+  std::string words;
+  std::vector<int32_t> values;
+  size_t used = 0;
+  size_t slot = 0;
+};
+
+/// Merges by looking at all pairs each time.
+static void mergeShort(const TokenizerTables &tables,
+                       std::vector<uint32_t> &symbols) {
+  constexpr size_t capacity = WordCache::kLongestWord * 4;
+  uint32_t ranks[capacity], results[capacity];
+  size_t count = symbols.size();
+  auto look = [&](size_t i) {
+    if (!tables.findMerge(symbols[i], symbols[i + 1], ranks[i], results[i]))
+      ranks[i] = kNone;
+  };
+  for (size_t i = 0; i + 1 < count; ++i)
+    look(i);
+  while (count > 1) {
+    size_t best = std::min_element(ranks, ranks + count - 1) - ranks;
+    if (ranks[best] == kNone)
+      break;
+    symbols[best] = results[best];
+    std::copy(symbols.begin() + best + 2, symbols.begin() + count,
+              symbols.begin() + best + 1);
+    std::copy(ranks + best + 1, ranks + count - 1, ranks + best);
+    std::copy(results + best + 1, results + count - 1, results + best);
+    --count;
+    if (best != 0)
+      look(best - 1);
+    if (best + 1 < count)
+      look(best);
+  }
+  symbols.resize(count);
+}
+
+/// Merges with a heap of candidates over a linked list of symbols.
+static void mergeLong(const TokenizerTables &tables,
+                      std::vector<uint32_t> &symbols) {
+  struct Candidate {
+    uint64_t order; // rank, then position
+    uint32_t result;
+    bool operator<(const Candidate &other) const { return order > other.order; }
+  };
+  uint32_t count = static_cast<uint32_t>(symbols.size());
+  std::vector<uint32_t> next(count), previous(count);
+  std::vector<Candidate> heap;
+  auto candidate = [&](uint32_t left, Candidate &out) {
+    uint32_t rank;
+    if (!tables.findMerge(symbols[left], symbols[next[left]], rank, out.result))
+      return false;
+    out.order = uint64_t(rank) << 32 | left;
+    return true;
+  };
+  for (uint32_t i = 0; i != count; ++i) {
+    next[i] = i + 1;
+    previous[i] = i - 1; // kNone for the first
+  }
+  Candidate fresh;
+  for (uint32_t i = 0; i + 1 < count; ++i)
+    if (candidate(i, fresh))
+      heap.push_back(fresh);
+  std::make_heap(heap.begin(), heap.end());
+  auto push = [&](uint32_t left) {
+    if (candidate(left, fresh)) {
+      heap.push_back(fresh);
+      std::push_heap(heap.begin(), heap.end());
+    }
+  };
+  while (!heap.empty()) {
+    std::pop_heap(heap.begin(), heap.end());
+    Candidate best = heap.back();
+    heap.pop_back();
+    uint32_t left = static_cast<uint32_t>(best.order);
+    // Candidates whose symbols have changed since are out of date.
+    if (symbols[left] == kNone || next[left] == count)
+      continue;
+    if (!candidate(left, fresh) || fresh.result != best.result)
+      continue;
+    uint32_t right = next[left];
+    symbols[left] = best.result;
+    symbols[right] = kNone;
+    next[left] = next[right];
+    if (next[left] != count) {
+      previous[next[left]] = left;
+      push(left);
+    }
+    if (previous[left] != kNone)
+      push(previous[left]);
+  }
+  symbols.erase(std::remove(symbols.begin(), symbols.end(), kNone),
+                symbols.end());
+}
+
+void TokenizerTables::startSymbols(std::string_view word,
+                                   std::vector<uint32_t> &symbols) const {
+  // An unknown character waits here, so that its neighbours can join it.
+  bool unknownWaits = false;
+  auto flushUnknown = [&] {
+    if (unknownWaits)
+      symbols.push_back(header.unknown);
+    unknownWaits = false;
+  };
+  auto addMissing = [&](std::string_view character) {
+    if (header.flags & kByteFallback) {
+      uint32_t ids[4];
+      size_t count = 0;
+      for (char byte : character)
+        ids[count++] = this->word(header.fallback,
+                                  static_cast<unsigned char>(byte));
+      if (std::find(ids, ids + count, kNone) == ids + count) {
+        symbols.insert(symbols.end(), ids, ids + count);
+        return;
+      }
+    }
+    if (header.unknown == kNone)
+      return;
+    if (!(header.flags & kFuseUnknown))
+      flushUnknown();
+    unknownWaits = true;
+  };
+  std::string mapped;
+  for (size_t at = 0; at < word.size();) {
+    auto lead = static_cast<unsigned char>(word[at]);
+    size_t size = header.flags & kByteLevel ? 1 : characterSize(word[at]);
+    std::string_view character = word.substr(at, size);
+    at += size;
+    uint32_t id = header.flags & kByteLevel ? this->word(header.byteTokens, lead)
+                  : lead < 0x80             ? asciiIds[lead]
+                                : findToken(character, /*model=*/true);
+    if (id != kNone) {
+      flushUnknown();
+      symbols.push_back(id);
+      continue;
+    }
+    if (header.flags & kByteLevel) {
+      mapped.clear();
+      appendCharacter(byteToCharacter(lead), mapped);
+      character = mapped;
+    }
+    addMissing(character);
+  }
+  flushUnknown();
+}
+
+void TokenizerTables::encodeWord(std::string_view word, WordCache &cache,
+                                 std::vector<int32_t> &ids) const {
+  bool useCache = word.size() <= WordCache::kLongestWord;
+  if (useCache && cache.find(word, ids))
+    return;
+  size_t from = ids.size();
+  uint32_t whole = kNone;
+  if (header.flags & kIgnoreMerges) {
+    std::string mapped;
+    if (header.flags & kByteLevel)
+      for (char byte : word)
+        appendCharacter(byteToCharacter(static_cast<uint8_t>(byte)), mapped);
+    whole = findToken(header.flags & kByteLevel ? mapped : word, true);
+  }
+  if (whole != kNone) {
+    ids.push_back(static_cast<int32_t>(whole));
+  } else {
+    std::vector<uint32_t> &symbols = cache.symbols;
+    symbols.clear();
+    startSymbols(word, symbols);
+    if (symbols.size() <= WordCache::kLongestWord)
+      mergeShort(*this, symbols);
+    else
+      mergeLong(*this, symbols);
+    for (uint32_t symbol : symbols)
+      ids.push_back(static_cast<int32_t>(symbol));
+  }
+  if (useCache)
+    cache.insert(word, ids, from);
+}
+
+void TokenizerTables::encodePieces(std::string_view text,
+                                   const std::vector<Piece> &pieces,
+                                   std::vector<int32_t> &ids) const {
+  constexpr std::string_view mark = "\xe2\x96\x81";
+  WordCache cache;
+  for (const Piece &piece : pieces) {
+    if (piece.id != kNone) {
+      ids.push_back(static_cast<int32_t>(piece.id));
+      continue;
+    }
+    std::string_view word = text.substr(piece.begin, piece.end - piece.begin);
+    if (!(header.flags & kCutAtMetaspace)) {
+      encodeWord(word, cache, ids);
+      continue;
+    }
+    for (size_t begin = 0; begin < word.size();) {
+      size_t end = begin;
+      while (word.substr(end, mark.size()) == mark)
+        end += mark.size();
+      end = std::min(word.find(mark, end), word.size());
+      encodeWord(word.substr(begin, end - begin), cache, ids);
+      begin = end;
+    }
+  }
+}
+
+} // namespace fpmoe

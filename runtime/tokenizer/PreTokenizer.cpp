@@ -1,0 +1,134 @@
+//===- PreTokenizer.cpp - cut a text into words -----------------*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Each step goes over all pieces that are still text and cuts them further.
+// Steps that change the text rewrite the buffer that the pieces refer to.
+//
+//===----------------------------------------------------------------------===//
+#include "runtime/tokenizer/TokenizerTables.h"
+
+#include <optional>
+
+namespace fpmoe {
+
+using namespace tokenizer_format;
+
+static std::vector<Piece> split(const LoadedStep &step, std::string_view text,
+                                const std::vector<Piece> &pieces) {
+  std::optional<Regex::Finder> finder;
+  if (step.pattern.isRegex)
+    finder.emplace(step.pattern.regex);
+  std::vector<Piece> out;
+  out.reserve(pieces.size());
+  for (const Piece &piece : pieces) {
+    if (piece.id != kNone) {
+      out.push_back(piece);
+      continue;
+    }
+    auto add = [&](size_t begin, size_t end) {
+      if (begin < end)
+        out.push_back({piece.begin + begin, piece.begin + end, kNone,
+                       piece.first && begin == 0});
+    };
+    size_t done = 0, size = piece.end - piece.begin;
+    step.pattern.forEach(finder ? &*finder : nullptr,
+                         text.substr(piece.begin, size),
+                         [&](size_t begin, size_t end) {
+                           if (!(step.flags & kRemoveRest))
+                             add(done, begin);
+                           if (!(step.flags & kRemoveMatches))
+                             add(begin, end);
+                           done = end;
+                         });
+    if (!(step.flags & kRemoveRest))
+      add(done, size);
+  }
+  return out;
+}
+
+/// Rewrites the text of every piece: `rewrite(piece, old, out)` appends it.
+template <typename Rewrite>
+static void rewritePieces(std::string &text, std::vector<Piece> &pieces,
+                          Rewrite rewrite) {
+  std::string out;
+  out.reserve(text.size() + pieces.size());
+  for (Piece &piece : pieces) {
+    if (piece.id != kNone)
+      continue;
+    size_t begin = out.size();
+    rewrite(piece,
+            std::string_view(text).substr(piece.begin, piece.end - piece.begin),
+            out);
+    piece.begin = begin;
+    piece.end = out.size();
+  }
+  text = std::move(out);
+}
+
+void TokenizerTables::splitAtMetaspace(const LoadedStep &step,
+                                       std::string &text,
+                                       std::vector<Piece> &pieces) const {
+  std::string_view mark = step.content;
+  rewritePieces(text, pieces,
+                [&](const Piece &piece, std::string_view old,
+                    std::string &out) {
+                  bool prepend =
+                      step.number == 2 || (step.number == 1 && piece.first);
+                  if (prepend && old[0] != ' ' &&
+                      old.substr(0, mark.size()) != mark)
+                    out += mark;
+                  for (char byte : old) {
+                    if (byte == ' ')
+                      out += mark;
+                    else
+                      out += byte;
+                  }
+                });
+  if (!(step.flags & kCutWords))
+    return;
+  std::vector<Piece> cut;
+  for (const Piece &piece : pieces) {
+    if (piece.id != kNone) {
+      cut.push_back(piece);
+      continue;
+    }
+    std::string_view word =
+        std::string_view(text).substr(piece.begin, piece.end - piece.begin);
+    for (size_t begin = 0; begin < word.size();) {
+      size_t end = std::min(word.find(mark, begin + 1), word.size());
+      cut.push_back({piece.begin + begin, piece.begin + end, kNone,
+                     piece.first && begin == 0});
+      begin = end;
+    }
+  }
+  pieces = std::move(cut);
+}
+
+void TokenizerTables::preTokenize(std::string &text,
+                                  std::vector<Piece> &pieces) const {
+  for (const LoadedStep &step : preTokenizer) {
+    switch (step.kind) {
+    case StepKind::Split:
+      pieces = split(step, text, pieces);
+      break;
+    case StepKind::PrefixSpace:
+      rewritePieces(
+          text, pieces,
+          [](const Piece &, std::string_view old, std::string &out) {
+            if (old[0] != ' ')
+              out += ' ';
+            out += old;
+          });
+      break;
+    case StepKind::Metaspace:
+      splitAtMetaspace(step, text, pieces);
+      break;
+    default:
+      break;
+    }
+  }
+}
+
+} // namespace fpmoe

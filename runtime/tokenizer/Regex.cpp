@@ -1,0 +1,106 @@
+//===- Regex.cpp - regular expressions over UTF-8 ---------------*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The options here fix the meaning of every pattern: Unicode properties, lines
+// that end in "\n" alone, and ^ and $ that match at each of them.
+//
+//===----------------------------------------------------------------------===//
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "runtime/tokenizer/Regex.h"
+#include "runtime/tokenizer/Utf8.h"
+
+#include <pcre2.h>
+
+namespace fpmoe {
+
+Regex &Regex::operator=(Regex &&other) noexcept {
+  if (this != &other) {
+    pcre2_code_free(code);
+    code = other.code;
+    other.code = nullptr;
+  }
+  return *this;
+}
+
+Regex::~Regex() { pcre2_code_free(code); }
+
+bool Regex::compile(std::string_view pattern, std::string &error) {
+  pcre2_compile_context *context = pcre2_compile_context_create(nullptr);
+  if (!context) {
+    error = "out of memory";
+    return false;
+  }
+  pcre2_set_newline(context, PCRE2_NEWLINE_LF);
+  int problem = 0;
+  size_t offset = 0;
+  pcre2_code *compiled = pcre2_compile(
+      reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
+      PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C,
+      &problem, &offset, context);
+  pcre2_compile_context_free(context);
+  if (!compiled) {
+    unsigned char message[256];
+    pcre2_get_error_message(problem, message, sizeof(message));
+    error = reinterpret_cast<const char *>(message);
+    error += " at offset " + std::to_string(offset);
+    return false;
+  }
+  pcre2_code_free(code);
+  code = compiled;
+  // Fails where memory must not be both written and run; the interpreter is
+  // always there.
+  pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
+  return true;
+}
+
+Regex::Finder::Finder(const Regex &regex) : code(regex.code) {
+  data = pcre2_match_data_create(1, nullptr);
+  context = pcre2_match_context_create(nullptr);
+  size_t jitSize = 0;
+  jit = pcre2_pattern_info(code, PCRE2_INFO_JITSIZE, &jitSize) == 0 &&
+        jitSize != 0;
+}
+
+Regex::Finder::~Finder() {
+  pcre2_match_data_free(data);
+  pcre2_match_context_free(context);
+}
+
+void Regex::Finder::start(std::string_view newText) {
+  text = newText;
+  position = 0;
+  lastEnd = PCRE2_UNSET;
+}
+
+bool Regex::Finder::match(size_t at) {
+  auto *subject = reinterpret_cast<PCRE2_SPTR>(text.data());
+  int found = PCRE2_ERROR_JIT_STACKLIMIT;
+  if (jit)
+    found = pcre2_jit_match(code, subject, text.size(), at, 0, data, context);
+  if (found == PCRE2_ERROR_JIT_STACKLIMIT)
+    found = pcre2_match(code, subject, text.size(), at,
+                        PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, data, context);
+  return found >= 0;
+}
+
+bool Regex::Finder::next(size_t &begin, size_t &end) {
+  while (position <= text.size() && data && context && match(position)) {
+    const size_t *offsets = pcre2_get_ovector_pointer(data);
+    begin = offsets[0];
+    end = offsets[1];
+    // A lookbehind with \K could move the start behind the end.
+    if (begin > end)
+      return false;
+    if (begin == end && lastEnd == end) {
+      position += position < text.size() ? characterSize(text[position]) : 1;
+      continue;
+    }
+    position = lastEnd = end;
+    return true;
+  }
+  return false;
+}
+
+} // namespace fpmoe

@@ -1,0 +1,93 @@
+//===- Tokenizer.cpp - text to token ids and back ---------------*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The order of encoding: added tokens in the text as it is, the normalizer on
+// what lies between, added tokens in the normalized text, the pre-tokenizer,
+// byte-pair encoding of each word.
+//
+//===----------------------------------------------------------------------===//
+#include "runtime/tokenizer/Tokenizer.h"
+#include "runtime/tokenizer/TokenizerTables.h"
+
+namespace fpmoe {
+
+using namespace tokenizer_format;
+
+Tokenizer::Tokenizer() = default;
+Tokenizer::Tokenizer(Tokenizer &&) noexcept = default;
+Tokenizer &Tokenizer::operator=(Tokenizer &&) noexcept = default;
+Tokenizer::~Tokenizer() = default;
+
+bool Tokenizer::create(const uint8_t *blob, size_t bytes, Tokenizer &out,
+                       std::string &error) {
+  auto tables = std::make_unique<TokenizerTables>();
+  if (!tables->load(blob, bytes, error))
+    return false;
+  out.tables = std::move(tables);
+  return true;
+}
+
+static std::string toValidUtf8(std::string_view text) {
+  std::string out;
+  appendLossy(text, /*final=*/true, out);
+  return out;
+}
+
+std::vector<int32_t> Tokenizer::encode(std::string_view utf8,
+                                       bool addSpecialTokens) const {
+  std::string valid;
+  size_t badOffset;
+  if (!isValidUtf8(utf8, badOffset)) {
+    valid = toValidUtf8(utf8);
+    utf8 = valid;
+  }
+
+  // `text` gathers the normalized parts; texts of added tokens are left out.
+  std::string text;
+  std::vector<Piece> parts, pieces;
+  tables->splitAtTokens(tables->rawTokens, utf8, 0, /*first=*/true, parts);
+  for (const Piece &part : parts) {
+    if (part.id != kNone) {
+      pieces.push_back(part);
+      continue;
+    }
+    size_t begin = text.size();
+    text += tables->normalize(utf8.substr(part.begin, part.end - part.begin));
+    tables->splitAtTokens(tables->normalizedTokens,
+                          std::string_view(text).substr(begin), begin,
+                          part.first, pieces);
+  }
+  tables->preTokenize(text, pieces);
+
+  std::vector<int32_t> ids;
+  auto addAll = [&](const Section &section) {
+    for (size_t i = 0; i != section.count; ++i)
+      ids.push_back(static_cast<int32_t>(tables->word(section, i)));
+  };
+  if (addSpecialTokens)
+    addAll(tables->header.prefix);
+  tables->encodePieces(text, pieces, ids);
+  if (addSpecialTokens)
+    addAll(tables->header.suffix);
+  return ids;
+}
+
+int32_t Tokenizer::tokenToId(std::string_view token) const {
+  return static_cast<int32_t>(tables->findToken(token, /*model=*/false));
+}
+
+std::string_view Tokenizer::idToToken(int32_t id) const {
+  return tables->tokenText(static_cast<uint32_t>(id));
+}
+
+bool Tokenizer::isSpecial(int32_t id) const {
+  return tables->tokenFlags(static_cast<uint32_t>(id)) & kSpecial;
+}
+
+int32_t Tokenizer::idCount() const {
+  return static_cast<int32_t>(tables->header.idCount);
+}
+
+} // namespace fpmoe

@@ -1,0 +1,111 @@
+//===- Tokenizer.h - text to token ids and back -----------------*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The tokenizer of a compiled program: byte-pair encoding over the tables that
+// lib/Tokenizer made from a tokenizer.json. Ids are those of Hugging Face
+// `tokenizers` for the same file.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FPMOE_RUNTIME_TOKENIZER_TOKENIZER_H
+#define FPMOE_RUNTIME_TOKENIZER_TOKENIZER_H
+
+#include "runtime/tokenizer/Utf8.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fpmoe {
+
+struct TokenizerTables;
+
+/// Immutable after `create`; all const members may be called from several
+/// threads at once.
+class Tokenizer {
+public:
+  Tokenizer();
+  Tokenizer(Tokenizer &&) noexcept;
+  Tokenizer &operator=(Tokenizer &&) noexcept;
+  ~Tokenizer();
+
+  /// Reads `blob` (tokenizer_format.h), which must outlive `out`. Returns false
+  /// and sets `error` if it is of another version or its offsets are wrong.
+  static bool create(const uint8_t *blob, size_t bytes, Tokenizer &out,
+                     std::string &error);
+
+  /// The ids of `utf8`. Texts of added tokens in it become these tokens; with
+  /// `addSpecialTokens` also what the post-processor puts around a text (begin
+  /// of sequence). Bytes that are not UTF-8 count as U+FFFD: to refuse them,
+  /// call isValidUtf8 before. Time grows as n log n at most for n bytes without
+  /// a word boundary, else as n.
+  std::vector<int32_t> encode(std::string_view utf8,
+                              bool addSpecialTokens) const;
+
+  /// The text of `ids`; unknown ids give nothing. Always UTF-8: bytes that form
+  /// no character become U+FFFD.
+  std::string decode(const int32_t *ids, size_t count,
+                     bool skipSpecialTokens) const;
+  std::string decode(const std::vector<int32_t> &ids,
+                     bool skipSpecialTokens) const {
+    return decode(ids.data(), ids.size(), skipSpecialTokens);
+  }
+
+  /// The id of a token by its text as the vocabulary spells it, or -1.
+  int32_t tokenToId(std::string_view token) const;
+
+  /// The token as the vocabulary spells it (not decoded); empty if unknown.
+  std::string_view idToToken(int32_t id) const;
+
+  /// Whether decode(skipSpecialTokens) leaves `id` out.
+  bool isSpecial(int32_t id) const;
+
+  /// One more than the largest id.
+  int32_t idCount() const;
+
+private:
+  friend class StreamDecoder;
+  std::unique_ptr<TokenizerTables> tables;
+};
+
+/// Decodes tokens as they come. All output together is that of
+/// Tokenizer::decode, but for one case: in a run of <0xXX> tokens that is not
+/// UTF-8 as a whole, the good characters at its start have been given already.
+class StreamDecoder {
+public:
+  /// `tokenizer` must outlive the decoder.
+  StreamDecoder(const Tokenizer &tokenizer, bool skipSpecialTokens);
+
+  /// The text that `id` completes: whole characters, often none.
+  std::string push(int32_t id);
+
+  /// The rest, U+FFFD for an unfinished character. The decoder is then at the
+  /// start of a new text.
+  std::string flush();
+
+private:
+  friend class Tokenizer;
+
+  struct Stage {
+    std::string pending;  // bytes without a complete character, or all text
+    size_t stripped = 0;  // characters taken off the start
+    bool started = false; // a token was seen
+    bool stripping = true; // only stripped characters were seen
+  };
+
+  void run(size_t index, std::string token, std::string &out);
+  void finish(size_t index, std::string &out);
+
+  const TokenizerTables *tables;
+  bool skipSpecialTokens;
+  bool eager = true; // give characters as soon as they are complete
+  std::vector<Stage> stages;
+};
+
+} // namespace fpmoe
+
+#endif // FPMOE_RUNTIME_TOKENIZER_TOKENIZER_H
