@@ -1,7 +1,7 @@
 //===- Recipes.cpp - weights made of weights ------------------------------===//
 //
-// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Joins the recipes of weights into new ones and removes those that are not
 // used any more.
@@ -52,17 +52,16 @@ Value joinWeights(OpBuilder &builder, SymbolTable &symbols, StringRef name,
   WeightOp first = getWeight(symbols, values.front());
   OpBuilder recipe(first);
   // The type is known only when the recipe is there.
-  auto joint = WeightOp::create(recipe, first.getLoc(),
-                                recipe.getStringAttr(name),
-                                first.getTypeAttr(), first.getLayersAttr(),
-                                IntegerAttr(), IntegerAttr());
+  auto joint = WeightOp::create(
+      recipe, first.getLoc(), recipe.getStringAttr(name), first.getTypeAttr(),
+      first.getLayersAttr(), IntegerAttr(), IntegerAttr());
   Block *block = recipe.createBlock(&joint.getRecipe());
   if (joint.getLayers())
     block->addArgument(recipe.getIndexType(), first.getLoc());
   SmallVector<Value> parts;
   for (Value value : values)
-    parts.push_back(copyRecipe(recipe, getWeight(symbols, value),
-                               block->getArguments()));
+    parts.push_back(
+        copyRecipe(recipe, getWeight(symbols, value), block->getArguments()));
   Value result = join(recipe, parts);
   YieldOp::create(recipe, first.getLoc(), result);
   joint.setType(cast<RankedTensorType>(result.getType()));

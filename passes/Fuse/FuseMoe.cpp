@@ -1,7 +1,7 @@
 //===- FuseMoe.cpp - feed-forward blocks --------------------------------===//
 //
-// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Finds, from the residual backwards, the norm, the router, the experts and the
 // shared expert of a block, and makes a moe of them.
@@ -97,9 +97,8 @@ Value joinGateUp(OpBuilder &builder, SymbolTable &symbols, StringRef name,
       });
 }
 
-void fuse(Match m, SymbolTable &symbols) {
+void fuse(StringRef body, Match m, SymbolTable &symbols) {
   OpBuilder builder(m.residual);
-  StringRef body = m.residual->getParentOfType<func::FuncOp>().getSymName();
   Value router, gateUp, down, sharedGateUp, sharedDown, scale;
   Attribute routing;
   ArrayAttr names;
@@ -132,18 +131,19 @@ void fuse(Match m, SymbolTable &symbols) {
 struct FuseMoePass : impl::FuseMoeBase<FuseMoePass> {
   void runOnOperation() override {
     SymbolTable symbols(getOperation());
-    SmallVector<Match> matches;
-    getOperation().walk([&](AddOp add) {
-      std::optional<Match> m =
-          match(add, add.getLhs(), add.getRhs(), symbols);
-      if (!m)
-        m = match(add, add.getRhs(), add.getLhs(), symbols);
-      if (m)
-        matches.push_back(*m);
-    });
-    for (const Match &m : matches)
-      fuse(m, symbols);
-    if (!matches.empty())
+    bool changed = false;
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      function.walk([&](AddOp add) {
+        std::optional<Match> m =
+            match(add, add.getLhs(), add.getRhs(), symbols);
+        if (!m)
+          m = match(add, add.getRhs(), add.getLhs(), symbols);
+        if (!m)
+          return;
+        fuse(function.getSymName(), *m, symbols);
+        changed = true;
+      });
+    if (changed)
       eraseUnusedWeights(getOperation());
   }
 };

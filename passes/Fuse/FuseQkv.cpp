@@ -1,7 +1,7 @@
 //===- FuseQkv.cpp - norm, projections and rotary embedding -------------===//
 //
-// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Finds, from the attention backwards, the norm, the three projections and the
 // rotary embeddings, and makes a qkv of them.
@@ -81,9 +81,9 @@ Value joinHeads(OpBuilder &builder, ValueRange parts, int64_t headDim) {
   return ReshapeOp::create(builder, loc, type.clone(joined), rows);
 }
 
-void fuse(AttentionOp attention, Match m, SymbolTable &symbols) {
+void fuse(StringRef body, AttentionOp attention, Match m,
+          SymbolTable &symbols) {
   OpBuilder builder(attention);
-  StringRef body = attention->getParentOfType<func::FuncOp>().getSymName();
   Value table = m.queryRope.getTable();
   int64_t headDim = cast<RankedTensorType>(table.getType()).getDimSize(1);
   auto join = [&](OpBuilder &recipe, ValueRange parts) {
@@ -112,14 +112,14 @@ void fuse(AttentionOp attention, Match m, SymbolTable &symbols) {
 struct FuseQkvPass : impl::FuseQkvBase<FuseQkvPass> {
   void runOnOperation() override {
     SymbolTable symbols(getOperation());
-    SmallVector<AttentionOp> attentions;
-    getOperation().walk([&](AttentionOp op) { attentions.push_back(op); });
     bool changed = false;
-    for (AttentionOp attention : attentions)
-      if (std::optional<Match> m = match(attention, symbols)) {
-        fuse(attention, *m, symbols);
-        changed = true;
-      }
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      function.walk([&](AttentionOp attention) {
+        if (std::optional<Match> m = match(attention, symbols)) {
+          fuse(function.getSymName(), attention, *m, symbols);
+          changed = true;
+        }
+      });
     if (changed)
       eraseUnusedWeights(getOperation());
   }
