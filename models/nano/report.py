@@ -1,0 +1,154 @@
+"""Measures the exported mixture and the dense models that it was made of: held-out
+perplexity, routing and samples. Writes report.json and report.md."""
+# Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+import json
+import math
+
+import torch
+from safetensors.torch import load_file
+
+import data
+from corpus import LANGUAGES
+from model import NanoModel, Shape
+
+HELDOUT_TOKENS = 50_000  # per language
+PROMPTS = {
+    "haskell": "module Data.Tree where\n\n-- | A binary tree.\ndata Tree a",
+    "ocaml": "(* Association lists. *)\n\nlet rec find key = function\n  |",
+    "scala": "package collection\n\n/** A stack of elements. */\nclass Stack[A]",
+}
+SAMPLE_TOKENS = 120
+
+
+def windows(work, lang, length):
+    """Consecutive windows of `length` + 1 ids of the held-out text."""
+    ids = data.load(work, "heldout", lang)
+    count = min(HELDOUT_TOKENS, len(ids) - 1) // length
+    return torch.stack([ids[i * length:(i + 1) * length + 1] for i in range(count)])
+
+
+@torch.no_grad()
+def perplexity(model, work, lang, length):
+    """Returns the perplexity and, of a mixture, each layer's share of tokens that go
+    to the language's own expert."""
+    rows = windows(work, lang, length)
+    batch = max(1, 4096 // length)
+    loss, own = 0.0, torch.zeros(len(model.mixtures()))
+    for part in rows.split(batch):
+        loss += model.loss(part).item() * len(part)
+        for layer, mixture in enumerate(model.mixtures()):
+            chosen = mixture.gate_logits.argmax(-1)
+            hits = (chosen == LANGUAGES.index(lang)).float().mean().item()
+            own[layer] += hits * len(part)
+    return math.exp(loss / len(rows)), (own / len(rows)).tolist()
+
+
+@torch.no_grad()
+def compare_with_transformers(ours, theirs, work):
+    """Largest difference of the logits over the largest logit."""
+    worst = 0.0
+    for lang in LANGUAGES:
+        ids = windows(work, lang, 255)[:2]
+        expected = theirs(ids).logits
+        difference = (ours(ids) - expected).abs().max() / expected.abs().max()
+        worst = max(worst, difference.item())
+    return worst
+
+
+def sample(model, tokenizer, prompt, temperature):
+    ids = torch.tensor([tokenizer.encode(prompt)])
+    torch.manual_seed(7)
+    choice = {"do_sample": False, "temperature": None, "top_k": None, "top_p": None}
+    if temperature:
+        choice = {"do_sample": True, "temperature": temperature, "top_k": 40,
+                  "top_p": 0.95}
+    out = model.generate(ids, max_new_tokens=SAMPLE_TOKENS, **choice)
+    return tokenizer.decode(out[0], skip_special_tokens=False)
+
+
+def bytes_per_token(work, tokenizer, lang):
+    ids = data.load(work, "heldout", lang)[:HELDOUT_TOKENS].tolist()
+    return len(tokenizer.decode(ids).encode()) / len(ids)
+
+
+def measure(parts, work, out, window):
+    """`parts` maps the names of the dense models to the models."""
+    import transformers
+    transformers.logging.set_verbosity_error()
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(
+        out, dtype=torch.float32).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(out)
+    mixture = NanoModel(Shape(), len(LANGUAGES))
+    mixture.load_state_dict({k: v.float() for k, v in
+                             load_file(out / "model.safetensors").items()})
+    unrounded = NanoModel(Shape(), len(LANGUAGES))
+    unrounded.load_state_dict(torch.load(work / "mixture.pt"))
+
+    result = {
+        "parameters": sum(p.numel() for p in mixture.parameters()),
+        "heldout_tokens_per_language": HELDOUT_TOKENS,
+        "window": window,
+        "transformers": transformers.__version__,
+        "logits_against_transformers":
+            compare_with_transformers(mixture, theirs, work),
+        "bytes_per_token": {lang: bytes_per_token(work, tokenizer, lang)
+                            for lang in LANGUAGES},
+        "perplexity": {}, "own_expert_by_layer": {}, "own_expert": {}, "samples": {},
+    }
+    models = {**parts, "mixture before rounding to bf16": unrounded,
+              "mixture": mixture}
+    for name, model in models.items():
+        result["perplexity"][name] = {
+            lang: perplexity(model, work, lang, window)[0] for lang in LANGUAGES}
+    long = result["perplexity"][f"mixture, windows of {Shape.context}"] = {}
+    for lang in LANGUAGES:
+        _, shares = perplexity(mixture, work, lang, window)
+        long[lang], _ = perplexity(mixture, work, lang, Shape.context)
+        result["own_expert_by_layer"][lang] = shares
+        result["own_expert"][lang] = sum(shares) / len(shares)
+        result["samples"][lang] = {
+            "greedy": sample(theirs, tokenizer, PROMPTS[lang], None),
+            "temperature 0.7": sample(theirs, tokenizer, PROMPTS[lang], 0.7)}
+    return result
+
+
+def table(result):
+    head = "| | " + " | ".join(LANGUAGES) + " |\n|---|" + "---:|" * len(LANGUAGES)
+    lines = ["# What the nano model reached", "", "Generated by `train.py report`.", "",
+             f"{result['parameters'] / 1e6:.1f} million parameters. Held-out text: "
+             f"{result['heldout_tokens_per_language']} tokens per language in windows "
+             f"of {result['window']}. Largest difference of the logits to transformers "
+             f"{result['transformers']}, over the largest logit: "
+             f"{result['logits_against_transformers']:.1e}.", "",
+             "## Perplexity per token", "", head]
+    for name, row in result["perplexity"].items():
+        lines.append(f"| {name} | " +
+                     " | ".join(f"{row[lang]:.2f}" for lang in LANGUAGES) + " |")
+    lines += ["", "A token does not hold the same number of bytes in each language:",
+              "", head, "| bytes per token | " + " | ".join(
+                  f"{result['bytes_per_token'][lang]:.2f}" for lang in LANGUAGES) + " |",
+              "", "## Tokens that go to the expert of their language", "", head]
+    layers = len(result["own_expert_by_layer"][LANGUAGES[0]])
+    for layer in range(layers):
+        lines.append(f"| layer {layer} | " + " | ".join(
+            f"{100 * result['own_expert_by_layer'][lang][layer]:.1f}%"
+            for lang in LANGUAGES) + " |")
+    lines.append("| mean | " + " | ".join(
+        f"{100 * result['own_expert'][lang]:.1f}%" for lang in LANGUAGES) + " |")
+    lines += ["", "## Samples", "", "Generated with transformers from the exported "
+              "files; the first lines are the prompt."]
+    for lang in LANGUAGES:
+        for kind, text in result["samples"][lang].items():
+            lines += ["", f"### {lang}, {kind}", "", f"```{lang}", text.rstrip(), "```"]
+    return "\n".join(lines) + "\n"
+
+
+def write(parts, work, out, window):
+    result = measure(parts, work, out, window)
+    (out / "report.json").write_text(json.dumps(result, indent=2) + "\n")
+    (out / "report.md").write_text(table(result))
+    for name, row in result["perplexity"].items():
+        print(f"{name}: " + "  ".join(f"{l} {row[l]:.2f}" for l in LANGUAGES))
+    print("own expert:", result["own_expert"])
