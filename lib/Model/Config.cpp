@@ -215,7 +215,7 @@ Error ConfigParser::unknownFields() {
                      "the field " + quoted(key) +
                          " is unknown and could change the result; if it does "
                          "not, write into fpmoe.toml: ignore_config = [\"" +
-                         quoted(key).substr(1, quoted(key).size() - 2) + "\"]");
+                         printable(key) + "\"]");
   }
   return Error::success();
 }

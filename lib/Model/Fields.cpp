@@ -26,8 +26,7 @@ static constexpr size_t maxTokens = 1024;
 static std::string show(const json::Value &value) {
   std::string text;
   raw_string_ostream(text) << value;
-  // An element that is cut could leave half a character.
-  return text.size() <= 80 ? text : json::fixUTF8(text.substr(0, 80)) + "...";
+  return printable(text, 80);
 }
 
 /// A limit as it is written, not as the nearest double.

@@ -13,6 +13,7 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/JSON.h"
 #include "llvm/Support/Path.h"
 
 #include <cerrno>
@@ -29,16 +30,26 @@ Error fileError(StringRef fileName, const Twine &what) {
   return createStringError(inconvertibleErrorCode(), fileName + ": " + what);
 }
 
-std::string quoted(StringRef text, size_t limit) {
-  std::string result = "'";
-  for (char c : text.take_front(limit)) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-      result += "\\x" + utohexstr(static_cast<unsigned char>(c), true, 2);
+std::string printable(StringRef text, size_t limit) {
+  std::string result;
+  // A cut in the middle of a character leaves invalid UTF-8 as well.
+  std::string valid = json::fixUTF8(text.take_front(limit));
+  for (size_t i = 0; i < valid.size(); ++i) {
+    unsigned char c = valid[i];
+    // U+0080 to U+009F, which some terminals obey, are 0xC2 and one byte.
+    unsigned char next = i + 1 < valid.size() ? valid[i + 1] : 0;
+    bool isC1 = c == 0xC2 && next < 0xA0;
+    if (isC1)
+      c = valid[++i];
+    if (c < 0x20 || c == 0x7F || isC1)
+      result += "\\x" + utohexstr(c, /*LowerCase=*/true, 2);
     else
-      result += c;
+      result += valid[i];
   }
-  return result + (text.size() > limit ? "...'" : "'");
+  return text.size() > limit ? result + "..." : result;
 }
+
+std::string quoted(StringRef text) { return "'" + printable(text) + "'"; }
 
 Expected<int> openRegularFile(const std::string &path, uint64_t &size) {
   int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);

@@ -25,9 +25,13 @@ constexpr uint64_t maxConfigFile = 1 << 20;
 /// "FILE: what".
 llvm::Error fileError(llvm::StringRef fileName, const llvm::Twine &what);
 
-/// The text in single quotes, for messages: control characters escaped (a
-/// file must not drive the terminal) and cut after `limit` characters.
-std::string quoted(llvm::StringRef text, size_t limit = 120);
+/// The text made safe to print: control characters are escaped, since a file
+/// must not drive the terminal, invalid UTF-8 is replaced, and what comes
+/// after `limit` bytes is cut.
+std::string printable(llvm::StringRef text, size_t limit = 120);
+
+/// The same in single quotes.
+std::string quoted(llvm::StringRef text);
 
 /// Opens a regular file for reading, without waiting for a pipe's other end.
 /// Returns the descriptor and sets `size`.

@@ -182,7 +182,7 @@ Expected<FileOptions> parseOptions(StringRef text, StringRef fileName) {
     const toml::source_position &at = result.error().source().begin;
     return fileError(
         (fileName + ":" + Twine(at.line) + ":" + Twine(at.column)).str(),
-        Twine(StringRef(result.error().description())));
+        printable(StringRef(result.error().description())));
   }
   OptionsParser parser(fileName);
   if (Error e = parser.top(result.table()))

@@ -146,6 +146,9 @@ TEST(Checkpoint, RangeOutsideTheTensor) {
   EXPECT_EQ(message(checkpoint->readRaw(x, 7, raw)),
             directory / singleName + ": tensor 'x' has 8 bytes, 2 from byte 7 "
                                      "on were asked for");
+  EXPECT_EQ(message(checkpoint->readRaw(x, 9, raw)),
+            directory / singleName + ": tensor 'x' has 8 bytes, 2 from byte 9 "
+                                     "on were asked for");
 }
 
 TEST(Checkpoint, DTypeThatCannotBeRead) {

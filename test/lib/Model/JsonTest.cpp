@@ -47,6 +47,13 @@ TEST(Json, NestingBomb) {
       "no error");
 }
 
+TEST(Json, NestingBombOfObjects) {
+  std::string text;
+  for (int i = 0; i < 100000; ++i)
+    text += "{\"a\":";
+  EXPECT_EQ(fault(text), "f.json:1:322: values are nested more than 64 deep");
+}
+
 TEST(Json, NestingBombWhereValuesAreSkipped) {
   std::string text(1000000, '[');
   EXPECT_EQ(message(JsonReader(text, "f.json").skip()),
@@ -122,6 +129,18 @@ TEST(Json, Truncated) {
   EXPECT_EQ(fault("{\"a\": [1"), "f.json:1:9: the JSON text ends too early, "
                                  "expected ',' or ']' after an element");
   EXPECT_EQ(fault("{\"a\": tru"), "f.json:1:7: expected 'true'");
+}
+
+TEST(Json, MessagesDoNotDriveTheTerminal) {
+  EXPECT_EQ(fault("\x9b"), "f.json:1:1: expected a JSON value, found "
+                           "'\xef\xbf\xbd'");
+  EXPECT_EQ(fault("{\"\\u001b\\u009b\\u007f\\u00e9\":1,"
+                  "\"\\u001b\\u009b\\u007f\\u00e9\":1}"),
+            "f.json:1:31: the key '\\x1b\\x9b\\x7f\u00e9' occurs twice");
+  EXPECT_EQ(fault("{\"" + std::string(200, 'k') + "\":1,\"" +
+                  std::string(200, 'k') + "\":1}"),
+            "f.json:1:207: the key '" + std::string(120, 'k') +
+                "...' occurs twice");
 }
 
 TEST(Json, TrailingComma) {

@@ -1,0 +1,74 @@
+//===- ConfigFuzzer.cpp - fuzz target of the settings readers ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The first byte chooses the reader: config.json, generation_config.json or
+// fpmoe.toml. A configuration that is accepted obeys what Config.h promises.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Model/Config.h"
+
+#include "llvm/Support/JSON.h"
+
+using namespace fpmoe;
+using namespace llvm;
+
+static void check(bool condition) {
+  if (!condition)
+    __builtin_trap();
+}
+
+template <typename T> static bool succeeded(Expected<T> &value) {
+  if (value)
+    return true;
+  std::string message = toString(value.takeError());
+  check(StringRef(message).starts_with("file:") && json::isUTF8(message));
+  return false;
+}
+
+static void checkTokens(const std::vector<int64_t> &tokens, int64_t limit) {
+  for (int64_t token : tokens)
+    check(token >= 0 && token < limit);
+}
+
+static void checkConfig(StringRef text) {
+  Expected<ModelConfig> config = parseConfig(text, "file");
+  if (!succeeded(config))
+    return;
+  check(config->numHeads % config->numKeyValueHeads == 0);
+  check(config->headDim % 2 == 0 && config->headDim > 0);
+  check(config->topK > 0 && config->topK <= config->numExperts);
+  check(config->expertNames.size() == size_t(config->numExperts));
+  check(checkExpertNames(config->expertNames).empty());
+  check(config->sparseLayers.size() == size_t(config->numLayers));
+  check(config->windows.size() == size_t(config->numLayers));
+  check(config->parameterCount() > 0 && config->parameterCount() <= int64_t(1)
+                                                                        << 50);
+  checkTokens(config->eosTokens, config->vocabSize);
+  check(bool(json::parse(text)));
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  if (size == 0)
+    return 0;
+  StringRef text(reinterpret_cast<const char *>(data) + 1, size - 1);
+  switch (data[0]) {
+  case 'g': {
+    auto generation = parseGenerationConfig(text, "file", ModelConfig());
+    if (succeeded(generation))
+      checkTokens(generation->eosTokens, ModelConfig().vocabSize);
+    break;
+  }
+  case 't': {
+    auto options = parseOptions(text, "file");
+    if (succeeded(options) && options->expertNames)
+      check(checkExpertNames(*options->expertNames).empty());
+    break;
+  }
+  default:
+    checkConfig(text);
+  }
+  return 0;
+}
