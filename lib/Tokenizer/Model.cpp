@@ -61,6 +61,11 @@ static bool addToken(StringRef text, const json::Value *idValue,
   if (image.tokens.size() <= static_cast<size_t>(*id))
     image.tokens.resize(*id + 1);
   TokenImage &token = image.tokens[*id];
+  if ((token.flags & kInModel) && flags == kInModel)
+    return problem.set("model.vocab gives id " + Twine(*id) + " to " +
+                       quoted(std::min<StringRef>(text, token.text)) +
+                       " and to " +
+                       quoted(std::max<StringRef>(text, token.text)));
   if (token.flags && (token.text != text || (token.flags & flags)))
     return problem.set(where + " gives id " + Twine(*id) + " to token " +
                        quoted(text) + ", which token " + quoted(token.text) +
@@ -140,12 +145,15 @@ static bool readAddedTokens(const json::Object &file, int64_t vocabularySize,
     if (text.empty())
       return problem.set(where + ".content is empty");
     bool special = token.getBool("special", false);
-    uint8_t flags = kAdded;
-    flags |= special ? kSpecial : 0;
-    flags |= token.getBool("lstrip", false) ? kLeftStrip : 0;
-    flags |= token.getBool("rstrip", false) ? kRightStrip : 0;
-    flags |= token.getBool("single_word", false) ? kSingleWord : 0;
-    flags |= token.getBool("normalized", !special) ? kNormalized : 0;
+    uint8_t flags = special ? kAdded | kSpecial : kAdded;
+    auto addFlag = [&](StringRef key, bool byDefault, TokenFlags flag) {
+      if (token.getBool(key, byDefault))
+        flags |= flag;
+    };
+    addFlag("lstrip", false, kLeftStrip);
+    addFlag("rstrip", false, kRightStrip);
+    addFlag("single_word", false, kSingleWord);
+    addFlag("normalized", !special, kNormalized);
     if (problem.found() ||
         !addToken(text, token.get("id"), where + ".id", vocabularySize, flags,
                   image, problem))
@@ -182,9 +190,13 @@ bool readModel(const json::Object &file, int64_t vocabularySize,
   mustBeUnset(model, "dropout", problem);
   mustBeUnset(model, "continuing_subword_prefix", problem);
   mustBeUnset(model, "end_of_word_suffix", problem);
-  image.flags |= model.getBool("fuse_unk", false) ? kFuseUnknown : 0;
-  image.flags |= model.getBool("byte_fallback", false) ? kByteFallback : 0;
-  image.flags |= model.getBool("ignore_merges", false) ? kIgnoreMerges : 0;
+  auto addFlag = [&](StringRef key, HeaderFlags flag) {
+    if (model.getBool(key, false))
+      image.flags |= flag;
+  };
+  addFlag("fuse_unk", kFuseUnknown);
+  addFlag("byte_fallback", kByteFallback);
+  addFlag("ignore_merges", kIgnoreMerges);
   JsonObject vocabulary(model.get("vocab"), "model.vocab", problem);
   if (problem.found())
     return false;

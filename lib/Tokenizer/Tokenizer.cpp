@@ -45,6 +45,35 @@ static unsigned nestingDepth(StringRef json) {
   return deepest;
 }
 
+/// Writes the \uD8xx\uDCxx pairs in a JSON text as the characters they mean:
+/// LLVM's parser gets those from U+20000 up wrong, and takes half a pair for
+/// U+FFFD. Returns false at half a pair, whose offset goes to `at`.
+static bool decodePairs(StringRef json, std::string &out, size_t &at) {
+  auto unit = [&](size_t i) {
+    uint32_t value;
+    if (json.substr(i, 2) != "\\u" || json.size() < i + 6 ||
+        json.substr(i + 2, 4).getAsInteger(16, value))
+      return uint32_t(0);
+    return value;
+  };
+  size_t done = 0;
+  for (at = json.find('\\'); at < json.size();) {
+    uint32_t high = unit(at), low = unit(at + 6);
+    if (high < 0xd800 || high > 0xdfff) {
+      at = json.find('\\', at + 2); // also steps over an escaped backslash
+      continue;
+    }
+    if (high >= 0xdc00 || low < 0xdc00 || low > 0xdfff)
+      return false;
+    out += json.slice(done, at);
+    appendCharacter(0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00), out);
+    done = at + 12;
+    at = json.find('\\', done);
+  }
+  out += json.substr(done);
+  return true;
+}
+
 static bool readFile(StringRef text, int64_t vocabularySize,
                      std::vector<uint8_t> &out, Problem &problem) {
   if (text.size() > kMostBytes)
@@ -53,7 +82,10 @@ static bool readFile(StringRef text, int64_t vocabularySize,
   if (unsigned depth = nestingDepth(text); depth > kMostDepth)
     return problem.set("brackets are nested " + Twine(depth) +
                        " deep, at most " + Twine(kMostDepth) + " are read");
-  Expected<json::Value> value = json::parse(text);
+  std::string decoded;
+  if (size_t at; !decodePairs(text, decoded, at))
+    return problem.set("half a surrogate pair at byte " + Twine(at));
+  Expected<json::Value> value = json::parse(decoded);
   if (!value)
     return problem.set(toString(value.takeError()));
   JsonObject file(&*value, "", problem);

@@ -25,6 +25,7 @@ from tokenizers import (AddedToken, Regex, Tokenizer, decoders, models,
 CL100K = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}%s|"
           r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
 MARK = "\u2581"
+FIRST_WITHOUT_GOLDEN = "no-fuse"
 
 
 def split(regex, behavior="isolated", invert=False):
@@ -43,7 +44,7 @@ def special(*contents):
 def train(tokenizer, corpus, size, added, alphabet, initial=()):
     trainer = trainers.BpeTrainer(
         vocab_size=size, show_progress=False, special_tokens=list(initial),
-        initial_alphabet=alphabet)
+        initial_alphabet=alphabet, limit_alphabet=300)
     tokenizer.train_from_iterator(corpus, trainer)
     # Plain added tokens get ids behind the vocabulary.
     for token in added:
@@ -104,7 +105,7 @@ def mistral_decoder():
 
 
 def families(corpus):
-    """Name and tokenizer of every variant; golden ones come first."""
+    """Name and tokenizer of every variant; those with goldens come first."""
     def llama_post(t):
         return processors.Sequence([processors.ByteLevel(trim_offsets=False),
                                     begin("<|begin_of_text|>")(t)])
@@ -164,7 +165,6 @@ def families(corpus):
         800, [AddedToken("def", single_word=True, lstrip=True, rstrip=True),
               AddedToken("<|x|>", special=True)],
         normalizer=normalizers.Replace("``", '"'))
-    # Beyond the goldens.
     yield "no-fuse", word_family(
         corpus, 600, None, pre_tokenizers.Metaspace(prepend_scheme="never"),
         None, byte_fallback=False, fuse_unk=False)
@@ -293,19 +293,22 @@ def write_goldens(folder):
             "    print $ M.fromList (zip xs \"na\u00efve caf\u00e9\")\n"
             "(* OCaml *) let rec fact n = if n <= 1 then 1 else n * fact (n-1)"
             "\nobject Main extends App { println(s\"${1 + 1}\") }\r\n")
-    texts = ["", " ", code, code * 40, "a" * 3000, " " * 500 + "x"]
-    texts += random_texts(150, seed=3)
-    for index, (name, tokenizer) in enumerate(families(training_corpus())):
-        if index == 8:
+    texts = ["", " ", code, code * 3, "a" * 999, " " * 300 + "x"]
+    texts += random_texts(60, seed=3)
+    for name, tokenizer in families(training_corpus()):
+        if name == FIRST_WITHOUT_GOLDEN:
             break
         tokenizer.save(str(folder / f"{name}.tokenizer.json"), pretty=False)
-        cases = [{"text": text,
-                  "ids": tokenizer.encode(text, add_special_tokens=False).ids,
-                  "with_special": tokenizer.encode(text).ids,
-                  "decoded": tokenizer.decode(
-                      tokenizer.encode(text, add_special_tokens=False).ids)}
-                 for text in texts]
-        lines = ",\n".join(json.dumps(c, separators=(",", ":")) for c in cases)
+        cases = []
+        for text in texts:
+            ids = tokenizer.encode(text, add_special_tokens=False).ids
+            with_special = tokenizer.encode(text).ids
+            at = len(with_special) - len(ids)
+            assert with_special[at:] == ids
+            cases.append({"text": text, "prefix": with_special[:at],
+                          "ids": ids, "decoded": tokenizer.decode(ids)})
+        lines = ",\n".join(json.dumps(c, separators=(",", ":"), ensure_ascii=False)
+                           for c in cases)
         (folder / f"{name}.cases.json").write_text(f"[\n{lines}\n]\n")
 
 
