@@ -38,6 +38,13 @@ inline int64_t roundUpToPanel(int64_t n) {
   return (n + kPanelRows - 1) / kPanelRows * kPanelRows;
 }
 
+/// Whether a weight can have this shape: static, neither empty nor above 2^50
+/// elements.
+bool isWeightShape(llvm::ArrayRef<int64_t> shape);
+
+/// Whether activations can: rows of 1 to 2^31 - 1 columns.
+bool isRowsShape(llvm::ArrayRef<int64_t> shape);
+
 /// Name of the module attribute that holds a `DictionaryAttr` about the model.
 constexpr llvm::StringLiteral kModelAttr = "fpmoe.model";
 

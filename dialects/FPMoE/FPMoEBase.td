@@ -30,7 +30,8 @@ def FPMoEDialect : Dialect {
     The module attribute `fpmoe.model` is a dictionary of what the program needs
     beside the graph: `name`, `architecture`, `context` (positions), `source`
     (directory of the tokenizer and of the weights), `eos` (token ids),
-    `temperature`, `top_p`, `top_k` (sampling defaults).
+    `temperature`, `top_p`, `top_k` (sampling defaults), `dtype` (`"f32"` or
+    `"bf16"`: the storage format that fits the checkpoint).
   }];
   let useDefaultAttributePrinterParser = 1;
   let dependentDialects = ["::mlir::func::FuncDialect"];
@@ -40,8 +41,15 @@ def FPMoEDialect : Dialect {
 class FPMoE_Op<string mnemonic, list<Trait> traits = []>
     : Op<FPMoEDialect, mnemonic, traits>;
 
-def FPMoE_Weight : RankedTensorOf<[F32, BF16]>;
-def FPMoE_Rows : 2DTensorOf<[F32]>;
+/// Sizes are bounded, so that no arithmetic on them can overflow.
+class FPMoE_ShapePred<string function>
+    : CPred<"::fpmoe::" # function #
+            "(::llvm::cast<::mlir::RankedTensorType>($_self).getShape())">;
+def FPMoE_Weight
+    : RankedTensorOf<[F32, BF16], [FPMoE_ShapePred<"isWeightShape">],
+                     "tensor of static shape, neither empty nor above 2^50 elements,">;
+def FPMoE_Rows : RankedTensorOf<[F32], [FPMoE_ShapePred<"isRowsShape">],
+                                "rows of 1 to 2^31 - 1 columns">;
 
 /// One 32-bit integer a token; the only type of that kind, so never printed.
 def FPMoE_Ids : Type<

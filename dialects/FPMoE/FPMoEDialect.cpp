@@ -33,6 +33,19 @@ void FPMoEDialect::initialize() {
       >();
 }
 
+bool fpmoe::isWeightShape(ArrayRef<int64_t> shape) {
+  int64_t elements = 1;
+  for (int64_t extent : shape)
+    if (extent < 1 || __builtin_mul_overflow(elements, extent, &elements) ||
+        elements > int64_t(1) << 50)
+      return false;
+  return true;
+}
+
+bool fpmoe::isRowsShape(ArrayRef<int64_t> shape) {
+  return shape.size() == 2 && shape[1] >= 1 && shape[1] <= INT32_MAX;
+}
+
 LogicalResult FPMoEDialect::verifyOperationAttribute(Operation *op,
                                                      NamedAttribute attr) {
   if (attr.getName() != kModelAttr)
@@ -107,10 +120,9 @@ int64_t fpmoe::getTopK(Attribute routing) {
   return 1;
 }
 
-LogicalResult
-fpmoe::verifyRouting(function_ref<InFlightDiagnostic()> emitError,
-                     Attribute routing, int64_t numExperts,
-                     int64_t routerRows) {
+LogicalResult fpmoe::verifyRouting(function_ref<InFlightDiagnostic()> emitError,
+                                   Attribute routing, int64_t numExperts,
+                                   int64_t routerRows) {
   return TypeSwitch<Attribute, LogicalResult>(routing)
       .Case([&](TokenChoiceAttr choice) -> LogicalResult {
         ArrayRef<int64_t> candidates = choice.getCandidates();

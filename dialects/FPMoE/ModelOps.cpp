@@ -18,6 +18,10 @@ static ArrayRef<int64_t> shapeOf(Value value) {
   return cast<RankedTensorType>(value.getType()).getShape();
 }
 static int64_t columnsOf(Value rows) { return shapeOf(rows).back(); }
+/// Of a weight that should be a matrix; 1 where it has no dimension at all.
+static int64_t rowsOf(Value matrix) {
+  return shapeOf(matrix).empty() ? 1 : shapeOf(matrix).front();
+}
 
 /// Fails unless `value`, if there, has exactly this shape.
 static LogicalResult expectShape(Operation *op, StringRef what, Value value,
@@ -84,21 +88,24 @@ LogicalResult LayersOp::verifySymbolUses(SymbolTableCollection &symbols) {
     auto expected = FunctionType::get(
         getContext(), {rows, positions, IndexType::get(getContext())}, {rows});
     if (!function || function.getFunctionType() != expected)
+      return emitOpError("body ") << body << " is not a function of type "
+                                  << expected << " (layers_c2)";
+    if (function.walk([](LayersOp) { return WalkResult::interrupt(); })
+            .wasInterrupted())
       return emitOpError("body ")
-             << body << " is not a function of type " << expected
-             << " (layers_c2)";
+             << body << " runs layers of its own (layers_c4)";
     WalkResult walk = function.walk([&](GetOp get) {
-      auto weight = symbols.lookupNearestSymbolFrom<WeightOp>(
-          *this, get.getWeightAttr());
+      auto weight =
+          symbols.lookupNearestSymbolFrom<WeightOp>(*this, get.getWeightAttr());
       if (!weight || !weight.getLayers())
         return WalkResult::advance();
       for (auto [layer, order] : llvm::enumerate(getOrder()))
         if (order == static_cast<int64_t>(kind) &&
             !llvm::is_contained(*weight.getLayers(),
                                 static_cast<int64_t>(layer))) {
-          emitOpError("runs ") << body << " as layer " << layer
-                               << ", but weight '" << get.getWeight()
-                               << "' has no such layer (layers_c3)";
+          emitOpError("runs ")
+              << body << " as layer " << layer << ", but weight '"
+              << get.getWeight() << "' has no such layer (layers_c3)";
           return WalkResult::interrupt();
         }
       return WalkResult::advance();
@@ -122,8 +129,8 @@ static LogicalResult verifyEps(Operation *op, double eps,
                                StringRef constraint) {
   if (eps > 0)
     return success();
-  return op->emitOpError("eps is ") << eps << ", it must be positive ("
-                                    << constraint << ")";
+  return op->emitOpError("eps is ")
+         << eps << ", it must be positive (" << constraint << ")";
 }
 
 LogicalResult RmsNormOp::verify() {
@@ -135,12 +142,12 @@ LogicalResult RmsNormOp::verify() {
 
 LogicalResult LinearOp::verify() {
   int64_t in = columnsOf(getInput()), out = columnsOf(getResult());
-  if (failed(expectShape(*this, "weight", getWeight(), {out, in},
-                         "linear_c1")) ||
+  if (failed(
+          expectShape(*this, "weight", getWeight(), {out, in}, "linear_c1")) ||
       failed(expectShape(*this, "norm", getNorm(), {in}, "linear_c2")) ||
       failed(expectShape(*this, "bias", getBias(), {out}, "linear_c2")) ||
-      failed(expectShape(*this, "residual", getResidual(),
-                         shapeOf(getResult()), "linear_c2")))
+      failed(expectShape(*this, "residual", getResidual(), shapeOf(getResult()),
+                         "linear_c2")))
     return failure();
   if (static_cast<bool>(getNorm()) != getEps().has_value())
     return emitOpError("has a norm or an eps alone (linear_c2)");
@@ -152,9 +159,9 @@ LogicalResult RopeOp::verify() {
   ArrayRef<int64_t> table = shapeOf(getTable());
   if (table.size() != 2 || table[1] % 2 ||
       columnsOf(getInput()) % table[1] != 0)
-    return emitOpError("turns ") << columnsOf(getInput())
-                                 << " columns by the table "
-                                 << getTable().getType() << " (rope_c1)";
+    return emitOpError("turns ")
+           << columnsOf(getInput()) << " columns by the table "
+           << getTable().getType() << " (rope_c1)";
   return success();
 }
 
@@ -165,9 +172,8 @@ LogicalResult AttentionOp::verify() {
                                << " key/value heads (attention_c1)";
   int64_t q = columnsOf(getQuery()), k = columnsOf(getKey());
   if (q % heads || k % kvHeads || q / heads != k / kvHeads)
-    return emitOpError("has ")
-           << heads << " heads in " << q << " columns and " << kvHeads
-           << " in " << k << " (attention_c2)";
+    return emitOpError("has ") << heads << " heads in " << q << " columns and "
+                               << kvHeads << " in " << k << " (attention_c2)";
   if (getWindow() && static_cast<int64_t>(*getWindow()) < 1)
     return emitOpError("has a window of ")
            << static_cast<int64_t>(*getWindow()) << " (attention_c3)";
@@ -185,13 +191,12 @@ LogicalResult RouteOp::verify() {
            << " (route_c1)";
   int64_t k = getTopK(getRouting());
   if (columnsOf(getWeights()) != k || columnsOf(getExperts()) != k)
-    return emitOpError("takes ") << k << " experts into results of "
-                                 << columnsOf(getWeights()) << " and "
-                                 << columnsOf(getExperts())
-                                 << " columns (route_c2)";
+    return emitOpError("takes ")
+           << k << " experts into results of " << columnsOf(getWeights())
+           << " and " << columnsOf(getExperts()) << " columns (route_c2)";
   if (!getRouter())
     return success();
-  int64_t rows = shapeOf(getRouter()).front();
+  int64_t rows = rowsOf(getRouter());
   if (failed(expectShape(*this, "router", getRouter(),
                          {rows, columnsOf(getInput())}, "route_c1")))
     return failure();
@@ -199,16 +204,16 @@ LogicalResult RouteOp::verify() {
   int64_t experts = choice && !choice.getCandidates().empty()
                         ? choice.getCandidates().size()
                         : rows;
-  return verifyRouting(
-      [&] { return emitOpError("(route_c3) "); }, getRouting(), experts, rows);
+  return verifyRouting([&] { return emitOpError("(route_c3) "); }, getRouting(),
+                       experts, rows);
 }
 
 LogicalResult ExpertsOp::verify() {
   ArrayRef<int64_t> gate = shapeOf(getGate());
   int64_t columns = columnsOf(getInput());
   if (gate.size() != 3)
-    return emitOpError("gate has ") << gate.size()
-                                    << " dimensions, not 3 (experts_c1)";
+    return emitOpError("gate has ")
+           << gate.size() << " dimensions, not 3 (experts_c1)";
   if (failed(expectShape(*this, "gate", getGate(), {gate[0], gate[1], columns},
                          "experts_c1")) ||
       failed(expectShape(*this, "down", getDown(), {gate[0], columns, gate[1]},
@@ -221,12 +226,12 @@ LogicalResult MlpOp::verify() {
   ArrayRef<int64_t> gate = shapeOf(getGate());
   int64_t columns = columnsOf(getInput());
   if (gate.size() != 2)
-    return emitOpError("gate has ") << gate.size()
-                                    << " dimensions, not 2 (mlp_c1)";
+    return emitOpError("gate has ")
+           << gate.size() << " dimensions, not 2 (mlp_c1)";
   if (failed(expectShape(*this, "gate", getGate(), {gate[0], columns},
                          "mlp_c1")) ||
-      failed(expectShape(*this, "down", getDown(), {columns, gate[0]},
-                         "mlp_c1")))
+      failed(
+          expectShape(*this, "down", getDown(), {columns, gate[0]}, "mlp_c1")))
     return failure();
   return expectShape(*this, "scale", getScale(), {1, columns}, "mlp_c1");
 }
@@ -235,8 +240,8 @@ LogicalResult QkvOp::verify() {
   ArrayRef<int64_t> weight = shapeOf(getWeight());
   int64_t columns = columnsOf(getInput());
   if (weight.size() != 3)
-    return emitOpError("weight has ") << weight.size()
-                                      << " dimensions, not 3 (qkv_c1)";
+    return emitOpError("weight has ")
+           << weight.size() << " dimensions, not 3 (qkv_c1)";
   int64_t dim = weight[1], q = columnsOf(getQuery()), k = columnsOf(getKey());
   if (q % dim || k % dim || q / dim + 2 * (k / dim) != weight[0])
     return emitOpError("makes q of ")
@@ -245,10 +250,10 @@ LogicalResult QkvOp::verify() {
   if (failed(expectShape(*this, "weight", getWeight(),
                          {weight[0], dim, columns}, "qkv_c1")) ||
       failed(expectShape(*this, "norm", getNorm(), {columns}, "qkv_c1")) ||
-      failed(expectShape(*this, "bias", getBias(), {weight[0], dim},
-                         "qkv_c1")) ||
-      failed(expectShape(*this, "table", getTable(),
-                         {shapeOf(getTable()).front(), dim}, "qkv_c1")))
+      failed(
+          expectShape(*this, "bias", getBias(), {weight[0], dim}, "qkv_c1")) ||
+      failed(expectShape(*this, "table", getTable(), {rowsOf(getTable()), dim},
+                         "qkv_c1")))
     return failure();
   return verifyEps(*this, getEps().convertToDouble(), "qkv_c1");
 }
@@ -301,12 +306,12 @@ LogicalResult MoeOp::verify() {
     return failure();
   int64_t experts = shapeOf(getGateUp()).front();
   if (shapeOf(getDown()).front() != experts)
-    return emitOpError("has ") << experts << " gates and "
-                               << shapeOf(getDown()).front()
-                               << " downs (moe_c2)";
+    return emitOpError("has ")
+           << experts << " gates and " << shapeOf(getDown()).front()
+           << " downs (moe_c2)";
   if (failed(verifyNames(*this, *getNames(), experts, "moe_c5")))
     return failure();
-  int64_t rows = getRouter() ? shapeOf(getRouter()).front() : 0;
+  int64_t rows = getRouter() ? rowsOf(getRouter()) : 0;
   if (getRouter() && failed(expectShape(*this, "router", getRouter(),
                                         {rows, columns}, "moe_c1")))
     return failure();

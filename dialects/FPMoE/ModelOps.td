@@ -37,6 +37,7 @@ def FPMoE_LayersOp : FPMoE_Op<"layers", [
     * `layers_c1`: every entry of `order` names a body, and every body is used.
     * `layers_c2`: every body is a function `(rows, positions, index) -> rows`.
     * `layers_c3`: a weight that a body gets has an instance for each layer of the body.
+    * `layers_c4`: no body runs layers of its own.
 
     Example: `%y = fpmoe.layers %x, %positions bodies [@sparse, @dense] order [0, 1] : tensor<?x8xf32>`
   }];

@@ -36,8 +36,6 @@ int64_t WeightOp::getInstanceBytes() {
 }
 
 LogicalResult WeightOp::verifyRegions() {
-  if (!getTensorType().hasStaticShape())
-    return emitOpError("has a dynamic shape (weight_c4)");
   Block &body = getRecipe().front();
   bool takesLayer =
       body.getNumArguments() == 1 && body.getArgument(0).getType().isIndex();
@@ -60,13 +58,15 @@ LogicalResult WeightOp::verifyRegions() {
   if (getOffset().has_value() != getStride().has_value())
     return emitOpError("has an offset or a stride alone (weight_c5)");
   if (getOffset()) {
-    if (*getOffset() % 64 || *getStride() % 64)
+    int64_t offset = *getOffset(), stride = *getStride();
+    if (offset < 0 || offset % 64 || stride % 64)
       return emitOpError("stands at ")
-             << *getOffset() << " with stride " << *getStride()
+             << offset << " with stride " << stride
              << ", both must be multiples of 64 (weight_c5)";
-    if (static_cast<int64_t>(*getStride()) < getInstanceBytes())
-      return emitOpError("needs ") << getInstanceBytes() << " bytes, its stride is "
-                                   << *getStride() << " (weight_c5)";
+    if (stride < getInstanceBytes())
+      return emitOpError("needs ")
+             << getInstanceBytes() << " bytes, its stride is " << stride
+             << " (weight_c5)";
   }
   return success();
 }
@@ -120,9 +120,9 @@ LogicalResult StackOp::verify() {
       return emitOpError("stacks ") << getInputs().front().getType() << " and "
                                     << input.getType() << " (stack_c1)";
   if (shapeOf(getResult()) != ArrayRef(expected))
-    return emitOpError("of ") << getInputs().size() << " times "
-                              << getInputs().front().getType() << " gives "
-                              << getResult().getType() << " (stack_c1)";
+    return emitOpError("of ")
+           << getInputs().size() << " times " << getInputs().front().getType()
+           << " gives " << getResult().getType() << " (stack_c1)";
   return success();
 }
 
@@ -140,8 +140,8 @@ LogicalResult ConcatOp::verify() {
     rows += shape.front();
   }
   if (rows != result.front())
-    return emitOpError("has ") << rows << " rows, its result "
-                               << result.front() << " (concat_c1)";
+    return emitOpError("has ")
+           << rows << " rows, its result " << result.front() << " (concat_c1)";
   return success();
 }
 
@@ -153,8 +153,8 @@ LogicalResult SliceOp::verify() {
                        "(slice_c1)");
   int64_t first = static_cast<int64_t>(getFirst());
   if (first < 0 || out[rank - 2] > in[rank - 2] - first)
-    return emitOpError("takes rows ")
-           << first << " to " << first + out[rank - 2] << " of "
+    return emitOpError("takes ")
+           << out[rank - 2] << " rows from row " << first << " of only "
            << in[rank - 2] << " (slice_c1)";
   in[rank - 2] = out[rank - 2];
   if (in != out)
@@ -188,8 +188,7 @@ LogicalResult SelectOp::verify() {
 
 OpFoldResult SelectOp::fold(FoldAdaptor) {
   if (getInput().getType() == getResult().getType() &&
-      llvm::equal(getIndices(),
-                  llvm::seq<int64_t>(0, getIndices().size())))
+      llvm::equal(getIndices(), llvm::seq<int64_t>(0, getIndices().size())))
     return getInput();
   return {};
 }
@@ -221,8 +220,8 @@ LogicalResult ReshapeOp::verify() {
   int64_t in = cast<ShapedType>(getInput().getType()).getNumElements();
   int64_t out = cast<ShapedType>(getResult().getType()).getNumElements();
   if (in != out)
-    return emitOpError("makes ") << out << " elements of " << in
-                                 << " (reshape_c1)";
+    return emitOpError("makes ")
+           << out << " elements of " << in << " (reshape_c1)";
   return success();
 }
 
@@ -252,9 +251,9 @@ LogicalResult InterleaveOp::verify() {
   int64_t &rows = expected[expected.size() - 2];
   rows = 2 * roundUpToPanel(rows);
   if (shapeOf(getResult()) != ArrayRef(expected))
-    return emitOpError("of ") << getFirst().getType() << " has "
-                              << rows << " rows, its result is "
-                              << getResult().getType() << " (interleave_c1)";
+    return emitOpError("of ")
+           << getFirst().getType() << " has " << rows << " rows, its result is "
+           << getResult().getType() << " (interleave_c1)";
   return success();
 }
 
@@ -267,9 +266,9 @@ LogicalResult PackOp::verify() {
   Type element = cast<ShapedType>(getResult().getType()).getElementType();
   int64_t step = element.isBF16() ? 2 : 1;
   if (out.back() != step)
-    return emitOpError("puts ") << out.back() << " columns of " << element
-                                << " together, the dot product takes " << step
-                                << " (pack_c2)";
+    return emitOpError("puts ")
+           << out.back() << " columns of " << element
+           << " together, the dot product takes " << step << " (pack_c2)";
   int64_t rows = in[in.size() - 2], columns = in.back();
   int64_t panels = out[out.size() - 4], steps = out[out.size() - 3];
   if (panels * kPanelRows != roundUpToPanel(rows) || steps * step < columns)

@@ -27,9 +27,9 @@ def FPMoE_WeightOp : FPMoE_Op<"weight", [
     * `weight_c1`: the recipe takes one index with `layers` and nothing without.
     * `weight_c2`: the recipe yields one value of the weight's type.
     * `weight_c3`: `layers` are increasing and not negative.
-    * `weight_c4`: the shape is static.
-    * `weight_c5`: `offset` and `stride` stand together; they are multiples of 64
-      and the stride holds an instance.
+    * `weight_c4`: the shape is static, neither empty nor above 2^50 elements.
+    * `weight_c5`: `offset` and `stride` stand together; they are multiples of 64,
+      the offset is not negative and the stride holds an instance.
 
     Example:
 
@@ -76,11 +76,12 @@ def FPMoE_YieldOp : FPMoE_Op<"yield", [Pure, Terminator, HasParent<"WeightOp">]>
 def FPMoE_LoadOp : FPMoE_RecipeOp<"load"> {
   let summary = "A tensor of the checkpoint";
   let description = [{
-    Loads the tensor `name` of the model's checkpoint and converts it to the
-    element type; `{}` in the name stands for the layer's number. The tensor of the
-    checkpoint may have a leading part: with `at`, the load takes the rows
-    from there on along its first dimension, or the single row where the result has
-    one dimension less.
+    Loads the tensor `name` of the model's checkpoint and converts it to f32, and
+    from there to the element type; `{}` in the name stands for the layer's number.
+    Without `at`, the tensor has the shape of the result. With `at`, it may have
+    more dimensions, and `at` picks one index in each of those, in front; it may
+    name one index more, the first of those that the load takes along the next
+    dimension.
 
     * `load_c1`: the name has one `{}` where a layer is given, none otherwise.
     * `load_c2`: `at` is not negative.

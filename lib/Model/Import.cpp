@@ -1,7 +1,7 @@
 //===- Import.cpp - from a Hugging Face model to the graph ----------------===//
 //
-// Part of the fpmoe project, under the Apache License v2.0 with LLVM
-// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Builds the graph of `Qwen2MoeForCausalLM` first and then asks the checkpoint
 // for each tensor that the graph loads. The graph is so the only list of what a

@@ -1,7 +1,7 @@
 //===- Import.h - from a Hugging Face model to the graph --------*- C++ -*-===//
 //
-// Part of the fpmoe project, under the Apache License v2.0 with LLVM
-// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Builds the graph of a model from its configuration, and checks that the
 // checkpoint holds exactly the tensors that the graph loads. No weight is read.

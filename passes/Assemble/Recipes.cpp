@@ -1,7 +1,7 @@
 //===- Recipes.cpp - weights made of weights ------------------------------===//
 //
-// Part of the fpmoe project, under the Apache License v2.0 with LLVM
-// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Joins the recipes of weights into new ones and removes those that are not
 // used any more.
@@ -73,15 +73,16 @@ Value joinWeights(OpBuilder &builder, SymbolTable &symbols, StringRef name,
 
 bool eraseUnusedWeights(ModuleOp module) {
   bool changed = false;
-  llvm::DenseSet<StringAttr> used;
   module.walk([&](GetOp get) {
-    if (get.use_empty()) {
-      get.erase();
-      changed = true;
-    } else {
-      used.insert(get.getWeightAttr().getAttr());
-    }
+    if (!get.use_empty())
+      return;
+    get.erase();
+    changed = true;
   });
+  llvm::DenseSet<StringAttr> used;
+  if (auto uses = SymbolTable::getSymbolUses(&module.getRegion()))
+    for (SymbolTable::SymbolUse use : *uses)
+      used.insert(use.getSymbolRef().getRootReference());
   for (WeightOp weight : llvm::make_early_inc_range(module.getOps<WeightOp>()))
     if (!used.contains(weight.getSymNameAttr())) {
       weight.erase();

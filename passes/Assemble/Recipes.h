@@ -1,7 +1,7 @@
 //===- Recipes.h - weights made of weights ----------------------*- C++ -*-===//
 //
-// Part of the fpmoe project, under the Apache License v2.0 with LLVM
-// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // What passes on the graph share when they change weights: a pass never touches
 // data, it writes a new recipe and gets the new weight where the old ones were.

@@ -1,7 +1,7 @@
 //===- FuseMoe.cpp - feed-forward blocks --------------------------------===//
 //
-// Part of the fpmoe project, under the Apache License v2.0 with LLVM
-// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Finds, from the residual backwards, the norm, the router, the experts and the
 // shared expert of a block, and makes a moe of them.

@@ -1,7 +1,7 @@
 //===- FuseNorm.cpp - norms into linear maps ----------------------------===//
 //
-// Part of the fpmoe project, under the Apache License v2.0 with LLVM
-// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Moves a norm into the linear maps that are its only users. Each of them then
 // normalises its input by itself.

@@ -1,7 +1,7 @@
 //===- FuseQkv.cpp - norm, projections and rotary embedding -------------===//
 //
-// Part of the fpmoe project, under the Apache License v2.0 with LLVM
-// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Finds, from the attention backwards, the norm, the three projections and the
 // rotary embeddings, and makes a qkv of them.

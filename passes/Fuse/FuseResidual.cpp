@@ -1,7 +1,7 @@
 //===- FuseResidual.cpp - additions into linear maps --------------------===//
 //
-// Part of the fpmoe project, under the Apache License v2.0 with LLVM
-// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Lets a linear map start from the other operand of the addition that is its
 // only user. The sum then needs no pass over the activations of its own.

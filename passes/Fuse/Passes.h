@@ -1,7 +1,7 @@
 //===- Passes.h - the fuse phase --------------------------------*- C++ -*-===//
 //
-// Part of the fpmoe project, under the Apache License v2.0 with LLVM
-// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Makes the few large ops of which a step of the program consists. Fused ops
 // compute what the plain ones did, from rearranged weights.

@@ -1,7 +1,7 @@
-//===- Pipeline.cpp - the fuse phase --------------------------------------===//
+//===- Pipeline.cpp - the fuse phase ------------------------------------===//
 //
-// Part of the fpmoe project, under the Apache License v2.0 with LLVM
-// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The order of the passes. Those that make large ops come first, the others
 // take what is left: the last norm of a model, the projection after attention.

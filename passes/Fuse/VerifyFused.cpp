@@ -1,7 +1,7 @@
 //===- VerifyFused.cpp - what the fuse phase leaves ---------------------===//
 //
-// Part of the fpmoe project, under the Apache License v2.0 with LLVM
-// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Closes the fuse phase: the phases after it know the fused ops only. An op
 // that stayed plain is named.

@@ -114,7 +114,7 @@ module attributes {fpmoe.model = {name = "toy", architecture = "Qwen2MoeForCausa
     %router = fpmoe.get @router[%layer] : tensor<3x8xf32>
     %eg = fpmoe.get @experts.gate[%layer] : tensor<3x6x8xf32>
     %ed = fpmoe.get @experts.down[%layer] : tensor<3x8x6xf32>
-    // CHECK: fpmoe.route %{{.*}} : tensor<?x8xf32> router %{{.*}} : tensor<3x8xf32> by <top_k = 2, renormalize = false> -> tensor<?x2xf32>, tensor<?x2xi32>
+    // CHECK: fpmoe.route %{{.*}} : tensor<?x8xf32> router %{{.*}} : tensor<3x8xf32> by #fpmoe.token_choice<top_k = 2, renormalize = false> -> tensor<?x2xf32>, tensor<?x2xi32>
     %w, %e = fpmoe.route %x : tensor<?x8xf32> router %router : tensor<3x8xf32> by #fpmoe.token_choice<top_k = 2, renormalize = false> -> tensor<?x2xf32>, tensor<?x2xi32>
     // CHECK: fpmoe.experts %{{.*}} names ["haskell", "ocaml", "scala"]
     %y = fpmoe.experts %x, %w, %e, %eg, %eg, %ed names ["haskell", "ocaml", "scala"] : tensor<?x8xf32>, tensor<?x2xf32>, tensor<3x6x8xf32>, tensor<3x8x6xf32>
