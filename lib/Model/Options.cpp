@@ -11,14 +11,11 @@
 #include "lib/Model/Options.h"
 
 #include "lib/Model/Input.h"
+#include "lib/Model/Toml.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
-
-#define TOML_EXCEPTIONS 0
-#define TOML_ENABLE_FORMATTERS 0
-#include "toml++/toml.h"
 
 using namespace llvm;
 

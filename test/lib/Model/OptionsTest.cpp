@@ -11,6 +11,8 @@
 
 #include "test/lib/Model/Support.h"
 
+#include "llvm/Support/MemoryBuffer.h"
+
 using namespace fpmoe;
 using namespace fpmoe::test;
 using namespace llvm;
@@ -41,6 +43,18 @@ TEST(Options, ReadsEveryKey) {
   EXPECT_EQ(options->prefillTokens, 512);
   EXPECT_EQ(options->isStatic, true);
   EXPECT_EQ(options->weightsFile, "w.bin");
+}
+
+TEST(Options, ReadsTheExampleOfTheReadme) {
+  auto readme = MemoryBuffer::getFile(FPMOE_SOURCE_DIR "/lib/Model/README.md");
+  ASSERT_TRUE(bool(readme));
+  StringRef example =
+      (*readme)->getBuffer().split("```toml\n").second.split("```").first;
+  FileOptions options = valueOf(parseOptions(example, "README.md"));
+  EXPECT_EQ(options.ignoreConfig.size(), 1u);
+  EXPECT_TRUE(options.expertNames && options.weights && options.cpu &&
+              options.languages && options.prefillTokens && options.isStatic &&
+              options.weightsFile);
 }
 
 TEST(Options, MissingKeysAndFileHaveNoValue) {
@@ -74,6 +88,16 @@ TEST(Options, MissingNamedFile) {
 TEST(Options, SyntaxError) {
   std::string error = fault("[compile]\nstatic = \n");
   EXPECT_TRUE(StringRef(error).starts_with("fpmoe.toml:2:")) << error;
+}
+
+TEST(Options, TableHeaderWithoutAKey) {
+  std::string error = fault("[)x]\n");
+  EXPECT_TRUE(StringRef(error).starts_with("fpmoe.toml:1:2: ")) << error;
+}
+
+TEST(Options, LetterAfterAValue) {
+  std::string error = fault("ignore_config = [] \u00e9\n");
+  EXPECT_TRUE(StringRef(error).starts_with("fpmoe.toml:1:20: ")) << error;
 }
 
 TEST(Options, UnknownKey) {
