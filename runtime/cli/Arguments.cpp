@@ -200,10 +200,10 @@ Status Arguments::parse(int count, char **arguments) {
       for (const Option &each : options)
         names.push_back(each.name);
       std::string hint = closest(name, names);
-      return Status::error(
-          format("unknown option '%s'%s; see '%s --help'", name.c_str(),
-                 hint.empty() ? "" : ("; did you mean '" + hint + "'?").c_str(),
-                 command.c_str()));
+      return Status::error(format(
+          "unknown option '%s'%s; see '%s --help'", name.c_str(),
+          hint.empty() ? "" : (" (did you mean '" + hint + "'?)").c_str(),
+          command.c_str()));
     }
     std::string value;
     if (equals != std::string::npos) {

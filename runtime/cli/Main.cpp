@@ -100,7 +100,7 @@ int main(int count, char **arguments) {
     names.push_back(command.name);
   std::string hint = closest(name, names);
   fail(format("unknown command '%s'%s; see '%s --help'", name.c_str(),
-              hint.empty() ? "" : ("; did you mean '" + hint + "'?").c_str(),
+              hint.empty() ? "" : (" (did you mean '" + hint + "'?)").c_str(),
               program.c_str()));
   return exitUsage;
 }

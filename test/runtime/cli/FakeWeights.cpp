@@ -6,17 +6,19 @@
 //===----------------------------------------------------------------------===//
 //
 // Appends the weights of FakeModel.cpp and their trailer to a file, as the
-// compiler does behind a program. Usage: fake-weights FILE
+// compiler does behind a program; an empty file becomes a weights file.
+// Usage: fake-weights FILE FINGERPRINT
 //
 //===----------------------------------------------------------------------===//
 
 #include "include/fpmoe/runtime/abi.h"
 
 #include <cstdio>
+#include <cstdlib>
 #include <vector>
 
 int main(int count, char **arguments) {
-  FILE *file = count == 2 ? fopen(arguments[1], "r+b") : nullptr;
+  FILE *file = count == 3 ? fopen(arguments[1], "ab") : nullptr;
   if (!file || fseek(file, 0, SEEK_END))
     return 1;
   constexpr long alignment = 2 << 20;
@@ -25,12 +27,11 @@ int main(int count, char **arguments) {
   trailer.abi_version = FPMOE_ABI_VERSION;
   trailer.offset = (ftell(file) + alignment - 1) / alignment * alignment;
   trailer.bytes = 1 << 20;
-  trailer.fingerprint = 0x1234;
-  std::vector<unsigned char> blob(trailer.bytes);
-  for (size_t i = 0; i < blob.size(); ++i)
-    blob[i] = static_cast<unsigned char>(i % 251);
-  bool failed = fseek(file, trailer.offset, SEEK_SET) ||
-                fwrite(blob.data(), blob.size(), 1, file) != 1 ||
+  trailer.fingerprint = strtoull(arguments[2], nullptr, 0);
+  std::vector<unsigned char> blob(trailer.offset - ftell(file) + trailer.bytes);
+  for (size_t i = 0; i < trailer.bytes; ++i)
+    blob[blob.size() - trailer.bytes + i] = static_cast<unsigned char>(i % 251);
+  bool failed = fwrite(blob.data(), blob.size(), 1, file) != 1 ||
                 fwrite(&trailer, sizeof(trailer), 1, file) != 1;
   return fclose(file) || failed;
 }

@@ -1,0 +1,213 @@
+//===- SessionTest.cpp - tests of feeding tokens ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A model that writes down how it was called stands in for a compiled one.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/core/Session.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstring>
+#include <unistd.h>
+
+using namespace fpmoe;
+
+static constexpr int64_t layers = 2, topK = 2, maxTokens = 4, context = 20,
+                         vocabulary = 10;
+
+/// What worker 0 saw of each step.
+struct Seen {
+  bool decode;
+  int64_t count, position, logitsFrom, ticket, capacity;
+  int32_t language, workers;
+  std::vector<int32_t> tokens;
+};
+static std::vector<Seen> steps;
+static std::atomic<bool> memoryWasBad;
+
+static void run(const FpmoeStep *step, int64_t worker, uint8_t *scratch,
+                bool decode) {
+  auto misaligned = [](const void *pointer) {
+    return reinterpret_cast<uintptr_t>(pointer) % 64 != 0;
+  };
+  // Scratch is this worker's alone: what it wrote is still there.
+  memset(scratch, static_cast<int>(worker + 1), 1000);
+  fpmoe_barrier(step->team, worker);
+  bool bad = scratch[0] != worker + 1 || scratch[999] != worker + 1 ||
+             misaligned(scratch);
+  if (worker == 0) {
+    bad |= misaligned(step->cache) || misaligned(step->weights) ||
+           misaligned(step->shared);
+    steps.push_back(
+        {decode, step->count, step->position, step->logits_from,
+         step->tickets[1], step->cache_capacity, step->language, step->workers,
+         std::vector<int32_t>(step->tokens, step->tokens + step->count)});
+    step->tickets[1] = 99;
+    for (int64_t i = step->logits_from; i < step->count; ++i)
+      for (int64_t v = 0; v < vocabulary; ++v)
+        step->logits[(i - step->logits_from) * vocabulary + v] =
+            static_cast<float>(step->tokens[i] * 100 + v);
+    if (step->routes)
+      for (int64_t i = 0; i < step->count; ++i)
+        for (int64_t k = 0; k < topK; ++k)
+          step->routes[(maxTokens + i) * topK + k] =
+              static_cast<int32_t>(step->tokens[i] * 10 + k);
+  }
+  fpmoe_barrier(step->team, worker);
+  if (bad)
+    memoryWasBad = true;
+}
+
+static void decode(const FpmoeStep *step, int64_t worker, uint8_t *scratch) {
+  run(step, worker, scratch, true);
+}
+static void prefill(const FpmoeStep *step, int64_t worker, uint8_t *scratch) {
+  run(step, worker, scratch, false);
+}
+
+namespace {
+class SessionTest : public testing::TestWithParam<int> {
+protected:
+  void SetUp() override {
+    steps.clear();
+    memoryWasBad = false;
+    model.vocabulary = vocabulary;
+    model.layers = layers;
+    model.context = context;
+    model.max_tokens = maxTokens;
+    model.top_k = topK;
+    model.experts = 3;
+    model.cache_bytes_per_position = 24;
+    model.shared_bytes = 100;
+    model.private_bytes = 1000;
+    model.tickets = 2;
+    model.decode = decode;
+    model.prefill = prefill;
+    model.weight_bytes = 64;
+    path = testing::TempDir() + "session-test-" + std::to_string(getpid());
+    FpmoeTrailer trailer = {FPMOE_MAGIC, FPMOE_ABI_VERSION, 0, 0, 64, 5, 0};
+    FILE *file = fopen(path.c_str(), "wb");
+    char zeros[64] = {};
+    fwrite(zeros, sizeof(zeros), 1, file);
+    fwrite(&trailer, sizeof(trailer), 1, file);
+    fclose(file);
+    ASSERT_FALSE(Weights::open(path, model, 5, weights).failed());
+    ASSERT_FALSE(Team::create(GetParam(), team).failed());
+  }
+  void TearDown() override {
+    unlink(path.c_str());
+    EXPECT_FALSE(memoryWasBad);
+  }
+  void open(const SessionOptions &options) {
+    Status status = Session::create(model, *team, *weights, options, session);
+    ASSERT_FALSE(status.failed()) << status.message();
+  }
+  std::string feed(std::vector<int32_t> tokens) {
+    return session->feed(tokens.data(), tokens.size()).message();
+  }
+
+  FpmoeModel model = {};
+  std::string path;
+  std::unique_ptr<Weights> weights;
+  std::unique_ptr<Team> team;
+  std::unique_ptr<Session> session;
+};
+} // namespace
+
+TEST_P(SessionTest, feedsInChunksWithTheLastLogits) {
+  SessionOptions options;
+  options.positions = 12;
+  options.language = 1;
+  open(options);
+  EXPECT_EQ(feed({1, 2, 3, 4, 5, 6, 7, 8, 9}), "");
+  ASSERT_EQ(steps.size(), 3u);
+  EXPECT_FALSE(steps[0].decode);
+  EXPECT_EQ(steps[0].tokens, (std::vector<int32_t>{1, 2, 3, 4}));
+  EXPECT_EQ(steps[0].logitsFrom, 4);
+  EXPECT_EQ(steps[1].position, 4);
+  // A single token, at the end here, takes the decode function.
+  EXPECT_TRUE(steps[2].decode);
+  EXPECT_EQ(steps[2].position, 8);
+  EXPECT_EQ(steps[2].logitsFrom, 0);
+  EXPECT_EQ(session->position(), 9);
+  EXPECT_EQ(session->logits()[3], 903);
+  for (const Seen &step : steps) {
+    EXPECT_EQ(step.ticket, 0) << "tickets are zero before every step";
+    EXPECT_EQ(step.capacity, 16) << "a multiple of 16";
+    EXPECT_EQ(step.language, 1);
+    EXPECT_EQ(step.workers, GetParam());
+  }
+}
+
+TEST_P(SessionTest, chunkLimitsTheStep) {
+  SessionOptions options;
+  options.positions = 12;
+  options.chunk = 2;
+  open(options);
+  EXPECT_EQ(feed({1, 2, 3, 4}), "");
+  ASSERT_EQ(steps.size(), 2u);
+  EXPECT_EQ(steps[1].logitsFrom, 1);
+  EXPECT_EQ(session->logits()[0], 400);
+}
+
+TEST_P(SessionTest, stopsBetweenChunks) {
+  SessionOptions options;
+  options.positions = 12;
+  open(options);
+  std::vector<int32_t> tokens(12, 1);
+  EXPECT_FALSE(
+      session
+          ->feed(tokens.data(), tokens.size(), [] { return steps.size() == 2; })
+          .failed());
+  EXPECT_EQ(steps.size(), 2u);
+}
+
+TEST_P(SessionTest, restartBeginsAtZero) {
+  SessionOptions options;
+  options.positions = 4;
+  options.recordRoutes = true;
+  open(options);
+  EXPECT_EQ(feed({1, 2}), "");
+  session->restart();
+  EXPECT_EQ(feed({3, 4}), "");
+  EXPECT_EQ(steps[1].position, 0);
+  EXPECT_EQ(session->routesOf(0)[2], 30);
+}
+
+TEST_P(SessionTest, keepsTheRoutesOfEveryToken) {
+  SessionOptions options;
+  options.positions = 12;
+  options.recordRoutes = true;
+  open(options);
+  EXPECT_TRUE(session->hasRoutes());
+  EXPECT_EQ(feed({1, 2, 3, 4, 5, 6}), "");
+  for (int i = 0; i < 6; ++i) {
+    const int32_t *routes = session->routesOf(i);
+    EXPECT_EQ(std::vector<int32_t>(routes, routes + 4),
+              (std::vector<int32_t>{-1, -1, (i + 1) * 10, (i + 1) * 10 + 1}));
+  }
+}
+
+TEST_P(SessionTest, refusesWhatDoesNotFit) {
+  SessionOptions options;
+  options.positions = 1000;
+  open(options);
+  EXPECT_EQ(feed({1, 2, 10}),
+            "token 2 has id 10, outside the vocabulary of 10");
+  EXPECT_EQ(feed({-1}), "token 0 has id -1, outside the vocabulary of 10");
+  EXPECT_TRUE(steps.empty());
+  EXPECT_EQ(feed(std::vector<int32_t>(20, 1)), "");
+  EXPECT_EQ(feed({1}), "21 tokens do not fit: there is room for 20, the "
+                       "model's context is 20");
+  EXPECT_TRUE(session->step(nullptr, 0, 0).failed());
+}
+
+INSTANTIATE_TEST_SUITE_P(Workers, SessionTest, testing::Values(1, 3));
