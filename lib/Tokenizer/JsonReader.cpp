@@ -103,8 +103,9 @@ std::string JsonObject::getString(StringRef key) {
 
 std::string JsonObject::getCharacter(StringRef key) {
   std::string text = getString(key);
-  size_t characters = count_if(
-      text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
+  size_t characters = count_if(text, [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  });
   if (characters != 1)
     problem.set(at(key) + " must be one character, it is " + quoted(text));
   return text;

@@ -46,18 +46,16 @@ uint32_t TokenIndex::find(StringRef text) const {
 static bool addToken(StringRef text, const json::Value *idValue,
                      const Twine &where, int64_t vocabularySize, uint8_t flags,
                      TokenizerImage &image, Problem &problem) {
-  std::optional<int64_t> id =
-      idValue ? idValue->getAsInteger() : std::nullopt;
+  std::optional<int64_t> id = idValue ? idValue->getAsInteger() : std::nullopt;
   if (!id)
     return problem.set(where + " must be an integer, it is " +
                        describe(idValue));
   int64_t limit = std::min(vocabularySize, kMostIds);
   if (*id < 0 || *id >= limit)
-    return problem.set(where + " is id " + Twine(*id) + " for token " +
-                       quoted(text) + ", ids must be below " + Twine(limit) +
-                       (limit == vocabularySize
-                            ? ", the vocabulary size of the model"
-                            : ""));
+    return problem.set(
+        where + " is id " + Twine(*id) + " for token " + quoted(text) +
+        ", ids must be below " + Twine(limit) +
+        (limit == vocabularySize ? ", the vocabulary size of the model" : ""));
   if (image.tokens.size() <= static_cast<size_t>(*id))
     image.tokens.resize(*id + 1);
   TokenImage &token = image.tokens[*id];
@@ -82,8 +80,9 @@ static bool readMerge(const json::Value &value, const Twine &where,
   if (std::optional<StringRef> text = value.getAsString()) {
     std::tie(left, right) = text->split(' ');
     if (text->count(' ') != 1)
-      return problem.set(where + " must be two tokens with a space between, it "
-                                 "is " +
+      return problem.set(where +
+                         " must be two tokens with a space between, it "
+                         "is " +
                          quoted(*text));
   } else {
     const json::Array *pair = value.getAsArray();
@@ -118,7 +117,8 @@ static bool mustBeUnset(JsonObject &model, StringRef key, Problem &problem) {
   const json::Value *value = model.get(key);
   if (model.isNull(key) || value->getAsString() == StringRef(""))
     return true;
-  if (std::optional<double> number = value->getAsNumber(); number && *number == 0)
+  if (std::optional<double> number = value->getAsNumber();
+      number && *number == 0)
     return true;
   return problem.set(model.at(key) + " is not supported, it must be null");
 }
@@ -154,9 +154,8 @@ static bool readAddedTokens(const json::Object &file, int64_t vocabularySize,
     addFlag("rstrip", false, kRightStrip);
     addFlag("single_word", false, kSingleWord);
     addFlag("normalized", !special, kNormalized);
-    if (problem.found() ||
-        !addToken(text, token.get("id"), where + ".id", vocabularySize, flags,
-                  image, problem))
+    if (problem.found() || !addToken(text, token.get("id"), where + ".id",
+                                     vocabularySize, flags, image, problem))
       return false;
     uint32_t id = static_cast<uint32_t>(*token.get("id")->getAsInteger());
     uint32_t inModel = index.find(text);

@@ -45,8 +45,7 @@ static bool readTemplate(JsonObject &component, TokenizerImage &image,
   std::vector<uint32_t> before, after;
   unsigned texts = 0;
   for (size_t i = 0; i != single.size() && !problem.found(); ++i) {
-    std::string where =
-        (component.at("single") + "[" + Twine(i) + "]").str();
+    std::string where = (component.at("single") + "[" + Twine(i) + "]").str();
     JsonObject piece(&single[i], where, problem);
     piece.checkFields({"Sequence", "SpecialToken"});
     bool isText = piece.get("Sequence");
@@ -62,13 +61,15 @@ static bool readTemplate(JsonObject &component, TokenizerImage &image,
     }
     ++texts;
     if (id != "A")
-      return problem.set(content.at("id") + " must be 'A' for a single text, "
-                                            "it is " +
+      return problem.set(content.at("id") +
+                         " must be 'A' for a single text, "
+                         "it is " +
                          quoted(id));
   }
   if (!problem.found() && texts != 1)
-    return problem.set(component.at("single") + " must have the text once, it "
-                                                "has it " +
+    return problem.set(component.at("single") +
+                       " must have the text once, it "
+                       "has it " +
                        Twine(texts) + " times");
   // A later template goes around what earlier ones made.
   image.prefix.insert(image.prefix.begin(), before.begin(), before.end());
@@ -95,8 +96,8 @@ static bool readComponent(const json::Value *value, const Twine &where,
   if (type == "TemplateProcessing")
     return readTemplate(component, image, problem);
   if (type == "ByteLevel") // moves offsets in the text, not ids
-    return component.checkFields({"type", "add_prefix_space", "trim_offsets",
-                                  "use_regex"});
+    return component.checkFields(
+        {"type", "add_prefix_space", "trim_offsets", "use_regex"});
   return problem.set(where + " type " + quoted(type) +
                      " is not supported (supported: Sequence, "
                      "TemplateProcessing, ByteLevel)");

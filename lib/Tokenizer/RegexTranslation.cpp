@@ -177,7 +177,8 @@ bool Translator::property() {
   size_t size = close + 1 - at;
   StringRef name = pattern.slice(open + 1, close);
   bool negated = (pattern[at + 1] == 'P') != name.consume_front("^");
-  if (name.empty() || !all_of(name, [](char c) { return isAlpha(c) || c == '_'; }))
+  if (name.empty() ||
+      !all_of(name, [](char c) { return isAlpha(c) || c == '_'; }))
     return refuse(size);
   // One or two letters name a general category, more a script.
   out += negated ? "\\P{" : "\\p{";
@@ -234,8 +235,9 @@ bool Translator::brackets() {
 bool Translator::interval() {
   size_t close = pattern.find('}', at);
   StringRef inside = pattern.slice(at + 1, close);
-  bool isInterval = close != StringRef::npos && !inside.empty() &&
-                    all_of(inside, [](char c) { return isDigit(c) || c == ','; });
+  bool isInterval =
+      close != StringRef::npos && !inside.empty() &&
+      all_of(inside, [](char c) { return isDigit(c) || c == ','; });
   if (!isInterval) { // an ordinary character to both
     out += "\\{";
     ++at;

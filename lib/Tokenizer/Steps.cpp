@@ -37,8 +37,7 @@ public:
 
   /// Reads a component, or the members of a Sequence.
   bool read(const json::Value *value, const Twine &where, StringRef members,
-            std::vector<StepImage> &steps, Reader reader,
-            StringRef supported);
+            std::vector<StepImage> &steps, Reader reader, StringRef supported);
 
   bool normalizer(JsonObject &component, StringRef type);
   bool preTokenizer(JsonObject &component, StringRef type);
@@ -62,8 +61,8 @@ private:
 } // namespace
 
 bool StepReader::read(const json::Value *value, const Twine &where,
-                      StringRef members, std::vector<StepImage> &into, Reader reader,
-                      StringRef supported) {
+                      StringRef members, std::vector<StepImage> &into,
+                      Reader reader, StringRef supported) {
   if (!value || value->kind() == json::Value::Null)
     return true;
   JsonObject component(value, where.str(), problem);
@@ -74,8 +73,8 @@ bool StepReader::read(const json::Value *value, const Twine &where,
     component.checkFields({"type", members});
     const json::Array &list = component.getArray(members);
     for (size_t i = 0; i != list.size() && !problem.found(); ++i)
-      read(&list[i], component.at(members) + "[" + Twine(i) + "]",
-           members, into, reader, supported);
+      read(&list[i], component.at(members) + "[" + Twine(i) + "]", members,
+           into, reader, supported);
     return !problem.found();
   }
   if (into.size() > kMostSteps)
@@ -96,8 +95,9 @@ bool StepReader::readPattern(JsonObject &component, StepImage &step) {
     return false;
   pattern.checkFields({"String", "Regex"});
   if (pattern.fields().size() != 1)
-    return problem.set(pattern.place() + " must have one field, String or "
-                                         "Regex; it has " +
+    return problem.set(pattern.place() +
+                       " must have one field, String or "
+                       "Regex; it has " +
                        Twine(pattern.fields().size()));
   if (pattern.get("String")) {
     step.pattern = pattern.getString("String");
@@ -198,8 +198,8 @@ bool StepReader::preTokenizer(JsonObject &component, StringRef type) {
   }
   if (type != "ByteLevel")
     return false;
-  component.checkFields({"type", "add_prefix_space", "trim_offsets",
-                         "use_regex"});
+  component.checkFields(
+      {"type", "add_prefix_space", "trim_offsets", "use_regex"});
   if (component.getBool("add_prefix_space"))
     add({StepKind::PrefixSpace});
   if (component.getBool("use_regex", true))
@@ -218,8 +218,8 @@ bool StepReader::decoder(JsonObject &component, StringRef type) {
     return add({type == "Fuse" ? StepKind::Fuse : StepKind::ByteFallback});
   }
   if (type == "ByteLevel") {
-    component.checkFields({"type", "add_prefix_space", "trim_offsets",
-                           "use_regex"});
+    component.checkFields(
+        {"type", "add_prefix_space", "trim_offsets", "use_regex"});
     return add({StepKind::ByteLevel});
   }
   if (type != "Strip")
@@ -238,11 +238,11 @@ bool readSteps(const json::Object &file, TokenizerImage &image,
   reader.read(file.get("normalizer"), "normalizer", "normalizers",
               image.normalizer, &StepReader::normalizer,
               "NFC, Prepend, Replace");
-  reader.read(file.get("pre_tokenizer"), "pre_tokenizer",
-              "pretokenizers", image.preTokenizer, &StepReader::preTokenizer,
+  reader.read(file.get("pre_tokenizer"), "pre_tokenizer", "pretokenizers",
+              image.preTokenizer, &StepReader::preTokenizer,
               "Split, Digits, ByteLevel, Metaspace");
-  reader.read(file.get("decoder"), "decoder", "decoders",
-              image.decoder, &StepReader::decoder,
+  reader.read(file.get("decoder"), "decoder", "decoders", image.decoder,
+              &StepReader::decoder,
               "ByteLevel, Replace, ByteFallback, Fuse, Strip, Metaspace");
   const json::Value *decoder = file.get("decoder");
   if (!decoder || decoder->kind() == json::Value::Null)

@@ -95,9 +95,8 @@ static bool readFile(StringRef text, int64_t vocabularySize,
   if (const json::Value *version = file.get("version");
       version && version->getAsString() != StringRef("1.0"))
     return problem.set("version must be '1.0', it is " +
-                       (version->getAsString()
-                            ? quoted(*version->getAsString())
-                            : describe(version).str()));
+                       (version->getAsString() ? quoted(*version->getAsString())
+                                               : describe(version).str()));
   if (problem.found())
     return false;
 
@@ -117,9 +116,8 @@ static bool readFile(StringRef text, int64_t vocabularySize,
   return true;
 }
 
-Expected<std::vector<uint8_t>> compileTokenizerText(StringRef json,
-                                                    StringRef path,
-                                                    int64_t vocabularySize) {
+Expected<std::vector<uint8_t>>
+compileTokenizerText(StringRef json, StringRef path, int64_t vocabularySize) {
   Problem problem(path);
   std::vector<uint8_t> tables;
   if (!readFile(json, vocabularySize, tables, problem))

@@ -19,9 +19,9 @@
 namespace fpmoe {
 
 /// The tables (tokenizer_format.h) of the tokenizer.json at `path`, for a model
-/// with logits for `vocabularySize` ids. The file is not trusted. An error names
-/// the file, the field and the values: what cannot be read, a component or
-/// field that is not supported and would change the result, an id that is
+/// with logits for `vocabularySize` ids. The file is not trusted. An error
+/// names the file, the field and the values: what cannot be read, a component
+/// or field that is not supported and would change the result, an id that is
 /// negative, double or not below `vocabularySize`, a merge of missing tokens.
 ///
 /// `truncation` and `padding` are ignored, as `transformers` does: they say how

@@ -92,9 +92,9 @@ void TokenizerTables::splitAtTokens(const TokenTrie &trie,
     at = matchEnd;
     uint8_t flags = tokenFlags(id);
     if (flags & kSingleWord) {
-      bool joinsLeft = begin != 0 &&
-                       isWordCharacter(decodeCharacter(
-                           text.substr(previousCharacter(text, begin))));
+      bool joinsLeft =
+          begin != 0 && isWordCharacter(decodeCharacter(
+                            text.substr(previousCharacter(text, begin))));
       bool joinsRight = end != text.size() &&
                         isWordCharacter(decodeCharacter(text.substr(end)));
       if (joinsLeft || joinsRight)
@@ -110,7 +110,8 @@ void TokenizerTables::splitAtTokens(const TokenTrie &trie,
       begin = std::max(begin, done);
     }
     if (flags & kRightStrip) {
-      while (end != text.size() && isWhitespace(decodeCharacter(text.substr(end))))
+      while (end != text.size() &&
+             isWhitespace(decodeCharacter(text.substr(end))))
         end += characterSize(text[end]);
     }
     addText(done, begin);

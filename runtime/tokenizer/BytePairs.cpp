@@ -18,15 +18,22 @@ namespace fpmoe {
 using namespace tokenizer_format;
 
 /// Bounded, and cleared when full: source code repeats its words at short
-/// distance.
+/// distance. Small for a small text.
 class WordCache {
 public:
   static constexpr size_t kLongestWord = 64;
 
+  explicit WordCache(size_t textSize) {
+    size_t count = 64;
+    while (count < textSize && count < kMostSlots)
+      count *= 2;
+    slots.resize(count);
+  }
+
   /// Finds a word; else returns false and keeps its slot for `insert`.
   bool find(std::string_view word, std::vector<int32_t> &ids) {
-    slot = hashText(word.data(), word.size()) & (kSlots - 1);
-    for (;; slot = (slot + 1) & (kSlots - 1)) {
+    slot = hashText(word.data(), word.size()) & (slots.size() - 1);
+    for (;; slot = (slot + 1) & (slots.size() - 1)) {
       const Entry &entry = slots[slot];
       if (entry.wordSize == 0)
         return false;
@@ -42,12 +49,12 @@ public:
   /// After a `find` of `word` that found nothing: ids[from..] are its ids.
   void insert(std::string_view word, const std::vector<int32_t> &ids,
               size_t from) {
-    if (used == kSlots / 2) {
+    if (used == slots.size() / 2) {
       std::fill(slots.begin(), slots.end(), Entry());
       words.clear();
       values.clear();
       used = 0;
-      slot = hashText(word.data(), word.size()) & (kSlots - 1);
+      slot = hashText(word.data(), word.size()) & (slots.size() - 1);
     }
     slots[slot] = {static_cast<uint32_t>(words.size()),
                    static_cast<uint32_t>(values.size()),
@@ -61,14 +68,14 @@ public:
   std::vector<uint32_t> symbols; // scratch of encodeWord
 
 private:
-  static constexpr size_t kSlots = 1 << 15;
+  static constexpr size_t kMostSlots = 1 << 15;
   struct Entry {
     uint32_t wordBegin = 0;
     uint32_t idsBegin = 0;
     uint16_t wordSize = 0; // 0: empty slot
     uint16_t idsSize = 0;
   };
-  std::vector<Entry> slots = std::vector<Entry>(kSlots);
+  std::vector<Entry> slots; // a power of two
   std::string words;
   std::vector<int32_t> values;
   size_t used = 0;
@@ -177,8 +184,8 @@ void TokenizerTables::startSymbols(std::string_view word,
       uint32_t ids[4];
       size_t count = 0;
       for (char byte : character)
-        ids[count++] = this->word(header.fallback,
-                                  static_cast<unsigned char>(byte));
+        ids[count++] =
+            this->word(header.fallback, static_cast<unsigned char>(byte));
       if (std::find(ids, ids + count, kNone) == ids + count) {
         symbols.insert(symbols.end(), ids, ids + count);
         return;
@@ -196,8 +203,9 @@ void TokenizerTables::startSymbols(std::string_view word,
     size_t size = header.flags & kByteLevel ? 1 : characterSize(word[at]);
     std::string_view character = word.substr(at, size);
     at += size;
-    uint32_t id = header.flags & kByteLevel ? this->word(header.byteTokens, lead)
-                  : lead < 0x80             ? asciiIds[lead]
+    uint32_t id = header.flags & kByteLevel
+                      ? this->word(header.byteTokens, lead)
+                  : lead < 0x80 ? asciiIds[lead]
                                 : findToken(character, /*model=*/true);
     if (id != kNone) {
       flushUnknown();
@@ -249,7 +257,7 @@ void TokenizerTables::encodePieces(std::string_view text,
                                    const std::vector<Piece> &pieces,
                                    std::vector<int32_t> &ids) const {
   constexpr std::string_view mark = "\xe2\x96\x81";
-  WordCache cache;
+  WordCache cache(text.size());
   for (const Piece &piece : pieces) {
     if (piece.id != kNone) {
       ids.push_back(static_cast<int32_t>(piece.id));

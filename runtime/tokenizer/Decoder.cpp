@@ -156,8 +156,11 @@ void StreamDecoder::run(size_t index, std::string token, std::string &out) {
       break;
     }
     stage.pending += byte;
+    // The run is one token. Its parts may go on only to what joins tokens.
+    bool inParts = index + 1 == stages.size() ||
+                   tables->decoder[index + 1].kind == StepKind::Fuse;
     size_t badOffset;
-    if (!eager || !isValidUtf8(stage.pending, badOffset))
+    if (!eager || !inParts || !isValidUtf8(stage.pending, badOffset))
       return;
     token = std::move(stage.pending);
     stage.pending.clear();

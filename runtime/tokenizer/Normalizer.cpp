@@ -55,7 +55,7 @@ static bool isNewerThanNormalForm(uint32_t character) {
       {0x1e2ec, 0x1e2ef}};
   auto range = std::lower_bound(
       std::begin(ranges), std::end(ranges), character,
-      [](const uint32_t (&r)[2], uint32_t c) { return r[1] < c; });
+      [](const uint32_t(&r)[2], uint32_t c) { return r[1] < c; });
   return range != std::end(ranges) && (*range)[0] <= character;
 }
 
@@ -80,7 +80,7 @@ static void appendNormalFormC(std::string_view text, std::string &out) {
 static std::string toNormalFormC(std::string_view text) {
   auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
   std::string out;
-  size_t done = 0;    // text before is in `out`
+  size_t done = 0;     // text before is in `out`
   size_t previous = 0; // start of the character before `at`
   for (size_t at = 0; at < text.size();) {
     if (byte(at) < 0xcc) { // the lead byte of U+0300 is 0xcc

@@ -71,21 +71,19 @@ void TokenizerTables::splitAtMetaspace(const LoadedStep &step,
                                        std::string &text,
                                        std::vector<Piece> &pieces) const {
   std::string_view mark = step.content;
-  rewritePieces(text, pieces,
-                [&](const Piece &piece, std::string_view old,
-                    std::string &out) {
-                  bool prepend =
-                      step.number == 2 || (step.number == 1 && piece.first);
-                  if (prepend && old[0] != ' ' &&
-                      old.substr(0, mark.size()) != mark)
-                    out += mark;
-                  for (char byte : old) {
-                    if (byte == ' ')
-                      out += mark;
-                    else
-                      out += byte;
-                  }
-                });
+  rewritePieces(
+      text, pieces,
+      [&](const Piece &piece, std::string_view old, std::string &out) {
+        bool prepend = step.number == 2 || (step.number == 1 && piece.first);
+        if (prepend && old[0] != ' ' && old.substr(0, mark.size()) != mark)
+          out += mark;
+        for (char byte : old) {
+          if (byte == ' ')
+            out += mark;
+          else
+            out += byte;
+        }
+      });
   if (!(step.flags & kCutWords))
     return;
   std::vector<Piece> cut;
@@ -114,13 +112,12 @@ void TokenizerTables::preTokenize(std::string &text,
       pieces = split(step, text, pieces);
       break;
     case StepKind::PrefixSpace:
-      rewritePieces(
-          text, pieces,
-          [](const Piece &, std::string_view old, std::string &out) {
-            if (old[0] != ' ')
-              out += ' ';
-            out += old;
-          });
+      rewritePieces(text, pieces,
+                    [](const Piece &, std::string_view old, std::string &out) {
+                      if (old[0] != ' ')
+                        out += ' ';
+                      out += old;
+                    });
       break;
     case StepKind::Metaspace:
       splitAtMetaspace(step, text, pieces);

@@ -91,9 +91,9 @@ private:
   friend class Tokenizer;
 
   struct Stage {
-    std::string pending;  // bytes without a complete character, or all text
-    size_t stripped = 0;  // characters taken off the start
-    bool started = false; // a token was seen
+    std::string pending;   // bytes without a complete character, or all text
+    size_t stripped = 0;   // characters taken off the start
+    bool started = false;  // a token was seen
     bool stripping = true; // only stripped characters were seen
   };
 

@@ -108,8 +108,8 @@ bool TokenizerTables::loadSteps(const Section &section,
   for (uint32_t i = 0; i != section.count; ++i) {
     Step step;
     std::memcpy(&step, blob + section.offset + i * sizeof(Step), sizeof(Step));
-    LoadedStep loaded = {step.kind, step.flags, step.number, step.number2,
-                         {},        {}};
+    LoadedStep loaded = {step.kind,    step.flags, step.number,
+                         step.number2, {},         {}};
     std::string_view pattern;
     bool hasPattern =
         step.kind == StepKind::Replace || step.kind == StepKind::Split;
@@ -163,7 +163,8 @@ std::string_view TokenizerTables::textToDecode(uint32_t id) const {
 uint32_t TokenizerTables::findToken(std::string_view text, bool model) const {
   uint32_t mask = header.vocabulary.count - 1;
   uint32_t slot = hashText(text.data(), text.size()) & mask;
-  for (uint32_t probes = 0; probes <= mask; ++probes, slot = (slot + 1) & mask) {
+  for (uint32_t probes = 0; probes <= mask;
+       ++probes, slot = (slot + 1) & mask) {
     uint32_t id = word(header.vocabulary, slot);
     if (id == kNone)
       return kNone;
@@ -177,7 +178,8 @@ bool TokenizerTables::findMerge(uint32_t left, uint32_t right, uint32_t &rank,
                                 uint32_t &result) const {
   uint32_t mask = header.merges.count - 1;
   uint32_t slot = hashPair(left, right) & mask;
-  for (uint32_t probes = 0; probes <= mask; ++probes, slot = (slot + 1) & mask) {
+  for (uint32_t probes = 0; probes <= mask;
+       ++probes, slot = (slot + 1) & mask) {
     Merge merge;
     std::memcpy(&merge, blob + header.merges.offset + slot * sizeof(Merge),
                 sizeof(Merge));

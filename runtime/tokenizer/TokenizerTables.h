@@ -37,8 +37,7 @@ struct Pattern {
         visit(begin, end);
       return;
     }
-    for (size_t at = 0;
-         (at = text.find(literal, at)) != std::string_view::npos;
+    for (size_t at = 0; (at = text.find(literal, at)) != std::string_view::npos;
          at += literal.size())
       visit(at, at + literal.size());
   }

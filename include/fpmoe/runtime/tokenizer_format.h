@@ -1,4 +1,4 @@
-//===- tokenizer_format.h - the compiled tokenizer ------------*- C++ -*-===//
+//===- tokenizer_format.h - the compiled tokenizer --------------*- C++ -*-===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -48,23 +48,23 @@ enum TokenFlags : uint8_t {
 };
 
 struct Header {
-  uint32_t magic;    // kMagic
-  uint32_t version;  // kVersion
-  uint32_t size;     // bytes of the whole blob
-  uint32_t flags;    // HeaderFlags
-  uint32_t idCount;  // largest id + 1; an id without a token has flags 0
-  uint32_t unknown;  // id for missing characters, or kNone: they are dropped
-  Section textEnds;  // uint32_t[idCount + 1]: token i is text[ends[i],ends[i+1])
-  Section tokenFlags; // uint8_t[idCount]: TokenFlags
-  Section text;       // char[]: UTF-8 of all tokens
-  Section vocabulary; // uint32_t[2^n], ids by hashText, kNone is empty
-  Section merges;     // Merge[2^n] by hashPair, left == kNone is empty
-  Section byteTokens; // uint32_t[256] id of each byte's character, or kNone;
-                      // empty unless kByteLevel
-  Section fallback;   // uint32_t[256] ids of <0x00>...<0xFF>, or kNone; empty
-                      // unless kByteFallback
-  Section added;      // uint32_t[]: ids of the added tokens
-  Section normalizer; // Step[]
+  uint32_t magic;   // kMagic
+  uint32_t version; // kVersion
+  uint32_t size;    // bytes of the whole blob
+  uint32_t flags;   // HeaderFlags
+  uint32_t idCount; // largest id + 1; an id without a token has flags 0
+  uint32_t unknown; // id for missing characters, or kNone: they are dropped
+  Section textEnds; // uint32_t[idCount + 1]: token i is text[ends[i],ends[i+1])
+  Section tokenFlags;   // uint8_t[idCount]: TokenFlags
+  Section text;         // char[]: UTF-8 of all tokens
+  Section vocabulary;   // uint32_t[2^n], ids by hashText, kNone is empty
+  Section merges;       // Merge[2^n] by hashPair, left == kNone is empty
+  Section byteTokens;   // uint32_t[256] id of each byte's character, or kNone;
+                        // empty unless kByteLevel
+  Section fallback;     // uint32_t[256] ids of <0x00>...<0xFF>, or kNone; empty
+                        // unless kByteFallback
+  Section added;        // uint32_t[]: ids of the added tokens
+  Section normalizer;   // Step[]
   Section preTokenizer; // Step[]
   Section decoder;      // Step[]
   Section prefix;       // uint32_t[]: ids put before a text
@@ -102,7 +102,7 @@ enum class StepKind : uint32_t {
 constexpr uint32_t kStepKinds = static_cast<uint32_t>(StepKind::Join) + 1;
 
 enum StepFlags : uint32_t {
-  kRegex = 1 << 0,        // `pattern` is a PCRE2 expression, else a plain text
+  kRegex = 1 << 0,         // `pattern` is a PCRE2 expression, else a plain text
   kRemoveMatches = 1 << 1, // Split: the matches are dropped
   kRemoveRest = 1 << 2,    // Split: what lies between the matches is dropped
   kCutWords = 1 << 3,      // Metaspace: a word begins at each `content`

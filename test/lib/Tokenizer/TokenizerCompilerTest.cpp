@@ -1,4 +1,4 @@
-//===- TokenizerCompilerTest.cpp - what a bad tokenizer.json gives ---*- C++ -*-===//
+//===- TokenizerCompilerTest.cpp - bad tokenizer.json files -----*- C++ -*-===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -89,8 +89,7 @@ const Case kModel[] = {
      "ignore_merges, vocab, merges)"},
     {R"("unk_token": "?")", R"("unk_token": "<unk>")",
      "model.unk_token '<unk>' is not in model.vocab"},
-    {R"("c": 3)", R"("c": 2)",
-     "model.vocab gives id 2 to 'ab' and to 'c'"},
+    {R"("c": 3)", R"("c": 2)", "model.vocab gives id 2 to 'ab' and to 'c'"},
     {R"("c": 3)", R"("c": -3)",
      "model.vocab['c'] is id -3 for token 'c', ids must be below 7, the "
      "vocabulary size of the model"},
@@ -131,7 +130,8 @@ const Case kModel[] = {
     {R"("rstrip")", R"("right")",
      "added_tokens[0].right is not a known field (known: id, content, "
      "single_word, lstrip, rstrip, normalized, special)"},
-    {R"("special": true}])", R"("special": true}, {"id": 6, "content": "<s>"}])",
+    {R"("special": true}])",
+     R"("special": true}, {"id": 6, "content": "<s>"}])",
      "added_tokens[1].id gives id 6 to token '<s>', which token '<s>' has "
      "already"},
 };
@@ -230,7 +230,8 @@ TEST(TokenizerCompilerTest, ReadsSurrogatePairs) {
   EXPECT_EQ(tokenizer.idToToken(7), "\\ud840\U00020000\\");
 
   const std::string half = "tokenizer.json: half a surrogate pair at byte 3";
-  EXPECT_EQ(errorOf(R"({"\ud840x": 1})"), half.substr(0, half.size() - 1) + "2");
+  EXPECT_EQ(errorOf(R"({"\ud840x": 1})"),
+            half.substr(0, half.size() - 1) + "2");
   EXPECT_EQ(errorOf(R"({"a\ud840\ud840": 1})"), half);
   EXPECT_EQ(errorOf(R"({"a\udc00\ud840": 1})"), half);
 }

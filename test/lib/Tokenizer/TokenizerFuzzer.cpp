@@ -1,4 +1,4 @@
-//===- TokenizerFuzzer.cpp - fuzz the reader of tokenizer.json ---*- C++ -*-===//
+//===- TokenizerFuzzer.cpp - fuzz the tokenizer.json reader -----*- C++ -*-===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

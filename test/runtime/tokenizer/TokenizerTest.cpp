@@ -158,9 +158,9 @@ TEST(TokenizerTest, StreamsByteTokens) {
                                      "a");
   EXPECT_EQ(decoder.flush(), "");
   // All at once, a run that is not UTF-8 is bad as a whole.
-  EXPECT_EQ(tokenizer.decode({byte("<0xC3>"), byte("<0xA9>"), byte("<0xC3>")},
-                             true),
-            "\ufffd\ufffd\ufffd");
+  EXPECT_EQ(
+      tokenizer.decode({byte("<0xC3>"), byte("<0xA9>"), byte("<0xC3>")}, true),
+      "\ufffd\ufffd\ufffd");
 }
 
 TEST(TokenizerTest, TakesInvalidUtf8AsReplacement) {
@@ -212,12 +212,11 @@ TEST(TokenizerTest, RefusesDamagedTables) {
   EXPECT_FALSE(Tokenizer::create(nullptr, 0, tokenizer, error));
   EXPECT_EQ(error, "tokenizer tables: 0 bytes are too few for the header of "
                    "128");
-  EXPECT_FALSE(Tokenizer::create(tables.data(), tables.size() - 1, tokenizer,
-                                 error));
+  EXPECT_FALSE(
+      Tokenizer::create(tables.data(), tables.size() - 1, tokenizer, error));
   std::vector<uint8_t> other = tables;
   other[4] = 99;
-  EXPECT_FALSE(
-      Tokenizer::create(other.data(), other.size(), tokenizer, error));
+  EXPECT_FALSE(Tokenizer::create(other.data(), other.size(), tokenizer, error));
   EXPECT_EQ(error, "tokenizer tables: version 99, this runtime reads version "
                    "1");
 
@@ -243,14 +242,14 @@ TEST(Utf8Test, FindsTheFirstBadByte) {
       {"ascii text of more than eight bytes", -1},
       {"\u00e9\u0800\uffff\U0010ffff", -1},
       {"12345678\x80", 8},
-      {"\xc0\xaf", 0},             // overlong
-      {"\xe0\x9f\xbf", 0},         // overlong
-      {"\xf0\x8f\xbf\xbf", 0},     // overlong
-      {"a\xed\xa0\x80", 1},        // surrogate
-      {"ab\xf4\x90\x80\x80", 2},   // above U+10FFFF
-      {"abc\xf8\x88\x80\x80", 3},  // no such lead
-      {"abcd\xe2\x82", 4},         // cut off
-      {"abcde\xe2\x28\xa1", 5},    // no continuation
+      {"\xc0\xaf", 0},            // overlong
+      {"\xe0\x9f\xbf", 0},        // overlong
+      {"\xf0\x8f\xbf\xbf", 0},    // overlong
+      {"a\xed\xa0\x80", 1},       // surrogate
+      {"ab\xf4\x90\x80\x80", 2},  // above U+10FFFF
+      {"abc\xf8\x88\x80\x80", 3}, // no such lead
+      {"abcd\xe2\x82", 4},        // cut off
+      {"abcde\xe2\x28\xa1", 5},   // no continuation
   };
   for (const auto &test : cases) {
     size_t offset = 12345;

@@ -1,4 +1,4 @@
-//===- tokenize.cpp - tokenize texts from the command line ----*- C++ -*-===//
+//===- tokenize.cpp - tokenize texts from the command line ------*- C++ -*-===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
