@@ -23,6 +23,9 @@ namespace fpmoe {
 
 static constexpr StringLiteral optionsName = "fpmoe.toml";
 static constexpr size_t maxNameLength = 64;
+/// toml++ bounds nested arrays and inline tables, but not the dotted keys, and
+/// recurses into the tables they make.
+static constexpr size_t maxDots = 4096;
 
 std::string checkExpertNames(ArrayRef<std::string> names) {
   StringSet<> seen;
@@ -173,6 +176,9 @@ Error OptionsParser::top(const toml::table &table) {
 }
 
 Expected<FileOptions> parseOptions(StringRef text, StringRef fileName) {
+  if (text.count('.') > maxDots)
+    return fileError(fileName, "has more than " + Twine(maxDots) +
+                                   " dots, keys could be nested too deep");
   toml::parse_result result =
       toml::parse(std::string_view(text.data(), text.size()));
   if (!result) {

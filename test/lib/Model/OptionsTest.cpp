@@ -151,7 +151,23 @@ TEST(Options, BadExpertNames) {
                 "' has 65 characters, the limit is 64");
 }
 
-TEST(Options, NestingBomb) {
-  std::string error = fault("a = " + std::string(100000, '['));
-  EXPECT_TRUE(StringRef(error).starts_with("fpmoe.toml:1:")) << error;
+TEST(Options, NestingBombs) {
+  auto repeat = [](StringRef unit, size_t count) {
+    std::string text;
+    while (count--)
+      text += unit;
+    return text;
+  };
+  for (std::string text :
+       {"a = " + repeat("[", 100000), "a = " + repeat("{a = ", 100000)}) {
+    std::string error = fault(text);
+    EXPECT_TRUE(StringRef(error).starts_with("fpmoe.toml:1:")) << error;
+  }
+  EXPECT_EQ(fault("[a" + repeat(".a", 4096) + "]"),
+            "fpmoe.toml:1:2: unknown key 'a', known here are 'ignore_config', "
+            "[experts] and [compile]");
+  for (std::string text :
+       {"[a" + repeat(".a", 300000) + "]", "a" + repeat(".a", 300000) + " = 1"})
+    EXPECT_EQ(fault(text), "fpmoe.toml: has more than 4096 dots, keys could be "
+                           "nested too deep");
 }
