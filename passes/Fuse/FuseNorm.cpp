@@ -1,4 +1,4 @@
-//===- FuseNorm.cpp - norms into linear maps ----------------------------===//
+//===- FuseNorm.cpp - norms into linear maps ------------------------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- FuseQkv.cpp - norm, projections and rotary embedding -------------===//
+//===- FuseQkv.cpp - norm, projections and rotary embedding ---------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

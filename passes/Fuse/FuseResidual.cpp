@@ -1,4 +1,4 @@
-//===- FuseResidual.cpp - additions into linear maps --------------------===//
+//===- FuseResidual.cpp - additions into linear maps ----------------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- Pipeline.cpp - the fuse phase ------------------------------------===//
+//===- Pipeline.cpp - the fuse phase --------------------------------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- VerifyFused.cpp - what the fuse phase leaves ---------------------===//
+//===- VerifyFused.cpp - what the fuse phase leaves -----------------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

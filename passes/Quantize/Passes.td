@@ -1,0 +1,57 @@
+//===- Passes.td - the quantize phase ----------------------*- tablegen -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FPMOE_PASSES_QUANTIZE_PASSES_TD
+#define FPMOE_PASSES_QUANTIZE_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def SetStorage : Pass<"fpmoe-set-storage", "::mlir::ModuleOp"> {
+  let summary = "Chooses the format in which matrices are stored";
+  let description = [{
+    Weights that are tables of embeddings or matrices of linear maps, of qkv, of
+    experts and of feed-forward networks are rounded to the format. Norms,
+    biases, routers, scales of shared experts and tables of rotary embedding are
+    small, and stay f32.
+
+    Example (`test/passes/Quantize/set-storage.mlir`), with `format=bf16`:
+
+    ```mlir
+    fpmoe.weight @w : tensor<4x8xf32> {
+      %0 = fpmoe.load "w" : tensor<4x8xf32>
+      fpmoe.yield %0 : tensor<4x8xf32>
+    }
+    ```
+
+    becomes, if a linear map uses it,
+
+    ```mlir
+    fpmoe.weight @w : tensor<4x8xbf16> {
+      %0 = fpmoe.load "w" : tensor<4x8xf32>
+      %1 = fpmoe.convert %0 : tensor<4x8xf32> -> tensor<4x8xbf16>
+      fpmoe.yield %1 : tensor<4x8xbf16>
+    }
+    ```
+
+    In the pipeline `fpmoe-quantize`, `fpmoe-fold-recipes` makes a load of bf16
+    of it.
+  }];
+  let options = [
+    Option<"format", "format", "std::string", "",
+           "f32 or bf16; by default what the module says of its checkpoint">
+  ];
+}
+
+def VerifyStorage : Pass<"fpmoe-verify-storage", "::mlir::ModuleOp"> {
+  let summary = "Fails where matrices differ in their format";
+  let description = [{
+    Closes the quantize phase: all matrices are stored in one format, and all
+    other weights in f32.
+  }];
+}
+
+#endif
