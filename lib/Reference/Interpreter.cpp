@@ -1,0 +1,421 @@
+//===- Interpreter.cpp - the graph dialect, evaluated plainly ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Walks the functions of a module and hands the operands of each op to its
+// meaning in Ops.h. A frame holds the values of one function while it runs.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Reference/Interpreter.h"
+
+#include "lib/Model/Input.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+#include <variant>
+
+using namespace llvm;
+using namespace mlir;
+
+namespace fpmoe {
+
+/// The values of a function that runs.
+class Interpreter::Frame {
+public:
+  /// `layer` is the number of the layer whose body runs, or -1 in `@main`.
+  Frame(Interpreter &owner, const Ids &positions, int64_t layer)
+      : owner(owner), store(owner.store), positions(positions), layer(layer) {}
+
+  Expected<Rows> runMain(func::FuncOp function, const Ids &ids);
+  Expected<Rows> runBody(func::FuncOp function, Rows x);
+
+private:
+  using Binding = std::variant<std::monostate, Rows, Ids, Matrix<int32_t>,
+                               WeightRef, int64_t>;
+
+  Expected<Rows> runBlock(Block &block);
+  template <typename... Ops> Expected<bool> dispatch(Operation *op);
+
+  const Rows &rows(Value value) { return std::get<Rows>(bindings[value]); }
+  const Ids &ids(Value value) { return std::get<Ids>(bindings[value]); }
+  const WeightRef &weight(Value value) {
+    return std::get<WeightRef>(bindings[value]);
+  }
+  /// Null where an optional operand is absent.
+  const WeightRef *optionalWeight(Value value) {
+    return value ? &weight(value) : nullptr;
+  }
+  /// Keeps a result, or passes its error on.
+  Error set(Value value, Expected<Rows> result) {
+    if (!result)
+      return result.takeError();
+    bindings[value] = std::move(*result);
+    return Error::success();
+  }
+  /// Keeps the columns [first, first + count) as a result.
+  void setColumns(Value value, const Rows &all, int64_t first, int64_t count);
+  void record(const Routes &routes);
+
+  Error visit(GetOp op);
+  Error visit(LayersOp op);
+  Error visit(EmbeddingOp op);
+  Error visit(RmsNormOp op);
+  Error visit(LinearOp op);
+  Error visit(RopeOp op);
+  Error visit(AttentionOp op);
+  Error visit(AddOp op);
+  Error visit(RouteOp op);
+  Error visit(ExpertsOp op);
+  Error visit(MlpOp op);
+  Error visit(QkvOp op);
+  Error visit(MoeOp op);
+
+  Interpreter &owner;
+  WeightStore &store;
+  const Ids &positions;
+  int64_t layer;
+  llvm::DenseMap<Value, Binding> bindings;
+};
+
+//===----------------------------------------------------------------------===//
+// Functions
+//===----------------------------------------------------------------------===//
+
+Expected<Rows> Interpreter::Frame::runMain(func::FuncOp function,
+                                           const Ids &ids) {
+  bindings[function.getArgument(0)] = ids;
+  bindings[function.getArgument(1)] = positions;
+  return runBlock(function.getBody().front());
+}
+
+Expected<Rows> Interpreter::Frame::runBody(func::FuncOp function, Rows x) {
+  bindings[function.getArgument(0)] = std::move(x);
+  bindings[function.getArgument(1)] = positions;
+  bindings[function.getArgument(2)] = layer;
+  return runBlock(function.getBody().front());
+}
+
+Expected<Rows> Interpreter::Frame::runBlock(Block &block) {
+  for (Operation &op : block) {
+    if (auto result = dyn_cast<func::ReturnOp>(op))
+      return rows(result.getOperand(0));
+    Expected<bool> known =
+        dispatch<GetOp, LayersOp, EmbeddingOp, RmsNormOp, LinearOp, RopeOp,
+                 AttentionOp, AddOp, RouteOp, ExpertsOp, MlpOp, QkvOp, MoeOp>(
+            &op);
+    if (!known)
+      return known.takeError();
+    if (!*known)
+      return createStringError("the reference does not evaluate '" +
+                               op.getName().getStringRef() + "'");
+  }
+  llvm_unreachable("the module was verified: a block of a function returns");
+}
+
+/// Whether `op` is one of Ops, after evaluating it.
+template <typename... Ops>
+Expected<bool> Interpreter::Frame::dispatch(Operation *op) {
+  Error error = Error::success();
+  bool known =
+      ((isa<Ops>(op) && ((error = visit(cast<Ops>(op))), true)) || ...);
+  if (error)
+    return error;
+  return known;
+}
+
+Error Interpreter::Frame::visit(LayersOp op) {
+  if (layer >= 0)
+    return createStringError("layer " + Twine(layer) +
+                             " runs layers of its own");
+  Rows x = rows(op.getInput());
+  for (auto [number, kind] : llvm::enumerate(op.getOrder())) {
+    auto body = cast<FlatSymbolRefAttr>(op.getBodies()[kind]);
+    func::FuncOp function = owner.getFunction(body.getValue());
+    if (!function)
+      return createStringError("layer " + Twine(number) + " runs " +
+                               quoted(body.getValue()) +
+                               ", which is not a function of one block");
+    Expected<Rows> y =
+        Frame(owner, positions, number).runBody(function, std::move(x));
+    if (!y)
+      return y.takeError();
+    x = std::move(*y);
+  }
+  return set(op.getResult(), std::move(x));
+}
+
+//===----------------------------------------------------------------------===//
+// Plain ops
+//===----------------------------------------------------------------------===//
+
+Error Interpreter::Frame::visit(GetOp op) {
+  auto weight = owner.symbols.lookup<WeightOp>(op.getWeight());
+  WeightRef ref{weight, weight.getTensorType()};
+  if (op.getLayer()) {
+    ref.layer = std::get<int64_t>(bindings[op.getLayer()]);
+    if (!llvm::is_contained(*weight.getLayers(), ref.layer))
+      return createStringError("weight " + quoted(op.getWeight()) +
+                               " has no layer " + Twine(ref.layer));
+  }
+  bindings[op.getResult()] = ref;
+  return Error::success();
+}
+
+Error Interpreter::Frame::visit(EmbeddingOp op) {
+  return set(op.getResult(),
+             embedding(store, ids(op.getIds()), weight(op.getTable())));
+}
+
+Error Interpreter::Frame::visit(RmsNormOp op) {
+  return set(op.getResult(),
+             rmsNorm(store, rows(op.getInput()), weight(op.getWeight()),
+                     op.getEps().convertToDouble()));
+}
+
+Error Interpreter::Frame::visit(LinearOp op) {
+  Rows x = rows(op.getInput());
+  if (op.getNorm()) {
+    Expected<Rows> normed =
+        rmsNorm(store, x, weight(op.getNorm()), op.getEps()->convertToDouble());
+    if (!normed)
+      return normed.takeError();
+    x = std::move(*normed);
+  }
+  const WeightRef &matrix = weight(op.getWeight());
+  Expected<Rows> y = multiply(store, x, matrix, 0, matrix.shape().front());
+  if (!y)
+    return y.takeError();
+  if (op.getBias())
+    if (Error e = addBias(store, *y, weight(op.getBias())))
+      return e;
+  if (op.getResidual())
+    y = add(*y, rows(op.getResidual()));
+  return set(op.getResult(), std::move(y));
+}
+
+Error Interpreter::Frame::visit(RopeOp op) {
+  return set(op.getResult(),
+             rope(store, rows(op.getInput()), ids(op.getPositions()),
+                  weight(op.getTable())));
+}
+
+Error Interpreter::Frame::visit(AttentionOp op) {
+  AttentionShape shape{static_cast<int64_t>(op.getHeads()),
+                       static_cast<int64_t>(op.getKvHeads()),
+                       op.getScale().convertToDouble(), op.getWindow()};
+  LayerCache &cache = owner.caches[std::get<int64_t>(bindings[op.getLayer()])];
+  return set(op.getResult(),
+             attention(cache, rows(op.getQuery()), rows(op.getKey()),
+                       rows(op.getValue()), ids(op.getPositions()), shape));
+}
+
+Error Interpreter::Frame::visit(AddOp op) {
+  return set(op.getResult(), add(rows(op.getLhs()), rows(op.getRhs())));
+}
+
+void Interpreter::Frame::record(const Routes &routes) {
+  if (!owner.options.recordRoutes)
+    return;
+  for (int64_t row = 0; row < routes.experts.rows; ++row)
+    owner.routes.push_back({std::max<int64_t>(layer, 0), positions[row],
+                            routes.experts[row].vec(),
+                            routes.weights[row].vec()});
+}
+
+Error Interpreter::Frame::visit(RouteOp op) {
+  Expected<Routes> routes =
+      route(store, rows(op.getInput()), optionalWeight(op.getRouter()),
+            op.getRouting());
+  if (!routes)
+    return routes.takeError();
+  record(*routes);
+  bindings[op.getExperts()] = std::move(routes->experts);
+  bindings[op.getWeights()] = std::move(routes->weights);
+  return Error::success();
+}
+
+Error Interpreter::Frame::visit(ExpertsOp op) {
+  Routes routes{rows(op.getWeights()),
+                std::get<Matrix<int32_t>>(bindings[op.getExperts()])};
+  FeedForward weights{weight(op.getGate()), weight(op.getUp()),
+                      weight(op.getDown())};
+  return set(op.getResult(),
+             experts(store, rows(op.getInput()), routes, weights));
+}
+
+Error Interpreter::Frame::visit(MlpOp op) {
+  FeedForward weights{weight(op.getGate()), weight(op.getUp()),
+                      weight(op.getDown())};
+  return set(op.getResult(), mlp(store, rows(op.getInput()), weights,
+                                 optionalWeight(op.getScale())));
+}
+
+//===----------------------------------------------------------------------===//
+// Fused ops
+//===----------------------------------------------------------------------===//
+
+void Interpreter::Frame::setColumns(Value value, const Rows &all, int64_t first,
+                                    int64_t count) {
+  Rows part(all.rows, count);
+  for (int64_t row = 0; row < all.rows; ++row)
+    llvm::copy(all[row].slice(first, count), part[row].begin());
+  bindings[value] = std::move(part);
+}
+
+Error Interpreter::Frame::visit(QkvOp op) {
+  Expected<Rows> n = rmsNorm(store, rows(op.getInput()), weight(op.getNorm()),
+                             op.getEps().convertToDouble());
+  if (!n)
+    return n.takeError();
+  // All heads together: those of q, then of k, then of v.
+  int64_t q = op.getQuery().getType().getDimSize(1);
+  int64_t k = op.getKey().getType().getDimSize(1);
+  Expected<Rows> all =
+      multiply(store, *n, weight(op.getWeight()), 0, q + 2 * k);
+  if (!all)
+    return all.takeError();
+  if (op.getBias())
+    if (Error e = addBias(store, *all, weight(op.getBias())))
+      return e;
+  setColumns(op.getQuery(), *all, 0, q);
+  setColumns(op.getKey(), *all, q, k);
+  setColumns(op.getValue(), *all, q + k, k);
+  for (Value turned : {op.getQuery(), op.getKey()})
+    if (Error e = set(turned, rope(store, rows(turned), ids(op.getPositions()),
+                                   weight(op.getTable()))))
+      return e;
+  return Error::success();
+}
+
+Error Interpreter::Frame::visit(MoeOp op) {
+  const Rows &x = rows(op.getInput());
+  Expected<Rows> n =
+      rmsNorm(store, x, weight(op.getNorm()), op.getEps().convertToDouble());
+  if (!n)
+    return n.takeError();
+  std::optional<Rows> sum;
+  if (op.getGateUp()) {
+    Expected<Routes> routes =
+        route(store, *n, optionalWeight(op.getRouter()), *op.getRouting());
+    if (!routes)
+      return routes.takeError();
+    record(*routes);
+    FeedForward weights{weight(op.getGateUp()), std::nullopt,
+                        weight(op.getDown())};
+    Expected<Rows> routed = experts(store, *n, *routes, weights);
+    if (!routed)
+      return routed.takeError();
+    sum = std::move(*routed);
+  }
+  if (op.getSharedGateUp()) {
+    FeedForward weights{weight(op.getSharedGateUp()), std::nullopt,
+                        weight(op.getSharedDown())};
+    Expected<Rows> shared =
+        mlp(store, *n, weights, optionalWeight(op.getScale()));
+    if (!shared)
+      return shared.takeError();
+    sum = sum ? add(*sum, *shared) : std::move(*shared);
+  }
+  return set(op.getResult(), add(x, *sum));
+}
+
+//===----------------------------------------------------------------------===//
+// Interpreter
+//===----------------------------------------------------------------------===//
+
+func::FuncOp Interpreter::getFunction(StringRef name) const {
+  auto function = symbols.lookup<func::FuncOp>(name);
+  return function && function.getBody().hasOneBlock() ? function : nullptr;
+}
+
+static bool isActivations(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor && tensor.getRank() == 2 && tensor.getElementType().isF32() &&
+         tensor.isDynamicDim(0);
+}
+
+/// Frames tell activations from weights by where they come from, which agrees
+/// with their types if the number of rows of activations is dynamic. Types of
+/// the operands that are not looked at follow from those that are.
+static Error checkActivations(func::FuncOp function) {
+  Error error = Error::success();
+  function.walk([&](Operation *op) {
+    SmallVector<Value> activations;
+    if (isa<EmbeddingOp>(op))
+      activations.push_back(op->getResult(0));
+    if (isa<LayersOp, RmsNormOp, LinearOp, RopeOp, AddOp, RouteOp, ExpertsOp,
+            MlpOp, QkvOp, MoeOp>(op))
+      activations.append({op->getOperand(0), op->getResult(0)});
+    if (auto attention = dyn_cast<AttentionOp>(op))
+      activations.append({attention.getQuery(), attention.getKey()});
+    if (auto experts = dyn_cast<ExpertsOp>(op))
+      activations.push_back(experts.getWeights());
+    if (auto qkv = dyn_cast<QkvOp>(op))
+      activations.push_back(qkv.getKey());
+    if (llvm::all_of(activations,
+                     [](Value v) { return isActivations(v.getType()); }))
+      return WalkResult::advance();
+    error = createStringError("'" + op->getName().getStringRef() +
+                              "' has activations with a static number of rows");
+    return WalkResult::interrupt();
+  });
+  return error;
+}
+
+Expected<std::unique_ptr<Interpreter>>
+Interpreter::create(ModuleOp module, const Checkpoint *checkpoint,
+                    InterpreterOptions options) {
+  std::unique_ptr<Interpreter> result(
+      new Interpreter(module, checkpoint, options));
+  func::FuncOp main = result->getFunction("main");
+  if (!main)
+    return createStringError("there is no function 'main' of one block");
+  FunctionType type = main.getFunctionType();
+  auto ids = RankedTensorType::get({ShapedType::kDynamic},
+                                   IntegerType::get(module.getContext(), 32));
+  if (type.getInputs() != ArrayRef<Type>{ids, ids} ||
+      type.getNumResults() != 1 || !isActivations(type.getResult(0))) {
+    std::string text;
+    raw_string_ostream(text) << type;
+    return createStringError("'main' must map tensor<?xi32> (ids) and "
+                             "tensor<?xi32> (positions) to logits, it is of "
+                             "type " +
+                             text);
+  }
+  for (func::FuncOp function : module.getOps<func::FuncOp>())
+    if (Error e = checkActivations(function))
+      return e;
+  if (Error e = checkRecipes(module, checkpoint))
+    return e;
+  return result;
+}
+
+Expected<Rows> Interpreter::run(ArrayRef<int32_t> ids) {
+  if (ids.empty())
+    return createStringError("there are no tokens to run");
+  if (auto model = module->getAttrOfType<DictionaryAttr>(kModelAttr)) {
+    int64_t context = model.getAs<IntegerAttr>("context").getInt();
+    if (static_cast<int64_t>(ids.size()) > context - position)
+      return createStringError(Twine(position + ids.size()) +
+                               " tokens are more than the context of " +
+                               Twine(context));
+  }
+  Ids positions(ids.size());
+  for (auto [i, p] : llvm::enumerate(positions))
+    p = position + i;
+  Expected<Rows> logits =
+      Frame(*this, positions, -1).runMain(getFunction("main"), ids.vec());
+  if (logits)
+    position += ids.size();
+  return logits;
+}
+
+void Interpreter::reset() {
+  position = 0;
+  caches.clear();
+  routes.clear();
+}
+
+} // namespace fpmoe

@@ -1,0 +1,243 @@
+//===- fpmoe-eval.cpp - run a graph on the reference ------------*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The command line of the reference interpreter: logits of a module for given
+// token ids, printed, written or compared with others.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Results.h"
+#include "lib/Model/Input.h"
+#include "lib/Reference/Interpreter.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/Format.h"
+
+#include <numeric>
+
+using namespace llvm;
+using namespace fpmoe;
+
+static constexpr const char *overview =
+    R"(Evaluates a model of the graph dialect plainly, in f32: the specification that
+passes and compiled programs are compared with.
+
+  fpmoe-eval model.mlir --ids ids.txt
+      prints the likeliest next tokens after the ids
+  fpmoe-eval model.mlir --ids ids.txt --logits out.bin
+      writes the logits of all tokens: raw f32, a row for each token
+  fpmoe-eval model.mlir --ids ids.txt --expect golden.bin --tolerance 1e-4
+      compares them with others; the exit code is 1 if they differ by more
+  fpmoe-eval --compare got.bin expected.bin --columns 4096 --tolerance 1e-3
+      compares two files of logits
+
+model.mlir is what fpmoe-compile --compile-to=import (or a later phase up to
+quantize) makes of a checkpoint. Exit codes: 0, 1 for failure, 2 for wrong usage.
+)";
+
+static cl::OptionCategory category("fpmoe-eval options");
+static cl::list<std::string> inputs(cl::Positional, cl::desc("model.mlir"),
+                                    cl::cat(category));
+static cl::opt<std::string>
+    idsPath("ids", cl::value_desc("file"), cl::cat(category),
+            cl::desc("Token ids, separated by white space"));
+static cl::opt<std::string> source(
+    "source", cl::value_desc("dir"), cl::cat(category),
+    cl::desc("Checkpoint to load weights from (default: the one that the "
+             "module names, relative to the current directory)"));
+static cl::opt<unsigned>
+    chunk("chunk", cl::value_desc("n"), cl::cat(category),
+          cl::desc("Run n tokens at a time (default: all at once)"));
+static cl::opt<std::string> logitsPath("logits", cl::value_desc("file"),
+                                       cl::cat(category),
+                                       cl::desc("Write the logits"));
+static cl::opt<std::string>
+    expectPath("expect", cl::value_desc("file"), cl::cat(category),
+               cl::desc("Compare the logits with these"));
+static cl::opt<std::string>
+    expectRoutesPath("expect-routes", cl::value_desc("file"), cl::cat(category),
+                     cl::desc("Compare the chosen experts and their weights "
+                              "with these, in the form that --routes prints"));
+static cl::opt<bool> showRoutes(
+    "routes", cl::cat(category),
+    cl::desc("Print layer, token, and the chosen experts with their weights"));
+static cl::opt<double>
+    tolerance("tolerance", cl::value_desc("x"), cl::init(1e-4),
+              cl::cat(category),
+              cl::desc("Largest difference over the largest logit that passes; "
+                       "for routes, difference of a weight (default: 1e-4)"));
+static cl::opt<bool> compare("compare", cl::cat(category),
+                             cl::desc("Compare two files of logits"));
+static cl::opt<unsigned> columns("columns", cl::value_desc("n"),
+                                 cl::cat(category),
+                                 cl::desc("With --compare: logits of a token"));
+
+/// What is wrong with the command line; empty if nothing is.
+static std::string checkUsage() {
+  if (!(tolerance >= 0))
+    return "--tolerance must be 0 or more";
+  bool evaluates = idsPath.getNumOccurrences() || source.getNumOccurrences() ||
+                   chunk.getNumOccurrences() ||
+                   logitsPath.getNumOccurrences() ||
+                   expectPath.getNumOccurrences() ||
+                   expectRoutesPath.getNumOccurrences() || showRoutes;
+  if (compare) {
+    if (inputs.size() != 2)
+      return "--compare takes two files of logits";
+    if (columns == 0)
+      return "--compare needs --columns, the logits of a token";
+    return evaluates ? "--compare takes only --columns and --tolerance" : "";
+  }
+  if (columns.getNumOccurrences())
+    return "--columns goes with --compare";
+  if (inputs.size() != 1)
+    return "one module is needed, there are " + std::to_string(inputs.size());
+  if (idsPath.empty())
+    return "--ids is needed: the tokens to run";
+  if (chunk.getNumOccurrences() && chunk == 0)
+    return "--chunk must be positive";
+  return "";
+}
+
+/// Fails unless both have rows of the same number.
+static Error checkRows(StringRef path, const Rows &got, const Rows &expected) {
+  if (got.rows == expected.rows)
+    return Error::success();
+  return fileError(path, "has logits of " + Twine(expected.rows) +
+                             " tokens, there are " + Twine(got.rows));
+}
+
+static Expected<bool> runCompare() {
+  Expected<Rows> got = readLogits(inputs[0], columns);
+  if (!got)
+    return got.takeError();
+  Expected<Rows> expected = readLogits(inputs[1], columns);
+  if (!expected)
+    return expected.takeError();
+  if (Error e = checkRows(inputs[1], *got, *expected))
+    return e;
+  return compareLogits(*got, *expected, tolerance, outs());
+}
+
+/// The checkpoint of the module; null if nothing is loaded.
+static Expected<std::unique_ptr<Checkpoint>>
+openCheckpoint(mlir::ModuleOp module) {
+  if (!needsCheckpoint(module))
+    return nullptr;
+  if (source.getNumOccurrences())
+    return Checkpoint::open(source);
+  auto model = module->getAttrOfType<mlir::DictionaryAttr>(kModelAttr);
+  if (!model)
+    return fileError(inputs[0], "does not name its checkpoint in "
+                                "'fpmoe.model'; --source can");
+  return Checkpoint::open(model.getAs<mlir::StringAttr>("source").getValue());
+}
+
+/// Runs all tokens. Keeps only the last row of logits if `lastOnly`.
+static Expected<Rows> runAll(Interpreter &interpreter, ArrayRef<int32_t> ids,
+                             bool lastOnly) {
+  Rows all;
+  while (!ids.empty()) {
+    size_t count = chunk ? std::min<size_t>(chunk, ids.size()) : ids.size();
+    Expected<Rows> logits = interpreter.run(ids.take_front(count));
+    if (!logits)
+      return logits;
+    ids = ids.drop_front(count);
+    ArrayRef<float> kept = logits->data;
+    if (lastOnly) {
+      all = Rows();
+      kept = (*logits)[logits->rows - 1];
+    }
+    all.columns = logits->columns;
+    all.rows += kept.size() / all.columns;
+    all.data.insert(all.data.end(), kept.begin(), kept.end());
+  }
+  return all;
+}
+
+static void printLikeliest(ArrayRef<float> logits, size_t count) {
+  std::vector<size_t> order(logits.size());
+  std::iota(order.begin(), order.end(), 0);
+  count = std::min(count, order.size());
+  std::partial_sort(order.begin(), order.begin() + count, order.end(),
+                    [&](size_t a, size_t b) {
+                      return logits[a] > logits[b] ||
+                             (logits[a] == logits[b] && a < b);
+                    });
+  for (size_t id : ArrayRef(order).take_front(count))
+    outs() << format("%8zu  %.6f\n", id, logits[id]);
+}
+
+static Expected<bool> runModule() {
+  mlir::MLIRContext context;
+  context.loadDialect<FPMoEDialect, mlir::func::FuncDialect>();
+  auto module = mlir::parseSourceFile<mlir::ModuleOp>(inputs[0], &context);
+  if (!module)
+    return fileError(inputs[0], "is not a valid module");
+  Expected<std::vector<int32_t>> ids = readIds(idsPath);
+  if (!ids)
+    return ids.takeError();
+  Expected<std::unique_ptr<Checkpoint>> checkpoint = openCheckpoint(*module);
+  if (!checkpoint)
+    return checkpoint.takeError();
+  InterpreterOptions options;
+  options.recordRoutes = showRoutes || !expectRoutesPath.empty();
+  Expected<std::unique_ptr<Interpreter>> interpreter =
+      Interpreter::create(*module, checkpoint->get(), options);
+  if (!interpreter)
+    return interpreter.takeError();
+  bool lastOnly = logitsPath.empty() && expectPath.empty();
+  Expected<Rows> logits = runAll(**interpreter, *ids, lastOnly);
+  if (!logits)
+    return logits.takeError();
+  std::vector<Route> routes = (*interpreter)->takeRoutes();
+  llvm::stable_sort(routes, [](const Route &a, const Route &b) {
+    return std::tie(a.layer, a.position) < std::tie(b.layer, b.position);
+  });
+
+  bool pass = true;
+  if (!logitsPath.empty())
+    if (Error e = writeLogits(logitsPath, *logits))
+      return e;
+  if (showRoutes)
+    printRoutes(routes, outs());
+  if (!expectPath.empty()) {
+    Expected<Rows> expected = readLogits(expectPath, logits->columns);
+    if (!expected)
+      return expected.takeError();
+    if (Error e = checkRows(expectPath, *logits, *expected))
+      return e;
+    pass &= compareLogits(*logits, *expected, tolerance, outs());
+  }
+  if (!expectRoutesPath.empty()) {
+    Expected<std::vector<Route>> expected = readRoutes(expectRoutesPath);
+    if (!expected)
+      return expected.takeError();
+    pass &= compareRoutes(routes, *expected, tolerance, outs());
+  }
+  if (expectPath.empty() && expectRoutesPath.empty() && !showRoutes) {
+    outs() << "likeliest after " << ids->size() << " tokens (id, logit):\n";
+    printLikeliest((*logits)[logits->rows - 1], 5);
+  }
+  return pass;
+}
+
+int main(int argc, char **argv) {
+  cl::HideUnrelatedOptions(category);
+  if (!cl::ParseCommandLineOptions(argc, argv, overview, &errs()))
+    return 2;
+  if (std::string wrong = checkUsage(); !wrong.empty()) {
+    errs() << "error: " << wrong << "; see fpmoe-eval --help\n";
+    return 2;
+  }
+  Expected<bool> pass = compare ? runCompare() : runModule();
+  if (!pass) {
+    errs() << "error: " << toString(pass.takeError()) << '\n';
+    return 1;
+  }
+  return *pass ? 0 : 1;
+}
