@@ -21,16 +21,17 @@ def FPMoE_QkvOp : FPMoE_Op<"qkv", [Pure, AllTypesMatch<["key", "value"]>]> {
     * `qkv_c1`: weight and bias are shaped as said; q is heads D wide, k and v
       are kv_heads D wide; the table has D columns, the norm H elements.
 
-    Example: `%q, %k, %v = fpmoe.qkv %x, %positions norm %n eps 1.0e-6 weight %w bias %b rope %t : tensor<?x8xf32>, tensor<8xf32>, tensor<4x4x8xf32>, tensor<4x4xf32>, tensor<64x4xf32> -> tensor<?x8xf32>, tensor<?x4xf32>`
+    Example: `%q, %k, %v = fpmoe.qkv %x, %positions norm %n eps 1.0e-6 weight %w bias %b : tensor<4x4xf32> rope %t : tensor<?x8xf32>, tensor<8xf32>, tensor<4x4x8xf32>, tensor<64x4xf32> -> tensor<?x8xf32>, tensor<?x4xf32>`
   }];
   let arguments = (ins FPMoE_Rows:$input, FPMoE_Ids:$positions, FPMoE_Weight:$norm,
                        F64Attr:$eps, FPMoE_Weight:$weight, Optional<FPMoE_Weight>:$bias,
                        FPMoE_Weight:$table);
   let results = (outs FPMoE_Rows:$query, FPMoE_Rows:$key, FPMoE_Rows:$value);
   let assemblyFormat = [{
-    $input `,` $positions `norm` $norm `eps` $eps `weight` $weight (`bias` $bias^)?
-    `rope` $table attr-dict `:` type($input) `,` type($norm) `,` type($weight)
-    (`,` type($bias)^)? `,` type($table) `->` type($query) `,` type($key)
+    $input `,` $positions `norm` $norm `eps` $eps `weight` $weight
+    (`bias` $bias^ `:` type($bias))? `rope` $table attr-dict
+    `:` type($input) `,` type($norm) `,` type($weight) `,` type($table)
+    `->` type($query) `,` type($key)
   }];
   let hasVerifier = 1;
 }
