@@ -12,9 +12,11 @@
 #include "fpmoe/runtime/tokenizer_format.h"
 #include "lib/Tokenizer/Tokenizer.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
 
+#include <fstream>
 #include <gtest/gtest.h>
 #include <random>
 #include <thread>
@@ -100,6 +102,33 @@ INSTANTIATE_TEST_SUITE_P(Families, GoldenTest,
                          testing::Values("qwen", "llama3", "starcoder2",
                                          "deepseek", "mistral", "metaspace",
                                          "rare-words", "rare-bytes"));
+
+TEST(TokenizerTest, AgreesOnHeldOutFiles) {
+  const std::string nano = FPMOE_NANO_DIR;
+  auto tables = compileTokenizer(nano + "/tokenizer.json", 4096);
+  ASSERT_TRUE(bool(tables)) << llvm::toString(tables.takeError());
+  Tokenizer tokenizer;
+  std::string error;
+  ASSERT_TRUE(
+      Tokenizer::create(tables->data(), tables->size(), tokenizer, error));
+  std::ifstream golden(goldenPath("nano-heldout.txt"));
+  size_t count, files = 0;
+  std::string wanted, name;
+  while (golden >> count >> wanted && std::getline(golden >> std::ws, name)) {
+    ++files;
+    auto file = llvm::MemoryBuffer::getFile(nano + "/" + name);
+    ASSERT_TRUE(file) << name;
+    std::vector<int32_t> ids =
+        tokenizer.encode((*file)->getBuffer(), /*addSpecialTokens=*/false);
+    uint64_t hash = 0xcbf29ce484222325ull;
+    for (int32_t id : ids)
+      hash = (hash ^ static_cast<uint32_t>(id)) * 0x100000001b3ull;
+    EXPECT_EQ(ids.size(), count) << name;
+    EXPECT_EQ(llvm::utohexstr(hash, /*LowerCase=*/true, 16), wanted) << name;
+    EXPECT_EQ(tokenizer.decode(ids, true), (*file)->getBuffer().str()) << name;
+  }
+  EXPECT_GT(files, 50u);
+}
 
 TEST(TokenizerTest, LooksUpTokens) {
   std::unique_ptr<Loaded> loaded = load("qwen");
