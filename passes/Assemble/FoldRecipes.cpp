@@ -144,7 +144,8 @@ struct RoundOfWidened : OpRewritePattern<ConvertOp> {
   LogicalResult matchAndRewrite(ConvertOp op,
                                 PatternRewriter &rewriter) const override {
     auto inner = op.getInput().getDefiningOp<ConvertOp>();
-    if (!inner || inner.getInput().getType() != op.getType())
+    if (!inner || inner.getInput().getType() != op.getType() ||
+        !typeOf(op).getElementType().isBF16())
       return failure();
     rewriter.replaceOp(op, inner.getInput());
     return success();
