@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 #include "lib/Tokenizer/RegexTranslation.h"
 #include "lib/Tokenizer/Tokenizer.h"
+#include "runtime/tokenizer/Regex.h"
 #include "runtime/tokenizer/Tokenizer.h"
 
 #include <gtest/gtest.h>
@@ -59,6 +60,38 @@ TEST(TokenizerCompilerTest, AcceptsTheGoodFile) {
   EXPECT_EQ(tokenizer.encode("abcxab<s>", true),
             (std::vector<int32_t>{6, 4, 5, 2, 6}));
   EXPECT_EQ(tokenizer.idCount(), 7);
+}
+
+std::vector<int32_t> encode(const std::string &file, const char *text) {
+  auto tables = compileTokenizerText(file, "tokenizer.json", 8);
+  Tokenizer tokenizer;
+  std::string error;
+  if (tables &&
+      Tokenizer::create(tables->data(), tables->size(), tokenizer, error))
+    return tokenizer.encode(text, /*addSpecialTokens=*/false);
+  ADD_FAILURE() << (tables ? error : llvm::toString(tables.takeError()));
+  return {};
+}
+
+using Ids = std::vector<int32_t>;
+
+TEST(TokenizerCompilerTest, FusesUnknownCharactersOnRequest) {
+  EXPECT_EQ(encode(kGood, "xya"), (Ids{5, 5, 0}));
+  EXPECT_EQ(
+      encode(changed(R"("fuse_unk": false)", R"("fuse_unk": true)"), "xya"),
+      (Ids{5, 0}));
+  EXPECT_EQ(encode(changed(R"("?",)", "null,"), "xya"), (Ids{0}));
+}
+
+TEST(TokenizerCompilerTest, KeepsAddedTokensOutOfTheModel) {
+  std::string file =
+      changed(R"("ignore_merges": false)", R"("ignore_merges": true)");
+  file.replace(file.find("}],"), 3, R"(},
+      {"id": 7, "content": "ba", "single_word": true}],)");
+  EXPECT_EQ(encode(file, "ba"), (Ids{7}));
+  // Not a single word, but a word of the pre-tokenizer by itself.
+  file.replace(file.find("\\\\s"), 3, "c");
+  EXPECT_EQ(encode(file, "cba"), (Ids{3, 1, 0}));
 }
 
 struct Case {
@@ -290,6 +323,47 @@ TEST(RegexTranslationTest, RewritesWhatDiffers) {
       EXPECT_EQ(out, test.to);
     else
       EXPECT_NE(error, "") << test.from;
+  }
+}
+
+TEST(RegexTranslationTest, KeepsTheMeaning) {
+  struct {
+    const char *pattern, *text;
+    bool matches;
+  } cases[] = {
+      {"\\s", "\u0085", true},
+      {"\\s", "\u180e", false},
+      {"[\\s]", "\u3000", true},
+      {"[\\s]", "\u200b", false},
+      {"[\\S]", "\u00a0", false},
+      {"[\\S]", "\u180e", true},
+      {"\\S", "\u180e", true},
+      {"\\w", "\u24b6", true},
+      {"\\W", "\u200d", true},
+      {"\\w", "\u0301", true},
+      {"\\d", "\u0663", true},
+      {"\\d", "\u00b2", false},
+      {"\\p{N}", "\u00b2", true},
+      {"\\p{Han}", "\u4e2d", true},
+      {"\\p{Han}", "\u3001", false},
+      {"(?i:k)", "\u212a", true},
+      {"(?i:'s)", "'\u017f", true},
+      {"^b", "a\nb", true},
+      {"a$", "a\nb", true},
+      {".", "\n", false},
+      {".", "\r", true},
+      {"\\bb", "\u00e9b", false},
+  };
+  for (const auto &test : cases) {
+    std::string translated, error;
+    Regex regex;
+    ASSERT_TRUE(translateRegex(test.pattern, translated, error)) << error;
+    ASSERT_TRUE(regex.compile(translated, error)) << error;
+    Regex::Finder finder(regex);
+    finder.start(test.text);
+    size_t begin, end;
+    EXPECT_EQ(finder.next(begin, end), test.matches)
+        << test.pattern << " in " << test.text;
   }
 }
 

@@ -101,7 +101,8 @@ TEST_P(GoldenTest, AgreesWithHuggingFace) {
 INSTANTIATE_TEST_SUITE_P(Families, GoldenTest,
                          testing::Values("qwen", "llama3", "starcoder2",
                                          "deepseek", "mistral", "metaspace",
-                                         "rare-words", "rare-bytes"));
+                                         "rare-words", "rare-bytes",
+                                         "classes"));
 
 TEST(TokenizerTest, AgreesOnHeldOutFiles) {
   const std::string nano = FPMOE_NANO_DIR;
@@ -190,6 +191,28 @@ TEST(TokenizerTest, StreamsByteTokens) {
   EXPECT_EQ(
       tokenizer.decode({byte("<0xC3>"), byte("<0xA9>"), byte("<0xC3>")}, true),
       "\ufffd\ufffd\ufffd");
+}
+
+TEST(TokenizerTest, MergesAcrossMetaspaceWhereMergesSaySo) {
+  auto idsFor = [](const std::string &merges) {
+    auto tables = compileTokenizerText(
+        R"({"model": {"type": "BPE", "merges": [)" + merges +
+            "], \"vocab\": {\"a\": 0, \"\u2581\": 1, \"a\u2581\": 2, "
+            "\"\u2581a\": 3, \"\u2581\u2581\": 4}}}",
+        "tokenizer.json", 8);
+    Tokenizer tokenizer;
+    std::string error;
+    if (!tables ||
+        !Tokenizer::create(tables->data(), tables->size(), tokenizer, error)) {
+      ADD_FAILURE();
+      return std::vector<int32_t>();
+    }
+    return tokenizer.encode("a\u2581\u2581a", false);
+  };
+  using Ids = std::vector<int32_t>;
+  EXPECT_EQ(idsFor("\"a \u2581\""), (Ids{2, 1, 0}));
+  EXPECT_EQ(idsFor("\"\u2581 \u2581\", \"\u2581 a\""), (Ids{0, 4, 0}));
+  EXPECT_EQ(idsFor("\"\u2581 a\""), (Ids{0, 1, 3}));
 }
 
 TEST(TokenizerTest, TakesInvalidUtf8AsReplacement) {

@@ -170,6 +170,12 @@ def families(corpus):
         800, [AddedToken("def", single_word=True, lstrip=True, rstrip=True),
               AddedToken("<|x|>", special=True)],
         normalizer=normalizers.Replace("``", '"'))
+    yield "classes", byte_family(
+        corpus, pre_tokenizers.Sequence([
+            split(r"\b\w+\b|[^\w\s]+|[\S\-]{3}|\p{Han}+|\p{^Lu}{2}"),
+            split(r"(?i)ss+|[a-f\d]{2,}?|\W{4}|\u00e9|\x{e8}|^\s|x$"),
+            split(r"\p{Greek}+|\p{Lo}", "removed", True), byte_level()]),
+        600, special("<|x|>"))
     yield "no-fuse", word_family(
         corpus, 600, None, pre_tokenizers.Metaspace(prepend_scheme="never"),
         None, byte_fallback=False, fuse_unk=False)
@@ -178,12 +184,6 @@ def families(corpus):
         decoders.Sequence([decoders.ByteFallback(), decoders.Metaspace(),
                            decoders.Strip("a", 1, 0)]),
         byte_fallback=True, unk=None)
-    yield "classes", byte_family(
-        corpus, pre_tokenizers.Sequence([
-            split(r"\b\w+\b|[^\w\s]+|[\S\-]{3}|\p{Han}+|\p{^Lu}{2}"),
-            split(r"(?i)ss+|[a-f\d]{2,}?|\W{4}|\u00e9|\x{e8}|^\s|x$"),
-            split(r"\p{Greek}+|\p{Lo}", "removed", True), byte_level()]),
-        600, special("<|x|>"))
 
 
 ALPHABETS = [
