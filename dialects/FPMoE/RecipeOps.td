@@ -193,7 +193,7 @@ def FPMoE_SelectOp : FPMoE_RecipeOp<"select"> {
   }];
   let arguments = (ins FPMoE_Weight:$input, DenseI64ArrayAttr:$indices);
   let results = (outs FPMoE_Weight:$result);
-  let assemblyFormat = "$input $indices attr-dict `:` type($input) `->` type($result)";
+  let assemblyFormat = "$input `` $indices attr-dict `:` type($input) `->` type($result)";
   let hasVerifier = 1;
   let hasFolder = 1;
   let hasCanonicalizer = 1;
