@@ -172,22 +172,44 @@ static void printLikeliest(ArrayRef<float> logits, size_t count) {
     outs() << format("%8zu  %.6f\n", id, logits[id]);
 }
 
+/// Parses and verifies a file. Of the diagnostics, the first one counts.
+static Expected<mlir::OwningOpRef<mlir::ModuleOp>>
+parseModule(const std::string &path, mlir::MLIRContext &context) {
+  std::string first;
+  mlir::ScopedDiagnosticHandler handler(
+      &context, [&](mlir::Diagnostic &diagnostic) {
+        if (first.empty()) {
+          raw_string_ostream out(first);
+          out << path;
+          if (auto where = diagnostic.getLocation()
+                               ->findInstanceOf<mlir::FileLineColLoc>())
+            out << ':' << where.getLine() << ':' << where.getColumn();
+          out << ": " << diagnostic;
+        }
+      });
+  auto module = mlir::parseSourceFile<mlir::ModuleOp>(path, &context);
+  if (!module)
+    return createStringError(first);
+  return module;
+}
+
 static Expected<bool> runModule() {
   mlir::MLIRContext context;
   context.loadDialect<FPMoEDialect, mlir::func::FuncDialect>();
-  auto module = mlir::parseSourceFile<mlir::ModuleOp>(inputs[0], &context);
-  if (!module)
-    return fileError(inputs[0], "is not a valid module");
+  auto parsed = parseModule(inputs[0], context);
+  if (!parsed)
+    return parsed.takeError();
+  mlir::ModuleOp module = **parsed;
   Expected<std::vector<int32_t>> ids = readIds(idsPath);
   if (!ids)
     return ids.takeError();
-  Expected<std::unique_ptr<Checkpoint>> checkpoint = openCheckpoint(*module);
+  Expected<std::unique_ptr<Checkpoint>> checkpoint = openCheckpoint(module);
   if (!checkpoint)
     return checkpoint.takeError();
   InterpreterOptions options;
   options.recordRoutes = showRoutes || !expectRoutesPath.empty();
   Expected<std::unique_ptr<Interpreter>> interpreter =
-      Interpreter::create(*module, checkpoint->get(), options);
+      Interpreter::create(module, checkpoint->get(), options);
   if (!interpreter)
     return interpreter.takeError();
   bool lastOnly = logitsPath.empty() && expectPath.empty();
