@@ -231,7 +231,10 @@ std::string StreamDecoder::push(int32_t id) {
   uint8_t flags = tables->tokenFlags(static_cast<uint32_t>(id));
   if (flags == 0 || (skipSpecialTokens && (flags & kSpecial)))
     return out;
-  run(0, std::string(tables->textToDecode(static_cast<uint32_t>(id))), out);
+  std::string_view text = tables->textToDecode(static_cast<uint32_t>(id));
+  // Only damaged tables have other texts; the stages rely on UTF-8.
+  if (size_t badOffset; isValidUtf8(text, badOffset))
+    run(0, std::string(text), out);
   return out;
 }
 

@@ -5,9 +5,11 @@
 //
 // Loading checks every section against the blob's size, so that a wrong or
 // damaged blob gives an error; what is read later stays in checked sections.
+// Texts of ordinary tokens, of which there are many, are checked when decoded.
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/tokenizer/TokenizerTables.h"
+#include "runtime/tokenizer/Utf8.h"
 
 namespace fpmoe {
 
@@ -80,6 +82,11 @@ bool TokenizerTables::load(const uint8_t *bytes, size_t size,
   for (uint32_t i = 0; i != header.added.count; ++i) {
     uint32_t id = word(header.added, i);
     std::string_view text = tokenText(id);
+    if (size_t badOffset; !isValidUtf8(text, badOffset)) {
+      error = "tokenizer tables: added token " + std::to_string(id) +
+              " is not UTF-8";
+      return false;
+    }
     if (!(tokenFlags(id) & kNormalized)) {
       rawTokens.insert(text, id);
       continue;
@@ -103,7 +110,8 @@ bool TokenizerTables::loadSteps(const Section &section,
     if (uint64_t(part.offset) + part.count > header.size)
       return false;
     out = {reinterpret_cast<const char *>(blob) + part.offset, part.count};
-    return true;
+    size_t badOffset;
+    return isValidUtf8(out, badOffset);
   };
   for (uint32_t i = 0; i != section.count; ++i) {
     Step step;
