@@ -83,12 +83,12 @@ static int64_t dotPeak(int64_t iterations) {
 }
 
 static int64_t readPeak(const uint8_t *data, int64_t bytes) {
-  int64_t sum = 0, word;
+  uint64_t sum = 0, word;
   for (int64_t i = 0; i < bytes; i += sizeof(word)) {
     memcpy(&word, data + i, sizeof(word));
     sum += word;
   }
-  return sum;
+  return static_cast<int64_t>(sum);
 }
 
 static const char *const names[experts] = {"haskell", "ocaml", "scala"};
