@@ -21,7 +21,7 @@ namespace fpmoe {
 
 /// Ids above this are refused whatever the size of the model's vocabulary, so
 /// that a small file cannot ask for large tables.
-constexpr int64_t kMostIds = 1 << 24;
+constexpr int64_t kMostIds = 1 << 21;
 
 struct StepImage {
   tokenizer_format::StepKind kind;

@@ -17,8 +17,8 @@ using namespace llvm;
 
 namespace fpmoe {
 
-/// Files above this are refused unread; the largest in use are near 35 MB.
-static constexpr uint64_t kMostBytes = 256 << 20;
+/// Files above this are not parsed; the largest in use are near 35 MB.
+static constexpr uint64_t kMostBytes = 64 << 20;
 
 /// LLVM's parser recurses once per bracket, so that a file of brackets alone
 /// would exhaust the stack.

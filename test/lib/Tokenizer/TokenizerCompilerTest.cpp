@@ -273,7 +273,7 @@ TEST(TokenizerCompilerTest, LimitsIdsWhateverTheModelSays) {
   std::string text = changed(R"("c": 3)", R"("c": 99999999999)");
   EXPECT_EQ(errorOf(text, INT64_MAX),
             "tokenizer.json: model.vocab['c'] is id 99999999999 for token 'c', "
-            "ids must be below 16777216");
+            "ids must be below 2097152");
 }
 
 TEST(TokenizerCompilerTest, NamesAMissingFile) {

@@ -76,7 +76,7 @@ int main(int argc, char **argv) {
   if (!path)
     return std::fprintf(stderr, "usage: %s TOKENIZER.json < TEXTS\n", argv[0]),
            2;
-  auto tables = compileTokenizer(path, 1 << 24);
+  auto tables = compileTokenizer(path, 1 << 21);
   if (!tables)
     return fail(llvm::toString(tables.takeError()));
   Tokenizer tokenizer;
