@@ -10,6 +10,7 @@
 #ifndef FPMOE_LIB_TOKENIZER_JSONREADER_H
 #define FPMOE_LIB_TOKENIZER_JSONREADER_H
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/JSON.h"

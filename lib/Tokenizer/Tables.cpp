@@ -14,6 +14,9 @@
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/MathExtras.h"
 
+#include <cstring>
+#include <type_traits>
+
 using namespace llvm;
 
 namespace fpmoe {

@@ -26,6 +26,10 @@ namespace fpmoe {
 ///
 /// `truncation` and `padding` are ignored, as `transformers` does: they say how
 /// a training batch was made. So is the template for pairs of texts.
+///
+/// PCRE2 and utf8proc of Debian 12 know Unicode 14: characters that joined
+/// later are of no class to a regular expression, and words may be cut
+/// differently there.
 llvm::Expected<std::vector<uint8_t>> compileTokenizer(llvm::StringRef path,
                                                       int64_t vocabularySize);
 

@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/tokenizer/TokenizerTables.h"
 
+#include <algorithm>
 #include <optional>
 
 namespace fpmoe {
