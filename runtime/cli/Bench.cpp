@@ -59,7 +59,7 @@ struct Samples {
 struct Measured {
   Samples prefill, decode, reads, dots; /// tokens, tokens, bytes, ops / s
   int64_t prompt = 512, generate = 64, repeat = 5;
-  double copySeconds = 0;
+  double copySeconds = 0, hugeShare = 0;
 
   double share(double achieved, double limit) const {
     return limit > 0 ? achieved / limit
@@ -108,10 +108,13 @@ static Status prefillTokens(Session &session,
 static Status measure(Engine &engine, Session &session, Measured &measured) {
   std::vector<int32_t> tokens =
       randomTokens(std::max(measured.prompt, measured.generate));
+  constexpr double noLimit = 1e9;
+  measureReadRate(fpmoe_model, *engine.team, *engine.weights);
   double start = seconds();
   engine.weights->planCopy(engine.hugePagesChoice(), INT64_MAX);
-  engine.weights->continueCopy(*engine.team, /*forSeconds=*/1e9);
+  engine.weights->continueCopy(*engine.team, noLimit, noLimit);
   measured.copySeconds = seconds() - start;
+  measured.hugeShare = engine.weights->hugeShare();
   // The first pass touches memory that later ones find ready.
   Status status = prefillTokens(session, tokens, measured.prompt);
   if (!status.failed())
@@ -157,7 +160,8 @@ static std::string asJson(const Measured &measured, const Engine &engine) {
   json.value("weight_bytes", fpmoe_model.weight_bytes);
   json.value("cpu", cpuName());
   json.value("threads", int64_t(engine.team->size()));
-  json.value("huge_pages", engine.weights->inHugePages());
+  json.value("huge_page_share", measured.hugeShare);
+  json.value("copied", engine.weights->isCopied());
   json.value("copy_seconds", measured.copySeconds);
   json.value("repeat", measured.repeat);
   json.key("prefill");
@@ -189,9 +193,11 @@ static std::string asTable(const Measured &measured, const Engine &engine) {
                             fpmoe_model.name, fpmoe_model.weight_format,
                             bytesText(fpmoe_model.weight_bytes).c_str(),
                             engine.team->size(), fpmoe_model.target);
-  if (engine.weights->inHugePages())
-    text += format("weights copied into huge pages in %.2f s\n",
-                   measured.copySeconds);
+  text +=
+      format("%.0f%% of the weights in huge pages", 100 * measured.hugeShare);
+  if (engine.weights->isCopied())
+    text += format(", copied in %.2f s", measured.copySeconds);
+  text += "\n";
   text += format("\n%-32s %10s %10s %10s\n", "", "min", "median", "max");
   auto row = [&](const std::string &name, const Samples &samples, double unit) {
     text += format("%-32s %10.1f %10.1f %10.1f\n", name.c_str(),

@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <cstdio>
 #include <cstring>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -99,6 +100,27 @@ static void readAhead(const uint8_t *data, int64_t bytes) {
   }
 }
 
+/// Maps the blob so that whole huge pages of the file can be mapped as such:
+/// at an address that is a multiple of their size, as its offset is.
+static void *mapBlob(int file, uint64_t offset, uint64_t bytes) {
+  size_t reserved = bytes + hugePageBytes;
+  void *room = mmap(nullptr, reserved, PROT_NONE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (room == MAP_FAILED)
+    return MAP_FAILED;
+  auto first = reinterpret_cast<uintptr_t>(room);
+  uintptr_t aligned =
+      (first + hugePageBytes - 1) & ~uintptr_t(hugePageBytes - 1);
+  void *mapped = mmap(reinterpret_cast<void *>(aligned), bytes, PROT_READ,
+                      MAP_SHARED | MAP_FIXED, file, offset);
+  if (mapped == MAP_FAILED) {
+    munmap(room, reserved);
+    return MAP_FAILED;
+  }
+  madvise(mapped, bytes, MADV_HUGEPAGE); // a wish, for reading ahead
+  return mapped;
+}
+
 Status Weights::open(const std::string &path, const FpmoeModel &model,
                      uint64_t fingerprint, std::unique_ptr<Weights> &result) {
   std::string name = path;
@@ -121,9 +143,8 @@ Status Weights::open(const std::string &path, const FpmoeModel &model,
   }
   std::unique_ptr<Weights> weights(new Weights);
   weights->bytes = trailer.bytes;
-  void *mapped = trailer.bytes == 0 ? nullptr
-                                    : mmap(nullptr, trailer.bytes, PROT_READ,
-                                           MAP_SHARED, file, trailer.offset);
+  void *mapped =
+      trailer.bytes ? mapBlob(file, trailer.offset, trailer.bytes) : nullptr;
   int reason = errno;
   close(file);
   if (mapped == MAP_FAILED)
@@ -142,23 +163,48 @@ Weights::~Weights() {
     munmap(const_cast<uint8_t *>(mapped), bytes);
 }
 
+double Weights::hugeShare() const {
+  FILE *file = fopen("/proc/self/smaps", "r");
+  if (!file)
+    return 0;
+  auto first = reinterpret_cast<uintptr_t>(data());
+  bool isBlob = false;
+  double resident = 0, huge = 0;
+  char line[512], name[64];
+  while (fgets(line, sizeof(line), file)) {
+    unsigned long long start, end, kilobytes;
+    if (sscanf(line, "%llx-%llx ", &start, &end) == 2)
+      isBlob = first >= start && first < end;
+    else if (isBlob &&
+             sscanf(line, "%63[^:]: %llu kB", name, &kilobytes) == 2) {
+      if (!strcmp(name, "Rss"))
+        resident += kilobytes;
+      if (!strcmp(name, "AnonHugePages") || !strcmp(name, "FilePmdMapped"))
+        huge += kilobytes;
+    }
+  }
+  fclose(file);
+  return resident > 0 ? huge / resident : 0;
+}
+
 void Weights::planCopy(HugePages when, int64_t uses) {
-  // Below this the translation caches cover the blob; and copying costs about
-  // as much as reading it a few tens of times saves.
+  // Below this size the translation caches cover the blob, and below this
+  // number of uses no copy pays.
   constexpr int64_t smallest = 64 << 20, fewest = 32, margin = 1 << 30;
   if (copy.data() || bytes == 0 || when == HugePages::off)
     return;
-  if (when == HugePages::automatic && (bytes < smallest || uses <= fewest ||
-                                       availableMemory() - margin < bytes))
+  if (when == HugePages::automatic &&
+      (bytes < smallest || uses <= fewest ||
+       availableMemory() - margin < bytes || hugeShare() > 0.75))
     return;
   if (copy.allocate(bytes, "the weights in huge pages").failed())
     copy.release(); // the mapped file serves as well, only slower
 }
 
-void Weights::continueCopy(Team &team, double forSeconds) {
+void Weights::continueCopy(Team &team, double forSeconds, double worth) {
   if (complete || !copy.data())
     return;
-  double end = seconds() + forSeconds;
+  double start = seconds(), before = copySeconds;
   do {
     int64_t piece = hugePageBytes * 4;
     int64_t first = copied;
@@ -169,7 +215,13 @@ void Weights::continueCopy(Team &team, double forSeconds) {
                std::min(piece, bytes - from));
     });
     copied = std::min<int64_t>(bytes, first + team.size() * piece);
-  } while (copied < bytes && seconds() < end);
+    copySeconds = before + seconds() - start;
+    if (copySeconds / copied * (bytes - copied) > worth) {
+      copy.release();
+      copied = 0;
+      return;
+    }
+  } while (copied < bytes && seconds() - start < forSeconds);
   if (copied < bytes)
     return;
   complete = true;

@@ -7,8 +7,9 @@
 //
 // Finds the weight blob in the program's own file or in the file beside it,
 // checks that it belongs to this program, and maps it. A decoded token reads
-// all of it, for which huge pages are worth 10 to 30%; the team can therefore
-// move it into huge pages piece by piece, between tokens.
+// all of it, for which huge pages are worth 10 to 30%. Recent kernels give them
+// to the mapped file; where they do not, the team can copy the blob into huge
+// pages piece by piece, between tokens.
 //
 //===----------------------------------------------------------------------===//
 
@@ -50,15 +51,21 @@ public:
   const uint8_t *data() const { return complete ? copy.data() : mapped; }
   int64_t size() const { return bytes; }
 
-  /// Allocates the huge pages, when `when` and the free memory allow it and
-  /// `uses` readings of the blob are enough to pay for the copy.
+  /// Share of the blob's pages in memory that are huge, as the kernel has it.
+  double hugeShare() const;
+
+  /// Allocates the copy, when `when` and the free memory allow it, the file is
+  /// not in huge pages anyway, and `uses` readings of the blob can pay for it.
+  /// To be called after a first step, which maps the file.
   void planCopy(HugePages when, int64_t uses);
 
   /// Copies with the whole team for about this long, or to the end. Returns
-  /// at once when no copy is planned or it is complete.
-  void continueCopy(Team &team, double forSeconds);
+  /// at once when no copy is planned or it is complete; gives it up when, at
+  /// its speed so far, the rest takes longer than it is `worth`. Seconds.
+  void continueCopy(Team &team, double forSeconds, double worth);
 
-  bool inHugePages() const { return complete; }
+  /// The copy is complete and in use.
+  bool isCopied() const { return complete; }
 
 private:
   Weights() = default;
@@ -66,6 +73,7 @@ private:
   int64_t bytes = 0;
   Memory copy;
   int64_t copied = 0;
+  double copySeconds = 0;
   bool complete = false;
 };
 

@@ -16,6 +16,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <numeric>
 #include <unistd.h>
 
 using namespace fpmoe;
@@ -84,11 +85,11 @@ TEST_F(WeightsTest, copyIsEqualAndReplacesTheMapping) {
   ASSERT_EQ(open(), "");
   std::unique_ptr<Team> team;
   ASSERT_FALSE(Team::create(3, team).failed());
-  weights->continueCopy(*team, 1); // none is planned
-  EXPECT_FALSE(weights->inHugePages());
+  weights->continueCopy(*team, 1, 1); // none is planned
+  EXPECT_FALSE(weights->isCopied());
   weights->planCopy(HugePages::on, 1);
-  weights->continueCopy(*team, 1e9);
-  EXPECT_TRUE(weights->inHugePages());
+  weights->continueCopy(*team, 1e9, 1e9);
+  EXPECT_TRUE(weights->isCopied());
   EXPECT_TRUE(std::equal(blob.begin(), blob.end(), weights->data()));
 }
 
@@ -100,13 +101,38 @@ TEST_F(WeightsTest, copyGoesOnPieceByPiece) {
   std::unique_ptr<Team> team;
   ASSERT_FALSE(Team::create(2, team).failed());
   weights->planCopy(HugePages::on, 1);
-  weights->continueCopy(*team, 0);
-  EXPECT_FALSE(weights->inHugePages());
+  weights->continueCopy(*team, 0, 1e9);
+  EXPECT_FALSE(weights->isCopied());
   EXPECT_TRUE(std::equal(blob.begin(), blob.end(), weights->data()));
   for (int i = 0; i < 10; ++i)
-    weights->continueCopy(*team, 0);
-  EXPECT_TRUE(weights->inHugePages());
+    weights->continueCopy(*team, 0, 1e9);
+  EXPECT_TRUE(weights->isCopied());
   EXPECT_TRUE(std::equal(blob.begin(), blob.end(), weights->data()));
+}
+
+TEST_F(WeightsTest, copyIsGivenUpWhenItDoesNotPay) {
+  model.weight_bytes = trailer.bytes = 50 << 20;
+  blob.resize(trailer.bytes, 9);
+  write();
+  ASSERT_EQ(open(), "");
+  std::unique_ptr<Team> team;
+  ASSERT_FALSE(Team::create(2, team).failed());
+  weights->planCopy(HugePages::on, 1);
+  weights->continueCopy(*team, 0, 0);
+  for (int i = 0; i < 10; ++i)
+    weights->continueCopy(*team, 1e9, 1e9);
+  EXPECT_FALSE(weights->isCopied());
+  EXPECT_TRUE(std::equal(blob.begin(), blob.end(), weights->data()));
+}
+
+TEST_F(WeightsTest, hugeShareIsAShare) {
+  write();
+  ASSERT_EQ(open(), "");
+  int64_t sum = std::accumulate(weights->data(), weights->data() + weightBytes,
+                                int64_t(0));
+  EXPECT_GT(sum, 0);
+  EXPECT_GE(weights->hugeShare(), 0);
+  EXPECT_LE(weights->hugeShare(), 1);
 }
 
 TEST_F(WeightsTest, automaticSparesSmallBlobs) {
@@ -115,8 +141,8 @@ TEST_F(WeightsTest, automaticSparesSmallBlobs) {
   std::unique_ptr<Team> team;
   ASSERT_FALSE(Team::create(1, team).failed());
   weights->planCopy(HugePages::automatic, 1000);
-  weights->continueCopy(*team, 1e9);
-  EXPECT_FALSE(weights->inHugePages());
+  weights->continueCopy(*team, 1e9, 1e9);
+  EXPECT_FALSE(weights->isCopied());
 }
 
 TEST_F(WeightsTest, missingFile) {
