@@ -4,7 +4,7 @@
 // Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Finds what is wrong with a module's recipes before any work starts. The
-// evaluator relies on these checks: no size overflows, every load resolves.
+// evaluator relies on these checks; sizes are bounded by the dialect's types.
 //
 //===----------------------------------------------------------------------===//
 
@@ -85,23 +85,6 @@ Expected<LoadedTensor> resolveLoad(LoadOp load, int64_t layer,
   return LoadedTensor{tensor, *first};
 }
 
-/// Fails unless the value's size in bytes fits in 62 bits and is not 0.
-static Error checkSize(WeightOp weight, Value value) {
-  auto type = dyn_cast<RankedTensorType>(value.getType());
-  if (!type || !type.hasStaticShape() ||
-      !(type.getElementType().isF32() || type.getElementType().isBF16()))
-    return weightError(weight, "a value of its recipe is not a tensor of f32 "
-                               "or bf16 with a static shape");
-  uint64_t elements = 1;
-  for (int64_t extent : type.getShape())
-    if (extent == 0 || __builtin_mul_overflow(elements, extent, &elements) ||
-        elements > (uint64_t(1) << 60))
-      return weightError(weight, "the shape " + formatShape(type.getShape()) +
-                                     " in its recipe has no elements, or more "
-                                     "than 2^60");
-  return Error::success();
-}
-
 static Error checkRecipe(WeightOp weight, const Checkpoint *checkpoint) {
   Block &body = weight.getRecipe().front();
   llvm::DenseMap<Value, unsigned> depths;
@@ -120,8 +103,6 @@ static Error checkRecipe(WeightOp weight, const Checkpoint *checkpoint) {
       return weightError(weight, "its recipe is more than " +
                                      Twine(maxRecipeDepth) + " ops deep");
     depths[op.getResult(0)] = depth + 1;
-    if (Error e = checkSize(weight, op.getResult(0)))
-      return e;
     auto load = dyn_cast<LoadOp>(op);
     if (!load)
       continue;

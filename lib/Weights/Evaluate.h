@@ -21,11 +21,10 @@
 
 namespace fpmoe {
 
-/// Checks every recipe of the module, for each of its layers: the ops are known
-/// and of a size that can be addressed, and the checkpoint has every tensor
-/// that is loaded, with the right shape and a type that can be read. Call it
-/// once before the first evaluation. Without a checkpoint (null), nothing may
-/// be loaded.
+/// Checks every recipe of a module that verifies, for each of its layers: the
+/// ops are known, and the checkpoint has every tensor that is loaded, with the
+/// right shape and a type that can be read. Call it once before the first
+/// evaluation. Without a checkpoint (null), nothing may be loaded.
 llvm::Error checkRecipes(mlir::ModuleOp module, const Checkpoint *checkpoint);
 
 /// Whether any recipe of the module loads from a checkpoint.
