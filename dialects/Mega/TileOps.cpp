@@ -71,6 +71,7 @@ void RouteOp::getAccesses(Accesses &accesses) {
   add(*this, accesses, getRows(), kWrite, {0});
   add(*this, accesses, getExperts(), kWrite, {0});
   add(*this, accesses, getWeights(), kWrite, {0});
+  add(*this, accesses, getScores(), kWrite, {});
 }
 
 int64_t GroupOp::getTileRank() { return 0; }

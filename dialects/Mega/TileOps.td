@@ -96,17 +96,18 @@ def Mega_RouteOp : Mega_TileOp<"route", [AttrSizedOperandSegments]> {
   let description = [{
     Tiles: blocks, or none. Writes the normalised rows (`[max_tokens, K]`, in the
     format of the operands), the chosen experts `[max_tokens, top_k]` (-1: none), and the
-    weights of routed and shared experts, `[max_tokens, top_k + 1]`.
+    weights of routed and shared experts, `[max_tokens, top_k + 1]`. `scores` is
+    scratch, as large as the router's rows and its candidates together.
   }];
   let arguments = (ins Mega_Buffer:$x, Mega_Weight:$norm, Optional<Mega_Weight>:$router,
                        Optional<Mega_Weight>:$scale, Mega_Buffer:$rows,
-                       Mega_Buffer:$experts, Mega_Buffer:$weights, Index:$layer, F64Attr:$eps,
+                       Mega_Buffer:$experts, Mega_Buffer:$weights, Mega_Buffer:$scores, Index:$layer, F64Attr:$eps,
                        OptionalAttr<FPMoE_Routing>:$routing, I64Attr:$num_experts);
   let assemblyFormat = [{
     $x `norm` $norm (`router` $router^ `:` type($router))?
-    (`scaled` $scale^ `:` type($scale))? `into` $rows `,` $experts `,` $weights
-    `layer` $layer `eps` $eps (`by` $routing^)? `experts` $num_experts attr-dict `:` type($x) `,` type($norm) `,`
-    type($rows) `,` type($experts) `,` type($weights)
+    (`scaled` $scale^ `:` type($scale))? `into` $rows `,` $experts `,` $weights `by` $scores
+    `layer` $layer `eps` $eps (`routing` $routing^)? `experts` $num_experts attr-dict `:` type($x) `,` type($norm) `,`
+    type($rows) `,` type($experts) `,` type($weights) `,` type($scores)
   }];
 }
 

@@ -288,11 +288,16 @@ void ProgramBuilder::buildMoe(MoeOp op) {
   Value chosen =
       buffer(space, {shape.maxTokens, std::max<int64_t>(topK, 1)}, i32);
   Value weights = buffer(space, {shape.maxTokens, topK + 1}, f32);
+  int64_t numScores = 1;
+  if (op.getRouter())
+    numScores = cast<RankedTensorType>(op.getRouter().getType()).getDimSize(0) +
+                experts;
+  Value scores = buffer(BufferSpace::Private, {numScores}, f32);
   Value norm = weight(op.getNorm()), router = weight(op.getRouter());
   Value scale = weight(op.getScale());
   beginPhase("route", one ? ArrayAttr() : tiles({size("blocks")}));
   mega::RouteOp::create(b, loc, x, norm, router, scale, rows, chosen, weights,
-                        layer, op.getEpsAttr(), op.getRoutingAttr(),
+                        scores, layer, op.getEpsAttr(), op.getRoutingAttr(),
                         b.getI64IntegerAttr(experts));
 
   // For many tokens, blocks of tokens by expert.

@@ -1,0 +1,144 @@
+//===- ExpertDown.cpp - Second product of the experts ------------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+// A tile owns columns of the activations and adds to them what every expert
+// gives, the shared one first, so that sums have one order and no tile waits.
+//===----------------------------------------------------------------------===//
+
+#include "lib/Kernels/Dot.h"
+#include "lib/Kernels/Groups.h"
+
+using namespace mlir;
+using namespace fpmoe;
+
+namespace {
+
+class ExpertDown {
+public:
+  ExpertDown(Phase &phase, mega::ExpertDownOp op, Value tile)
+      : phase(phase), op(op), b(phase.b), bf16(phase.info.bf16),
+        actBytes(Phase::blockBytes(op.getAct())), width(dim(op.getX(), 1)) {
+    Value any = op.getDown() ? op.getDown() : op.getSharedDown();
+    int64_t panels = dim(any, -4);
+    odd = panels % 2;
+    firstPanel = b.mul(tile, op.getPanels());
+    lastPanel = b.min(b.add(firstPanel, op.getPanels()), b.i64(panels));
+  }
+
+  void emit() { op.getGroups() ? emitMany() : emitOne(); }
+
+private:
+  int64_t stepsOf(Value weight) { return dim(weight, -3); }
+  int64_t panelBytes(Value weight) { return stepsOf(weight) * kPanelStepBytes; }
+  Value expertWeights(Value weight, Value expert) {
+    Value base = phase.weight(weight);
+    return expert ? b.at(base, b.mul(expert, dim(weight, 1) * panelBytes(weight)))
+                  : base;
+  }
+
+  /// One token: all experts are summed in registers.
+  void emitOne() {
+    int64_t slots = dim(op.getAct(), 0), topK = slots - (op.getSharedDown() ? 1 : 0);
+    Value act = phase.base(op.getAct()), x = phase.base(op.getX());
+    b.loop(firstPanel, lastPanel, 1, [&](Value panel) {
+      Value place = b.at(x, b.mul(panel, kLanes * 4));
+      Value sum = b.loadLanes(place);
+      auto product = [&](Value weight, Value expert, Value slot) {
+        Value from = b.at(expertWeights(weight, expert),
+                          b.mul(panel, panelBytes(weight)));
+        DotRows source{b.at(act, b.mul(slot, actBytes)), kStepBytes, kStepBytes};
+        return emitDot(b, bf16, 1, source, {from}, b.i64(stepsOf(weight)))[0];
+      };
+      if (op.getSharedDown())
+        sum = b.fadd(sum, product(op.getSharedDown(), {}, b.i64(topK)));
+      b.store(sum, place);
+      if (!topK)
+        return;
+      Value chosen = phase.base(op.getExperts());
+      b.loop(b.i64(0), b.i64(topK), 1, [&](Value slot) {
+        Value expert = b.loadIndex(chosen, slot);
+        b.ifThen(b.less(b.i64(-1), expert), [&] {
+          b.store(b.fadd(b.loadLanes(place), product(op.getDown(), expert, slot)),
+                  place);
+        });
+      });
+    });
+  }
+
+  /// Many tokens: expert by expert, block by block.
+  void emitMany() {
+    int64_t experts = op.getDown() ? dim(op.getDown(), 0) : 0;
+    GroupTable table(phase, op.getGroups(),
+                     experts + (op.getSharedDown() ? 1 : 0));
+    if (op.getSharedDown())
+      emitGroup(table, op.getSharedDown(), b.i64(experts), {});
+    if (op.getDown())
+      b.loop(b.i64(0), b.i64(experts), 1, [&](Value expert) {
+        emitGroup(table, op.getDown(), expert, expert);
+      });
+  }
+
+  void emitGroup(GroupTable &table, Value weight, Value group, Value expert) {
+    int64_t rows = phase.info.rows, steps = stepsOf(weight);
+    Value base = expertWeights(weight, expert);
+    Value x = phase.base(op.getX());
+    Value firstSlot = b.loadIndex(table.first, group);
+    Value lastSlot = b.loadIndex(table.first, b.add(group, 1));
+    // Some steps of K at a time, so that their weights stay in the cache while
+    // all blocks pass.
+    b.loop(b.i64(0), b.i64(steps), op.getSteps(), [&](Value firstStep) {
+      Value numSteps =
+          b.min(b.i64(op.getSteps()), b.sub(b.i64(steps), firstStep));
+      b.loop(firstSlot, lastSlot, 1, [&](Value slot) {
+        Value act = b.at(phase.base(op.getAct()), b.mul(slot, actBytes));
+        DotRows source{b.at(act, b.mul(firstStep, rows * kStepBytes)),
+                       kStepBytes, rows * kStepBytes};
+        Value count = b.loadIndex(table.count, slot);
+        Value tokens = b.at(table.token, b.mul(slot, rows * 4));
+        phase.withRows(count, rows, [&](int64_t r) {
+          auto product = [&](Value panel, int64_t n) {
+            SmallVector<Value> bases;
+            for (int64_t p = 0; p < n; ++p)
+              bases.push_back(
+                  b.at(base, b.add(b.mul(b.add(panel, p), panelBytes(weight)),
+                                   b.mul(firstStep, kPanelStepBytes))));
+            SmallVector<Value> sums =
+                emitDot(b, bf16, r, source, bases, numSteps);
+            for (int64_t i = 0; i < r; ++i)
+              b.ifThen(b.less(b.i64(i), count), [&] {
+                Value token = b.loadIndex(tokens, b.i64(i));
+                Value to = b.at(x, b.mul(b.add(b.mul(token, width),
+                                               b.mul(panel, kLanes)),
+                                         4));
+                for (int64_t p = 0; p < n; ++p) {
+                  Value place = b.at(to, p * kLanes * 4);
+                  b.store(b.fadd(b.loadLanes(place), sums[i * n + p]), place);
+                }
+              });
+          };
+          Value even = b.sub(lastPanel, b.rem(b.sub(lastPanel, firstPanel), 2));
+          b.loop(firstPanel, even, 2, [&](Value panel) { product(panel, 2); });
+          if (odd)
+            b.loop(even, lastPanel, 1, [&](Value panel) { product(panel, 1); });
+        });
+      });
+    });
+  }
+
+  Phase &phase;
+  mega::ExpertDownOp op;
+  KernelBuilder &b;
+  bool bf16;
+  int64_t actBytes, width;
+  bool odd = false;
+  Value firstPanel, lastPanel;
+};
+
+} // namespace
+
+void fpmoe::emitExpertDown(Phase &phase, mega::ExpertDownOp op, Tile tile) {
+  ExpertDown(phase, op, tile[0]).emit();
+}

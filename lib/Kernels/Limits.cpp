@@ -1,0 +1,58 @@
+//===- Limits.cpp - Functions that measure the machine -----------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Kernels/Limits.h"
+#include "dialects/Mega/Mega.h"
+
+using namespace mlir;
+using namespace fpmoe;
+
+Value fpmoe::emitDotPeak(KernelBuilder &b, bool bf16, int64_t rows,
+                         Value iterations) {
+  int64_t sums = 2 * rows;
+  auto bf16Lanes = VectorType::get({2 * kLanes}, b.getBF16Type());
+  // Factors that depend on the argument, so that nothing can be folded.
+  Value bits = b.splat(b.toI32(iterations));
+  Value x = bf16 ? vector::BitCastOp::create(b, bf16Lanes, bits).getResult()
+                 : arith::SIToFPOp::create(b, b.f32Lanes(), bits).getResult();
+  SmallVector<Value> acc(sums, b.f32Splat(0.0f));
+  acc = b.loop(b.i64(0), iterations, 1, acc, [&](Value, ValueRange carried) {
+    SmallVector<Value> next(carried);
+    for (Value &sum : next)
+      sum = bf16 ? mega::Dot2Op::create(b, sum, x, x).getResult()
+                 : b.fma(x, x, sum);
+    return next;
+  });
+  Value total = acc.front();
+  for (Value sum : ArrayRef<Value>(acc).drop_front())
+    total = b.fadd(total, sum);
+  // The sums must be used: a not-a-number (never a negative one) would say 0.
+  Value sum = b.sumLanes(total);
+  Value used = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, sum,
+                                     b.f32(-1.0f));
+  Value ops = b.mul(iterations, sums * kLanes * (bf16 ? 4 : 2));
+  return b.select(used, b.i64(0), ops);
+}
+
+Value fpmoe::emitReadPeak(KernelBuilder &b, Value data, Value bytes) {
+  constexpr int64_t kStreams = 4;
+  VectorType type = b.lanes(b.getI32Type());
+  Value zero =
+      arith::ConstantOp::create(b, DenseElementsAttr::get(type, int32_t(0)));
+  SmallVector<Value> acc(kStreams, zero);
+  acc = b.loop(b.i64(0), bytes, kStreams * 64, acc,
+               [&](Value offset, ValueRange carried) {
+                 SmallVector<Value> next(carried);
+                 for (auto [i, sum] : llvm::enumerate(next))
+                   sum = b.add(sum, b.load(type, b.at(data, b.add(offset, 64 * i)),
+                                           64));
+                 return next;
+               });
+  Value total = b.add(b.add(acc[0], acc[1]), b.add(acc[2], acc[3]));
+  return b.toI64(vector::ReductionOp::create(b, vector::CombiningKind::ADD,
+                                             total));
+}

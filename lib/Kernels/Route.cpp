@@ -1,0 +1,185 @@
+//===- Route.cpp - Norm, router and shared gate of tokens --------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+// Everything is f32 until the normalised row is stored in the operands' format.
+//===----------------------------------------------------------------------===//
+
+#include "lib/Kernels/Norm.h"
+#include "lib/Kernels/Phase.h"
+
+using namespace mlir;
+using namespace fpmoe;
+
+namespace {
+
+class RouteToken {
+public:
+  RouteToken(Phase &phase, mega::RouteOp op, Value token)
+      : phase(phase), op(op), b(phase.b), token(token),
+        padded(dim(op.getX(), 1)), topK(dim(op.getWeights(), 1) - 1),
+        x(b.at(phase.base(op.getX()), b.mul(token, padded * 4))),
+        norm(phase.weight(op.getNorm())),
+        experts(b.at(phase.base(op.getExperts()),
+                     b.mul(token, dim(op.getExperts(), 1) * 4))),
+        weights(b.at(phase.base(op.getWeights()),
+                     b.mul(token, dim(op.getWeights(), 1) * 4))),
+        inverse(b.splat(emitInverseRms(b, x, padded, dim(op.getNorm(), 0),
+                                       op.getEps().convertToDouble()))) {}
+
+  void emit() {
+    storeRow();
+    if (auto fixed = dyn_cast_or_null<FixedChoiceAttr>(
+            op.getRouting().value_or(Attribute()))) {
+      b.store(b.i32(fixed.getExpert()), experts);
+      b.store(b.f32(1.0f), weights);
+    } else if (topK) {
+      chooseExperts(cast<TokenChoiceAttr>(*op.getRouting()));
+    }
+    Value shared = b.f32(1.0f);
+    if (op.getScale())
+      shared = vector::ExtractOp::create(
+          b, b.sigmoid(b.splat(dot(phase.weight(op.getScale())))), 0);
+    b.store(shared, b.at(weights, topK * 4));
+    if (phase.info.routeColumns)
+      recordRoute();
+  }
+
+private:
+  Value normed(Value offset) {
+    return b.fmul(b.fmul(b.loadLanes(b.at(x, offset)), inverse),
+                  b.loadLanes(b.at(norm, offset)));
+  }
+
+  void storeRow() {
+    Value rows = phase.base(op.getRows());
+    bool bf16 = phase.info.bf16;
+    int64_t bytes = bf16 ? 2 : 4;
+    Value row = b.at(rows, b.mul(token, dim(op.getRows(), 1) * bytes));
+    b.loop(b.i64(0), b.i64(padded), kLanes, [&](Value i) {
+      Value y = normed(b.mul(i, 4));
+      if (bf16)
+        y = arith::TruncFOp::create(b, b.lanes(b.getBF16Type()), y);
+      b.store(y, b.at(row, b.mul(i, bytes)));
+    });
+  }
+
+  /// The normalised row times a row of weights, which may be followed by others
+  /// at any place: lanes past the last column are zero in x.
+  Value dot(Value row) {
+    Value sum = b.loop(b.i64(0), b.i64(padded * 4), kLanes * 4,
+                       {b.f32Splat(0.0f)},
+                       [&](Value offset, ValueRange s) -> SmallVector<Value> {
+                         return {b.fma(normed(offset),
+                                       b.loadLanes(b.at(row, offset)), s[0])};
+                       })[0];
+    return b.sumLanes(sum);
+  }
+
+  void chooseExperts(TokenChoiceAttr choice) {
+    int64_t routerRows = dim(op.getRouter(), 0);
+    int64_t columns = dim(op.getRouter(), 1);
+    Value scores = phase.base(op.getScores());
+    Value router = phase.weight(op.getRouter());
+
+    // Softmax over all rows of the router.
+    Value largest = b.loop(
+        b.i64(0), b.i64(routerRows), 1, {b.f32(-INFINITY)},
+        [&](Value e, ValueRange m) -> SmallVector<Value> {
+          Value logit = dot(b.at(router, b.mul(e, columns * 4)));
+          b.storeF32(logit, scores, e);
+          return {b.fmax(m[0], logit)};
+        })[0];
+    Value sum = b.loop(
+        b.i64(0), b.i64(routerRows), 1, {b.f32(0.0f)},
+        [&](Value e, ValueRange s) -> SmallVector<Value> {
+          Value shifted = b.splat(b.fsub(b.loadF32(scores, e), largest));
+          Value power = vector::ExtractOp::create(b, b.exp(shifted), 0);
+          b.storeF32(power, scores, e);
+          return {b.fadd(s[0], power)};
+        })[0];
+    b.loop(b.i64(0), b.i64(routerRows), 1, [&](Value e) {
+      b.storeF32(b.fdiv(b.loadF32(scores, e), sum), scores, e);
+    });
+    // Experts in the program, in their order.
+    for (auto [i, row] : llvm::enumerate(choice.getCandidates()))
+      b.storeF32(b.loadF32(scores, b.i64(row)), scores,
+                 b.i64(routerRows + i));
+    if (!choice.getCandidates().empty())
+      scores = b.at(scores, routerRows * 4);
+
+    Value forced = b.toI64(
+        phase.field(offsetof(FpmoeStep, language), b.getI32Type()));
+    b.ifThen(
+        b.less(forced, b.i64(0)), [&] { takeBest(scores, choice); },
+        [&] { takeForced(scores, forced, choice); });
+  }
+
+  void takeBest(Value scores, TokenChoiceAttr choice) {
+    Value sum = b.f32(0.0f);
+    for (int64_t j = 0; j < topK; ++j) {
+      SmallVector<Value> best = b.loop(
+          b.i64(0), b.i64(op.getNumExperts()), 1, {b.i64(0), b.f32(-1.0f)},
+          [&](Value e, ValueRange carried) -> SmallVector<Value> {
+            Value score = b.loadF32(scores, e);
+            Value better = arith::CmpFOp::create(
+                b, arith::CmpFPredicate::OGT, score, carried[1]);
+            return {b.select(better, e, carried[0]),
+                    b.select(better, score, carried[1])};
+          });
+      b.storeIndex(best[0], experts, b.i64(j));
+      b.storeF32(best[1], weights, b.i64(j));
+      b.storeF32(b.f32(-1.0f), scores, best[0]);
+      sum = b.fadd(sum, best[1]);
+    }
+    if (choice.getRenormalize())
+      for (int64_t j = 0; j < topK; ++j)
+        b.storeF32(b.fdiv(b.loadF32(weights, b.i64(j)), sum), weights,
+                   b.i64(j));
+  }
+
+  void takeForced(Value scores, Value expert, TokenChoiceAttr choice) {
+    b.storeIndex(expert, experts, b.i64(0));
+    b.storeF32(choice.getRenormalize() ? b.f32(1.0f)
+                                       : b.loadF32(scores, expert),
+               weights, b.i64(0));
+    for (int64_t j = 1; j < topK; ++j) {
+      b.storeIndex(b.i64(-1), experts, b.i64(j));
+      b.storeF32(b.f32(0.0f), weights, b.i64(j));
+    }
+  }
+
+  void recordRoute() {
+    int64_t columns = phase.info.routeColumns;
+    Value routes = phase.pointerField(offsetof(FpmoeStep, routes));
+    Value null = LLVM::ZeroOp::create(b, b.ptrType());
+    Value wanted = LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, routes, null);
+    b.ifThen(wanted, [&] {
+      Value row = b.add(b.mul(phase.layer, phase.info.routeTokens), token);
+      Value to = b.at(routes, b.mul(row, columns * 4));
+      for (int64_t j = 0; j < columns; ++j)
+        b.store(j < topK ? b.load(b.getI32Type(), b.at(experts, j * 4))
+                         : b.i32(-1),
+                b.at(to, j * 4));
+    });
+  }
+
+  Phase &phase;
+  mega::RouteOp op;
+  KernelBuilder &b;
+  Value token;
+  int64_t padded, topK;
+  Value x, norm, experts, weights, inverse;
+};
+
+} // namespace
+
+void fpmoe::emitRoute(Phase &phase, mega::RouteOp op, Tile tile) {
+  KernelBuilder &b = phase.b;
+  Value first = tile.empty() ? b.i64(0) : b.mul(tile[0], phase.info.rows);
+  Value last = b.min(b.add(first, phase.info.rows), phase.count);
+  b.loop(first, last, 1,
+         [&](Value token) { RouteToken(phase, op, token).emit(); });
+}

@@ -1,0 +1,38 @@
+//===- Passes.h - From programs to CPU code ----------------------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+// The codegen phase: functions over vectors, with the target's dot instruction;
+// and the lowering of those to the LLVM dialect.
+//===----------------------------------------------------------------------===//
+
+#ifndef FPMOE_PASSES_CPU_PASSES_H
+#define FPMOE_PASSES_CPU_PASSES_H
+
+#include "mlir/Pass/Pass.h"
+
+namespace fpmoe {
+
+#define GEN_PASS_DECL
+#include "passes/CPU/Passes.h.inc"
+
+struct CodegenOptions {
+  std::string dotInstruction = "none"; ///< see mega-lower-dot2
+};
+
+/// Adds the passes of the codegen phase.
+void populateCodegenPipeline(mlir::OpPassManager &pm,
+                             const CodegenOptions &options = {});
+
+/// Adds the passes that leave nothing but the LLVM dialect.
+void populateLowerToLLVMPipeline(mlir::OpPassManager &pm);
+
+/// Registers the passes, and the pipelines `fpmoe-codegen` and
+/// `fpmoe-lower-to-llvm`.
+void registerCPUPasses();
+
+} // namespace fpmoe
+
+#endif

@@ -1,0 +1,44 @@
+//===- Passes.td - From programs to CPU code ---------------*- tablegen -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FPMOE_PASSES_CPU_PASSES_TD
+#define FPMOE_PASSES_CPU_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def MegaToVector : Pass<"mega-to-vector", "::mlir::ModuleOp"> {
+  let summary = "Emits the functions of all programs";
+  let description = [{
+    Each phase becomes a function with loops over tiles and vectors of 16 lanes;
+    each program becomes `@fpmoe_NAME(step, worker, scratch)`, which calls its
+    phases and the barrier. Tiles of a program for one token are dealt out in
+    equal runs; otherwise workers draw tickets for them. Adds the functions that
+    measure the machine. Weights and programs are erased.
+  }];
+  let dependentDialects = [
+    "::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect",
+    "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"
+  ];
+}
+
+def LowerDot2 : Pass<"mega-lower-dot2"> {
+  let summary = "Lowers mega.dot2 to what the CPU has";
+  let description = [{
+    With `instruction=avx512-bf16`, to `x86vector.avx512.dot`. With
+    `instruction=none`, to shifts, masks and two fused multiply-adds.
+  }];
+  let options = [
+    Option<"instruction", "instruction", "std::string", /*default=*/"\"none\"",
+           "avx512-bf16 or none">
+  ];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::vector::VectorDialect",
+    "::mlir::x86vector::X86VectorDialect"
+  ];
+}
+
+#endif
