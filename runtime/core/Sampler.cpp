@@ -56,6 +56,27 @@ double Sampler::uniform() {
   return (result >> 11) * 0x1p-53;
 }
 
+void Sampler::keepNucleus() {
+  double all = 0;
+  for (const Candidate &candidate : candidates)
+    all += candidate.weight;
+  // Few candidates reach the share as a rule, so only the likeliest are
+  // sorted, and more of them when that was not enough.
+  for (size_t sorted = 256;; sorted *= 8) {
+    sorted = std::min(sorted, candidates.size());
+    std::partial_sort(candidates.begin(), candidates.begin() + sorted,
+                      candidates.end());
+    double sum = 0;
+    for (size_t i = 0; i < sorted; ++i) {
+      sum += candidates[i].weight;
+      if (sum >= options.topP * all)
+        return candidates.resize(i + 1);
+    }
+    if (sorted == candidates.size())
+      return;
+  }
+}
+
 int32_t Sampler::sample(const float *logits, int64_t count) {
   int32_t best = largest(logits, count);
   if (best < 0 || options.temperature <= 0)
@@ -70,28 +91,14 @@ int32_t Sampler::sample(const float *logits, int64_t count) {
     if (weight > 0)
       candidates.push_back({weight, static_cast<int32_t>(i)});
   }
-  auto likelier = [](const Candidate &a, const Candidate &b) {
-    return a.weight != b.weight ? a.weight > b.weight : a.token < b.token;
-  };
   if (options.topK > 0 &&
       options.topK < static_cast<int64_t>(candidates.size())) {
-    std::nth_element(candidates.begin(), candidates.begin() + options.topK,
-                     candidates.end(), likelier);
+    std::partial_sort(candidates.begin(), candidates.begin() + options.topK,
+                      candidates.end());
     candidates.resize(options.topK);
   }
-  if (options.topP < 1) {
-    std::sort(candidates.begin(), candidates.end(), likelier);
-    double all = 0, sum = 0;
-    for (const Candidate &candidate : candidates)
-      all += candidate.weight;
-    size_t kept = 0;
-    do
-      sum += candidates[kept++].weight;
-    while (kept < candidates.size() && sum < options.topP * all);
-    candidates.resize(kept);
-  } else if (options.topK > 0) {
-    std::sort(candidates.begin(), candidates.end(), likelier);
-  }
+  if (options.topP < 1)
+    keepNucleus();
 
   double all = 0;
   for (const Candidate &candidate : candidates)

@@ -40,9 +40,16 @@ private:
   struct Candidate {
     double weight;
     int32_t token;
+    /// The likelier comes first, the lower id among equals.
+    bool operator<(const Candidate &other) const {
+      return weight != other.weight ? weight > other.weight
+                                    : token < other.token;
+    }
   };
   /// A uniform number in [0, 1).
   double uniform();
+  /// Keeps the fewest candidates that reach topP, likeliest first.
+  void keepNucleus();
 
   SamplerOptions options;
   uint64_t state[4];

@@ -90,6 +90,15 @@ TEST(SamplerTest, topPKeepsTheFewestThatReachIt) {
   EXPECT_EQ(draw(row, makeOptions(1, 2, 0.62)).size(), 1u);
 }
 
+TEST(SamplerTest, topPOverManyTokens) {
+  // Of 1000 equal tokens the first half reach the share, though fewer are
+  // sorted at first.
+  std::vector<float> row(1000, 1.5f);
+  std::map<int32_t, double> shares = draw(row, makeOptions(1, 0, 0.4995), 8000);
+  EXPECT_EQ(shares.size(), 500u);
+  EXPECT_EQ(shares.rbegin()->first, 499);
+}
+
 TEST(SamplerTest, seedFixesTheDraw) {
   std::vector<float> row(100);
   for (size_t i = 0; i < row.size(); ++i)
