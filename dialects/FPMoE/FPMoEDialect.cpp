@@ -49,7 +49,8 @@ bool fpmoe::isRowsShape(ArrayRef<int64_t> shape) {
 LogicalResult FPMoEDialect::verifyOperationAttribute(Operation *op,
                                                      NamedAttribute attr) {
   if (attr.getName() != kModelAttr)
-    return op->emitError() << "unknown attribute '" << attr.getName() << "'";
+    return op->emitError() << "unknown attribute '" << attr.getName().getValue()
+                           << "'";
   auto model = dyn_cast<DictionaryAttr>(attr.getValue());
   if (!isa<ModuleOp>(op) || !model)
     return op->emitError("'fpmoe.model' is a dictionary on a module");

@@ -90,7 +90,7 @@ def FPMoE_LinearOp : FPMoE_Op<"linear", [Pure, AttrSizedOperandSegments]> {
     * `linear_c2`: the norm has `in` elements and comes with `eps`, the bias has `out`,
       the residual is shaped like y.
 
-    Example: `%y = fpmoe.linear %x, %w bias %b : tensor<?x8xf32>, tensor<4x8xf32> -> tensor<?x4xf32>`
+    Example: `%y = fpmoe.linear %x, %w bias %b : tensor<4xf32> : tensor<?x8xf32>, tensor<4x8xf32> -> tensor<?x4xf32>`
   }];
   let arguments = (ins FPMoE_Rows:$input, FPMoE_Weight:$weight,
                        Optional<FPMoE_Weight>:$norm, OptionalAttr<F64Attr>:$eps,

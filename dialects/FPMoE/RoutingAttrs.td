@@ -30,7 +30,7 @@ def FPMoE_TokenChoice : FPMoE_Attr<"TokenChoice", "token_choice"> {
     * `token_choice_c1`: `top_k` is positive, and at most the number of candidates.
     * `token_choice_c2`: candidates are distinct and not negative.
 
-    Example: `#fpmoe.token_choice<top_k = 1, renormalize = true, candidates = []>`
+    Example: `#fpmoe.token_choice<top_k = 1, renormalize = true, candidates = [0, 2]>`
   }];
   let parameters = (ins "int64_t":$topK, "bool":$renormalize,
                     OptionalArrayRefParameter<"int64_t">:$candidates);

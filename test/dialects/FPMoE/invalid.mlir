@@ -1,0 +1,899 @@
+// RUN: fpmoe-opt %s -split-input-file -verify-diagnostics
+
+// One case at least for each numbered constraint, named in front of it.
+
+// weight_c1
+// expected-error@+1 {{must take one index with layers and nothing without (weight_c1)}}
+fpmoe.weight @w layers [0, 1] : tensor<8xf32> {
+  %0 = fpmoe.load "w" : tensor<8xf32>
+  fpmoe.yield %0 : tensor<8xf32>
+}
+
+// -----
+
+// weight_c1
+// expected-error@+1 {{must take one index with layers and nothing without (weight_c1)}}
+fpmoe.weight @w : tensor<8xf32> {
+^bb0(%layer: index):
+  %0 = fpmoe.load "w.{}"[%layer] : tensor<8xf32>
+  fpmoe.yield %0 : tensor<8xf32>
+}
+
+// -----
+
+// weight_c2
+// expected-error@+1 {{is of type 'tensor<8xf32>', its recipe yields 'tensor<4xf32>' (weight_c2)}}
+fpmoe.weight @w : tensor<8xf32> {
+  %0 = fpmoe.load "w" : tensor<4xf32>
+  fpmoe.yield %0 : tensor<4xf32>
+}
+
+// -----
+
+// weight_c2
+// expected-error@+1 {{is of type 'tensor<8xf32>', its recipe yields 'none' (weight_c2)}}
+fpmoe.weight @w : tensor<8xf32> {
+}
+
+// -----
+
+// weight_c3
+// expected-error@+1 {{names layer 1 after layer 2 (weight_c3)}}
+fpmoe.weight @w layers [2, 1] : tensor<8xf32> {
+^bb0(%layer: index):
+  %0 = fpmoe.load "w.{}"[%layer] : tensor<8xf32>
+  fpmoe.yield %0 : tensor<8xf32>
+}
+
+// -----
+
+// weight_c3
+// expected-error@+1 {{names layer -1 after layer -1 (weight_c3)}}
+fpmoe.weight @w layers [-1] : tensor<8xf32> {
+^bb0(%layer: index):
+  %0 = fpmoe.load "w.{}"[%layer] : tensor<8xf32>
+  fpmoe.yield %0 : tensor<8xf32>
+}
+
+// -----
+
+// weight_c4: of unknown size
+// expected-error@+1 {{attribute 'type' failed to satisfy constraint: type attribute of tensor of static shape}}
+fpmoe.weight @w : tensor<?xf32> {
+  %0 = fpmoe.load "w" : tensor<8xf32>
+  fpmoe.yield %0 : tensor<8xf32>
+}
+
+// -----
+
+// weight_c4: empty
+// expected-error@+1 {{attribute 'type' failed to satisfy constraint: type attribute of tensor of static shape}}
+fpmoe.weight @w : tensor<0x8xf32> {
+  %0 = fpmoe.load "w" : tensor<8xf32>
+  fpmoe.yield %0 : tensor<8xf32>
+}
+
+// -----
+
+// weight_c4: 2^64 elements
+// expected-error@+1 {{attribute 'type' failed to satisfy constraint: type attribute of tensor of static shape}}
+fpmoe.weight @w : tensor<4294967296x4294967296xf32> {
+  %0 = fpmoe.load "w" : tensor<8xf32>
+  fpmoe.yield %0 : tensor<8xf32>
+}
+
+// -----
+
+// weight_c5
+// expected-error@+1 {{has an offset or a stride alone (weight_c5)}}
+fpmoe.weight @w at 64 : tensor<8xf32> {
+  %0 = fpmoe.load "w" : tensor<8xf32>
+  fpmoe.yield %0 : tensor<8xf32>
+}
+
+// -----
+
+// weight_c5
+// expected-error@+1 {{stands at 32 with stride 64, both must be multiples of 64 (weight_c5)}}
+fpmoe.weight @w at 32 stride 64 : tensor<8xf32> {
+  %0 = fpmoe.load "w" : tensor<8xf32>
+  fpmoe.yield %0 : tensor<8xf32>
+}
+
+// -----
+
+// weight_c5
+// expected-error@+1 {{stands at -64 with stride 64, both must be multiples of 64 (weight_c5)}}
+fpmoe.weight @w at -64 stride 64 : tensor<8xf32> {
+  %0 = fpmoe.load "w" : tensor<8xf32>
+  fpmoe.yield %0 : tensor<8xf32>
+}
+
+// -----
+
+// weight_c5
+// expected-error@+1 {{needs 68 bytes, its stride is 64 (weight_c5)}}
+fpmoe.weight @w at 0 stride 64 : tensor<17xf32> {
+  %0 = fpmoe.load "w" : tensor<17xf32>
+  fpmoe.yield %0 : tensor<17xf32>
+}
+
+// -----
+
+// load_c1
+fpmoe.weight @w layers [0] : tensor<8xf32> {
+^bb0(%layer: index):
+  // expected-error@+1 {{has 0 '{}' in its name with a layer (load_c1)}}
+  %0 = fpmoe.load "w"[%layer] : tensor<8xf32>
+  fpmoe.yield %0 : tensor<8xf32>
+}
+
+// -----
+
+// load_c1
+fpmoe.weight @w : tensor<8xf32> {
+  // expected-error@+1 {{has 1 '{}' in its name without a layer (load_c1)}}
+  %0 = fpmoe.load "w.{}" : tensor<8xf32>
+  fpmoe.yield %0 : tensor<8xf32>
+}
+
+// -----
+
+// load_c2
+fpmoe.weight @w : tensor<8xf32> {
+  // expected-error@+1 {{starts at -1 (load_c2)}}
+  %0 = fpmoe.load "w" at [2, -1] : tensor<8xf32>
+  fpmoe.yield %0 : tensor<8xf32>
+}
+
+// -----
+
+// random_c1
+fpmoe.weight @w layers [0] : tensor<8xf32> {
+^bb0(%layer: index):
+  // expected-error@+1 {{has 2 '{}' in its name with a layer (random_c1)}}
+  %0 = fpmoe.random "{}.{}"[%layer] seed 1 mean 0.0 stddev 1.0 : tensor<8xf32>
+  fpmoe.yield %0 : tensor<8xf32>
+}
+
+// -----
+
+// rope_table_c1
+fpmoe.weight @w : tensor<8x3xf32> {
+  // expected-error@+1 {{needs two dimensions, the second one even (rope_table_c1)}}
+  %0 = fpmoe.rope_table theta 1.0e4 : tensor<8x3xf32>
+  fpmoe.yield %0 : tensor<8x3xf32>
+}
+
+// -----
+
+// rope_table_c2
+fpmoe.weight @w : tensor<8x4xf32> {
+  // expected-error@+1 {{theta must be positive (rope_table_c2)}}
+  %0 = fpmoe.rope_table theta -1.0 : tensor<8x4xf32>
+  fpmoe.yield %0 : tensor<8x4xf32>
+}
+
+// -----
+
+// stack_c1
+fpmoe.weight @w : tensor<2x4xf32> {
+  %0 = fpmoe.load "a" : tensor<4xf32>
+  %1 = fpmoe.load "b" : tensor<5xf32>
+  // expected-error@+1 {{stacks 'tensor<4xf32>' and 'tensor<5xf32>' (stack_c1)}}
+  %2 = fpmoe.stack %0, %1 : tensor<4xf32>, tensor<5xf32> -> tensor<2x4xf32>
+  fpmoe.yield %2 : tensor<2x4xf32>
+}
+
+// -----
+
+// stack_c1
+fpmoe.weight @w : tensor<3x4xf32> {
+  %0 = fpmoe.load "a" : tensor<4xf32>
+  // expected-error@+1 {{of 2 times 'tensor<4xf32>' gives 'tensor<3x4xf32>' (stack_c1)}}
+  %1 = fpmoe.stack %0, %0 : tensor<4xf32>, tensor<4xf32> -> tensor<3x4xf32>
+  fpmoe.yield %1 : tensor<3x4xf32>
+}
+
+// -----
+
+// stack_c1
+fpmoe.weight @w : tensor<1x4xf32> {
+  // expected-error@+1 {{has no operand (stack_c1)}}
+  %0 = "fpmoe.stack"() : () -> tensor<1x4xf32>
+  fpmoe.yield %0 : tensor<1x4xf32>
+}
+
+// -----
+
+// concat_c1
+fpmoe.weight @w : tensor<8x4xf32> {
+  %0 = fpmoe.load "a" : tensor<4x4xf32>
+  %1 = fpmoe.load "b" : tensor<4x5xf32>
+  // expected-error@+1 {{joins 'tensor<4x5xf32>' to 'tensor<8x4xf32>' (concat_c1)}}
+  %2 = fpmoe.concat %0, %1 : tensor<4x4xf32>, tensor<4x5xf32> -> tensor<8x4xf32>
+  fpmoe.yield %2 : tensor<8x4xf32>
+}
+
+// -----
+
+// concat_c1
+fpmoe.weight @w : tensor<9x4xf32> {
+  %0 = fpmoe.load "a" : tensor<4x4xf32>
+  // expected-error@+1 {{has 8 rows, its result 9 (concat_c1)}}
+  %1 = fpmoe.concat %0, %0 : tensor<4x4xf32>, tensor<4x4xf32> -> tensor<9x4xf32>
+  fpmoe.yield %1 : tensor<9x4xf32>
+}
+
+// -----
+
+// concat_c1
+fpmoe.weight @w : tensor<1x4xf32> {
+  // expected-error@+1 {{has no operand (concat_c1)}}
+  %0 = "fpmoe.concat"() : () -> tensor<1x4xf32>
+  fpmoe.yield %0 : tensor<1x4xf32>
+}
+
+// -----
+
+// slice_c1
+fpmoe.weight @w : tensor<4x6xf32> {
+  %0 = fpmoe.load "a" : tensor<8x6xf32>
+  // expected-error@+1 {{takes 4 rows from row 5 of only 8 (slice_c1)}}
+  %1 = fpmoe.slice %0 from 5 : tensor<8x6xf32> -> tensor<4x6xf32>
+  fpmoe.yield %1 : tensor<4x6xf32>
+}
+
+// -----
+
+// slice_c1
+fpmoe.weight @w : tensor<4x5xf32> {
+  %0 = fpmoe.load "a" : tensor<8x6xf32>
+  // expected-error@+1 {{changes 'tensor<8x6xf32>' to 'tensor<4x5xf32>' (slice_c1)}}
+  %1 = fpmoe.slice %0 from 0 : tensor<8x6xf32> -> tensor<4x5xf32>
+  fpmoe.yield %1 : tensor<4x5xf32>
+}
+
+// -----
+
+// slice_c1
+fpmoe.weight @w : tensor<4xf32> {
+  %0 = fpmoe.load "a" : tensor<8xf32>
+  // expected-error@+1 {{needs at least two dimensions, as many in as out (slice_c1)}}
+  %1 = fpmoe.slice %0 from 0 : tensor<8xf32> -> tensor<4xf32>
+  fpmoe.yield %1 : tensor<4xf32>
+}
+
+// -----
+
+// select_c1
+fpmoe.weight @w : tensor<1x6xf32> {
+  %0 = fpmoe.load "a" : tensor<3x6xf32>
+  // expected-error@+1 {{selects entry 3 of only 3 (select_c1)}}
+  %1 = fpmoe.select %0[3] : tensor<3x6xf32> -> tensor<1x6xf32>
+  fpmoe.yield %1 : tensor<1x6xf32>
+}
+
+// -----
+
+// select_c1
+fpmoe.weight @w : tensor<2x6xf32> {
+  %0 = fpmoe.load "a" : tensor<3x6xf32>
+  // expected-error@+1 {{selects 1 entries into 'tensor<2x6xf32>' (select_c1)}}
+  %1 = fpmoe.select %0[0] : tensor<3x6xf32> -> tensor<2x6xf32>
+  fpmoe.yield %1 : tensor<2x6xf32>
+}
+
+// -----
+
+// select_c1
+fpmoe.weight @w : tensor<1x5xf32> {
+  %0 = fpmoe.load "a" : tensor<3x6xf32>
+  // expected-error@+1 {{changes 'tensor<3x6xf32>' to 'tensor<1x5xf32>' (select_c1)}}
+  %1 = fpmoe.select %0[0] : tensor<3x6xf32> -> tensor<1x5xf32>
+  fpmoe.yield %1 : tensor<1x5xf32>
+}
+
+// -----
+
+// reshape_c1
+fpmoe.weight @w : tensor<3x6xf32> {
+  %0 = fpmoe.load "a" : tensor<16xf32>
+  // expected-error@+1 {{makes 18 elements of 16 (reshape_c1)}}
+  %1 = fpmoe.reshape %0 : tensor<16xf32> -> tensor<3x6xf32>
+  fpmoe.yield %1 : tensor<3x6xf32>
+}
+
+// -----
+
+// convert_c1
+fpmoe.weight @w : tensor<4x2xbf16> {
+  %0 = fpmoe.load "a" : tensor<8xf32>
+  // expected-error@+1 {{changes 'tensor<8xf32>' to 'tensor<4x2xbf16>' (convert_c1)}}
+  %1 = fpmoe.convert %0 : tensor<8xf32> -> tensor<4x2xbf16>
+  fpmoe.yield %1 : tensor<4x2xbf16>
+}
+
+// -----
+
+// interleave_c1
+fpmoe.weight @w : tensor<40x8xf32> {
+  %0 = fpmoe.load "a" : tensor<20x8xf32>
+  // expected-error@+1 {{of 'tensor<20x8xf32>' has 64 rows, its result is 'tensor<40x8xf32>' (interleave_c1)}}
+  %1 = fpmoe.interleave %0, %0 : tensor<20x8xf32> -> tensor<40x8xf32>
+  fpmoe.yield %1 : tensor<40x8xf32>
+}
+
+// -----
+
+// interleave_c1
+fpmoe.weight @w : tensor<32xf32> {
+  %0 = fpmoe.load "a" : tensor<16xf32>
+  // expected-error@+1 {{needs at least two dimensions (interleave_c1)}}
+  %1 = fpmoe.interleave %0, %0 : tensor<16xf32> -> tensor<32xf32>
+  fpmoe.yield %1 : tensor<32xf32>
+}
+
+// -----
+
+// pack_c1
+fpmoe.weight @w : tensor<4x8x8x1xf32> {
+  %0 = fpmoe.load "a" : tensor<20x8xf32>
+  // expected-error@+1 {{makes 'tensor<4x8x8x1xf32>' of 'tensor<20x8xf32>' (pack_c1)}}
+  %1 = fpmoe.pack %0 : tensor<20x8xf32> -> tensor<4x8x8x1xf32>
+  fpmoe.yield %1 : tensor<4x8x8x1xf32>
+}
+
+// -----
+
+// pack_c2
+fpmoe.weight @w : tensor<2x8x16x1xbf16> {
+  %0 = fpmoe.load "a" : tensor<20x8xbf16>
+  // expected-error@+1 {{puts 1 columns of 'bf16' together, the dot product takes 2 (pack_c2)}}
+  %1 = fpmoe.pack %0 : tensor<20x8xbf16> -> tensor<2x8x16x1xbf16>
+  fpmoe.yield %1 : tensor<2x8x16x1xbf16>
+}
+
+// -----
+
+// pack_c3
+fpmoe.weight @w : tensor<3x8x16x1xf32> {
+  %0 = fpmoe.load "a" : tensor<20x8xf32>
+  // expected-error@+1 {{holds 48 rows and 8 columns, it needs 32 and 8 (pack_c3)}}
+  %1 = fpmoe.pack %0 : tensor<20x8xf32> -> tensor<3x8x16x1xf32>
+  fpmoe.yield %1 : tensor<3x8x16x1xf32>
+}
+
+// -----
+
+// pack_c3
+fpmoe.weight @w : tensor<2x3x16x2xbf16> {
+  %0 = fpmoe.load "a" : tensor<20x8xbf16>
+  // expected-error@+1 {{holds 32 rows and 6 columns, it needs 32 and 8 (pack_c3)}}
+  %1 = fpmoe.pack %0 : tensor<20x8xbf16> -> tensor<2x3x16x2xbf16>
+  fpmoe.yield %1 : tensor<2x3x16x2xbf16>
+}
+
+// -----
+
+// get_c1
+func.func @f() -> tensor<8xf32> {
+  // expected-error@+1 {{'nothing' is not a weight (get_c1)}}
+  %0 = fpmoe.get @nothing : tensor<8xf32>
+  return %0 : tensor<8xf32>
+}
+
+// -----
+
+// get_c1
+fpmoe.weight @w : tensor<8xf32> {
+  %0 = fpmoe.load "w" : tensor<8xf32>
+  fpmoe.yield %0 : tensor<8xf32>
+}
+func.func @f() -> tensor<4xf32> {
+  // expected-error@+1 {{gives 'tensor<4xf32>', weight 'w' is 'tensor<8xf32>' (get_c1)}}
+  %0 = fpmoe.get @w : tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+// get_c2
+fpmoe.weight @w : tensor<8xf32> {
+  %0 = fpmoe.load "w" : tensor<8xf32>
+  fpmoe.yield %0 : tensor<8xf32>
+}
+func.func @f(%layer: index) -> tensor<8xf32> {
+  // expected-error@+1 {{of 'w' takes a layer, the weight has none (get_c2)}}
+  %0 = fpmoe.get @w[%layer] : tensor<8xf32>
+  return %0 : tensor<8xf32>
+}
+
+// -----
+
+// get_c2
+fpmoe.weight @w layers [0] : tensor<8xf32> {
+^bb0(%layer: index):
+  %0 = fpmoe.load "w.{}"[%layer] : tensor<8xf32>
+  fpmoe.yield %0 : tensor<8xf32>
+}
+func.func @f() -> tensor<8xf32> {
+  // expected-error@+1 {{of 'w' takes no layer, the weight has layers (get_c2)}}
+  %0 = fpmoe.get @w : tensor<8xf32>
+  return %0 : tensor<8xf32>
+}
+
+// -----
+
+// layers_c1
+func.func private @body(%x: tensor<?x8xf32>, %p: tensor<?xi32>, %layer: index) -> tensor<?x8xf32> {
+  return %x : tensor<?x8xf32>
+}
+func.func @f(%x: tensor<?x8xf32>, %p: tensor<?xi32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{runs body 1 of only 1 (layers_c1)}}
+  %y = fpmoe.layers %x, %p bodies [@body] order [0, 1] : tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// layers_c1
+func.func private @body(%x: tensor<?x8xf32>, %p: tensor<?xi32>, %layer: index) -> tensor<?x8xf32> {
+  return %x : tensor<?x8xf32>
+}
+func.func @f(%x: tensor<?x8xf32>, %p: tensor<?xi32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{never runs body @body (layers_c1)}}
+  %y = fpmoe.layers %x, %p bodies [@body, @body] order [1, 1] : tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// layers_c2
+func.func private @body(%x: tensor<?x8xf32>, %p: tensor<?xi32>) -> tensor<?x8xf32> {
+  return %x : tensor<?x8xf32>
+}
+func.func @f(%x: tensor<?x8xf32>, %p: tensor<?xi32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{body @body is not a function of type '(tensor<?x8xf32>, tensor<?xi32>, index) -> tensor<?x8xf32>' (layers_c2)}}
+  %y = fpmoe.layers %x, %p bodies [@body] order [0] : tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// layers_c3
+fpmoe.weight @norm layers [0] : tensor<8xf32> {
+^bb0(%layer: index):
+  %0 = fpmoe.load "w.{}"[%layer] : tensor<8xf32>
+  fpmoe.yield %0 : tensor<8xf32>
+}
+func.func private @body(%x: tensor<?x8xf32>, %p: tensor<?xi32>, %layer: index) -> tensor<?x8xf32> {
+  %w = fpmoe.get @norm[%layer] : tensor<8xf32>
+  %y = fpmoe.rms_norm %x, %w eps 1.0e-6 : tensor<?x8xf32>, tensor<8xf32>
+  return %y : tensor<?x8xf32>
+}
+func.func @f(%x: tensor<?x8xf32>, %p: tensor<?xi32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{runs @body as layer 1, but weight 'norm' has no such layer (layers_c3)}}
+  %y = fpmoe.layers %x, %p bodies [@body] order [0, 0] : tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// layers_c4
+func.func private @body(%x: tensor<?x8xf32>, %p: tensor<?xi32>, %layer: index) -> tensor<?x8xf32> {
+  // expected-error@+1 {{body @body runs layers of its own (layers_c4)}}
+  %y = fpmoe.layers %x, %p bodies [@body] order [0] : tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// embedding_c1
+func.func @f(%ids: tensor<?xi32>, %table: tensor<16x8xf32>) -> tensor<?x4xf32> {
+  // expected-error@+1 {{takes rows of 'tensor<16x8xf32>' as 'tensor<?x4xf32>' (embedding_c1)}}
+  %x = fpmoe.embedding %ids, %table : tensor<16x8xf32> -> tensor<?x4xf32>
+  return %x : tensor<?x4xf32>
+}
+
+// -----
+
+// rms_norm_c1
+func.func @f(%x: tensor<?x8xf32>, %w: tensor<4xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{weight has shape [4], it must be [8] (rms_norm_c1)}}
+  %y = fpmoe.rms_norm %x, %w eps 1.0e-6 : tensor<?x8xf32>, tensor<4xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// rms_norm_c2
+func.func @f(%x: tensor<?x8xf32>, %w: tensor<8xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{eps is 0.000000e+00, it must be positive (rms_norm_c2)}}
+  %y = fpmoe.rms_norm %x, %w eps 0.0 : tensor<?x8xf32>, tensor<8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// linear_c1
+func.func @f(%x: tensor<?x8xf32>, %w: tensor<8x4xf32>) -> tensor<?x4xf32> {
+  // expected-error@+1 {{weight has shape [8, 4], it must be [4, 8] (linear_c1)}}
+  %y = fpmoe.linear %x, %w : tensor<?x8xf32>, tensor<8x4xf32> -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+// linear_c2
+func.func @f(%x: tensor<?x8xf32>, %w: tensor<4x8xf32>, %b: tensor<8xf32>) -> tensor<?x4xf32> {
+  // expected-error@+1 {{bias has shape [8], it must be [4] (linear_c2)}}
+  %y = fpmoe.linear %x, %w bias %b : tensor<8xf32> : tensor<?x8xf32>, tensor<4x8xf32> -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+// linear_c2
+func.func @f(%x: tensor<?x8xf32>, %w: tensor<4x8xf32>, %g: tensor<4xf32>) -> tensor<?x4xf32> {
+  // expected-error@+1 {{norm has shape [4], it must be [8] (linear_c2)}}
+  %y = fpmoe.linear %x, %w norm %g : tensor<4xf32> eps 1.0e-6 : tensor<?x8xf32>, tensor<4x8xf32> -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+// linear_c2
+func.func @f(%x: tensor<?x8xf32>, %w: tensor<4x8xf32>, %g: tensor<8xf32>) -> tensor<?x4xf32> {
+  // expected-error@+1 {{has a norm or an eps alone (linear_c2)}}
+  %y = fpmoe.linear %x, %w norm %g : tensor<8xf32> : tensor<?x8xf32>, tensor<4x8xf32> -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+// linear_c2
+func.func @f(%x: tensor<?x8xf32>, %w: tensor<4x8xf32>) -> tensor<?x4xf32> {
+  // expected-error@+1 {{residual has shape}}
+  %y = fpmoe.linear %x, %w residual %x : tensor<?x8xf32> : tensor<?x8xf32>, tensor<4x8xf32> -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+// rope_c1
+func.func @f(%x: tensor<?x10xf32>, %p: tensor<?xi32>, %t: tensor<64x4xf32>) -> tensor<?x10xf32> {
+  // expected-error@+1 {{turns 10 columns by the table 'tensor<64x4xf32>' (rope_c1)}}
+  %y = fpmoe.rope %x, %p, %t : tensor<?x10xf32>, tensor<64x4xf32>
+  return %y : tensor<?x10xf32>
+}
+
+// -----
+
+// attention_c1
+func.func @f(%q: tensor<?x12xf32>, %k: tensor<?x8xf32>, %p: tensor<?xi32>, %layer: index) -> tensor<?x12xf32> {
+  // expected-error@+1 {{has 3 heads for 2 key/value heads (attention_c1)}}
+  %y = fpmoe.attention %q, %k, %k, %p layer %layer heads 3 kv_heads 2 scale 0.5 : tensor<?x12xf32>, tensor<?x8xf32>
+  return %y : tensor<?x12xf32>
+}
+
+// -----
+
+// attention_c2
+func.func @f(%q: tensor<?x12xf32>, %k: tensor<?x8xf32>, %p: tensor<?xi32>, %layer: index) -> tensor<?x12xf32> {
+  // expected-error@+1 {{has 4 heads in 12 columns and 2 in 8 (attention_c2)}}
+  %y = fpmoe.attention %q, %k, %k, %p layer %layer heads 4 kv_heads 2 scale 0.5 : tensor<?x12xf32>, tensor<?x8xf32>
+  return %y : tensor<?x12xf32>
+}
+
+// -----
+
+// attention_c3
+func.func @f(%q: tensor<?x8xf32>, %k: tensor<?x4xf32>, %p: tensor<?xi32>, %layer: index) -> tensor<?x8xf32> {
+  // expected-error@+1 {{has a window of 0 (attention_c3)}}
+  %y = fpmoe.attention %q, %k, %k, %p layer %layer heads 2 kv_heads 1 scale 0.5 window 0 : tensor<?x8xf32>, tensor<?x4xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// route_c1
+func.func @f(%x: tensor<?x8xf32>) -> tensor<?x1xf32> {
+  // expected-error@+1 {{has no router for its rule (route_c1)}}
+  %w, %e = fpmoe.route %x : tensor<?x8xf32> by #fpmoe.token_choice<top_k = 1, renormalize = true> -> tensor<?x1xf32>, tensor<?x1xi32>
+  return %w : tensor<?x1xf32>
+}
+
+// -----
+
+// route_c1
+func.func @f(%x: tensor<?x8xf32>, %r: tensor<3x8xf32>) -> tensor<?x1xf32> {
+  // expected-error@+1 {{has a router that its rule does not use (route_c1)}}
+  %w, %e = fpmoe.route %x : tensor<?x8xf32> router %r : tensor<3x8xf32> by #fpmoe.fixed<expert = 0> -> tensor<?x1xf32>, tensor<?x1xi32>
+  return %w : tensor<?x1xf32>
+}
+
+// -----
+
+// route_c1
+func.func @f(%x: tensor<?x8xf32>, %r: tensor<3x4xf32>) -> tensor<?x1xf32> {
+  // expected-error@+1 {{router has shape [3, 4], it must be [3, 8] (route_c1)}}
+  %w, %e = fpmoe.route %x : tensor<?x8xf32> router %r : tensor<3x4xf32> by #fpmoe.token_choice<top_k = 1, renormalize = true> -> tensor<?x1xf32>, tensor<?x1xi32>
+  return %w : tensor<?x1xf32>
+}
+
+// -----
+
+// route_c1
+func.func @f(%x: tensor<?x8xf32>, %r: tensor<f32>) -> tensor<?x1xf32> {
+  // expected-error@+1 {{router has shape [], it must be [1, 8] (route_c1)}}
+  %w, %e = fpmoe.route %x : tensor<?x8xf32> router %r : tensor<f32> by #fpmoe.token_choice<top_k = 1, renormalize = true> -> tensor<?x1xf32>, tensor<?x1xi32>
+  return %w : tensor<?x1xf32>
+}
+
+// -----
+
+// route_c2
+func.func @f(%x: tensor<?x8xf32>, %r: tensor<3x8xf32>) -> tensor<?x1xf32> {
+  // expected-error@+1 {{takes 2 experts into results of 1 and 2 columns (route_c2)}}
+  %w, %e = fpmoe.route %x : tensor<?x8xf32> router %r : tensor<3x8xf32> by #fpmoe.token_choice<top_k = 2, renormalize = true> -> tensor<?x1xf32>, tensor<?x2xi32>
+  return %w : tensor<?x1xf32>
+}
+
+// -----
+
+// route_c3
+func.func @f(%x: tensor<?x8xf32>, %r: tensor<3x8xf32>) -> tensor<?x4xf32> {
+  // expected-error@+1 {{(route_c3) selects 4 of only 3 experts}}
+  %w, %e = fpmoe.route %x : tensor<?x8xf32> router %r : tensor<3x8xf32> by #fpmoe.token_choice<top_k = 4, renormalize = true> -> tensor<?x4xf32>, tensor<?x4xi32>
+  return %w : tensor<?x4xf32>
+}
+
+// -----
+
+// route_c3
+func.func @f(%x: tensor<?x8xf32>, %r: tensor<3x8xf32>) -> tensor<?x1xf32> {
+  // expected-error@+1 {{(route_c3) candidate 3 is not a row of a router with 3 rows}}
+  %w, %e = fpmoe.route %x : tensor<?x8xf32> router %r : tensor<3x8xf32> by #fpmoe.token_choice<top_k = 1, renormalize = true, candidates = [3]> -> tensor<?x1xf32>, tensor<?x1xi32>
+  return %w : tensor<?x1xf32>
+}
+
+// -----
+
+// experts_c1
+func.func @f(%x: tensor<?x8xf32>, %w: tensor<?x1xf32>, %e: tensor<?x1xi32>, %up: tensor<2x6x8xf32>, %down: tensor<3x8x6xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{down has shape [3, 8, 6], it must be [2, 8, 6] (experts_c1)}}
+  %y = fpmoe.experts %x, %w, %e, %up, %up, %down names ["haskell", "ocaml"] : tensor<?x8xf32>, tensor<?x1xf32>, tensor<2x6x8xf32>, tensor<3x8x6xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// experts_c1
+func.func @f(%x: tensor<?x8xf32>, %w: tensor<?x1xf32>, %e: tensor<?x1xi32>, %up: tensor<6x8xf32>, %down: tensor<8x6xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{gate has 2 dimensions, not 3 (experts_c1)}}
+  %y = fpmoe.experts %x, %w, %e, %up, %up, %down names ["haskell"] : tensor<?x8xf32>, tensor<?x1xf32>, tensor<6x8xf32>, tensor<8x6xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// experts_c2
+func.func @f(%x: tensor<?x8xf32>, %w: tensor<?x1xf32>, %e: tensor<?x1xi32>, %up: tensor<2x6x8xf32>, %down: tensor<2x8x6xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{has two experts named 'ocaml' (experts_c2)}}
+  %y = fpmoe.experts %x, %w, %e, %up, %up, %down names ["ocaml", "ocaml"] : tensor<?x8xf32>, tensor<?x1xf32>, tensor<2x6x8xf32>, tensor<2x8x6xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// experts_c2
+func.func @f(%x: tensor<?x8xf32>, %w: tensor<?x1xf32>, %e: tensor<?x1xi32>, %up: tensor<2x6x8xf32>, %down: tensor<2x8x6xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{names 1 of 2 experts (experts_c2)}}
+  %y = fpmoe.experts %x, %w, %e, %up, %up, %down names ["ocaml"] : tensor<?x8xf32>, tensor<?x1xf32>, tensor<2x6x8xf32>, tensor<2x8x6xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// mlp_c1
+func.func @f(%x: tensor<?x8xf32>, %up: tensor<6x8xf32>, %down: tensor<6x8xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{down has shape [6, 8], it must be [8, 6] (mlp_c1)}}
+  %y = fpmoe.mlp %x, %up, %up, %down : tensor<?x8xf32>, tensor<6x8xf32>, tensor<6x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// mlp_c1
+func.func @f(%x: tensor<?x8xf32>, %up: tensor<6x8xf32>, %down: tensor<8x6xf32>, %g: tensor<8xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{scale has shape [8], it must be [1, 8] (mlp_c1)}}
+  %y = fpmoe.mlp %x, %up, %up, %down scaled %g : tensor<8xf32> : tensor<?x8xf32>, tensor<6x8xf32>, tensor<8x6xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// qkv_c1
+func.func @f(%x: tensor<?x8xf32>, %p: tensor<?xi32>, %n: tensor<8xf32>, %w: tensor<5x4x8xf32>, %t: tensor<64x4xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{makes q of 8 and k of 4 columns with 5 heads of 4 (qkv_c1)}}
+  %q, %k, %v = fpmoe.qkv %x, %p norm %n eps 1.0e-6 weight %w rope %t : tensor<?x8xf32>, tensor<8xf32>, tensor<5x4x8xf32>, tensor<64x4xf32> -> tensor<?x8xf32>, tensor<?x4xf32>
+  return %q : tensor<?x8xf32>
+}
+
+// -----
+
+// qkv_c1
+func.func @f(%x: tensor<?x8xf32>, %p: tensor<?xi32>, %n: tensor<8xf32>, %w: tensor<4x4x8xf32>, %b: tensor<16xf32>, %t: tensor<64x4xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{bias has shape [16], it must be [4, 4] (qkv_c1)}}
+  %q, %k, %v = fpmoe.qkv %x, %p norm %n eps 1.0e-6 weight %w bias %b : tensor<16xf32> rope %t : tensor<?x8xf32>, tensor<8xf32>, tensor<4x4x8xf32>, tensor<64x4xf32> -> tensor<?x8xf32>, tensor<?x4xf32>
+  return %q : tensor<?x8xf32>
+}
+
+// -----
+
+// qkv_c1
+func.func @f(%x: tensor<?x8xf32>, %p: tensor<?xi32>, %n: tensor<8xf32>, %w: tensor<4x4x8xf32>, %t: tensor<64x2xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{table has shape [64, 2], it must be [64, 4] (qkv_c1)}}
+  %q, %k, %v = fpmoe.qkv %x, %p norm %n eps 1.0e-6 weight %w rope %t : tensor<?x8xf32>, tensor<8xf32>, tensor<4x4x8xf32>, tensor<64x2xf32> -> tensor<?x8xf32>, tensor<?x4xf32>
+  return %q : tensor<?x8xf32>
+}
+
+// -----
+
+// qkv_c1
+func.func @f(%x: tensor<?x8xf32>, %p: tensor<?xi32>, %n: tensor<4xf32>, %w: tensor<4x4x8xf32>, %t: tensor<64x4xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{norm has shape [4], it must be [8] (qkv_c1)}}
+  %q, %k, %v = fpmoe.qkv %x, %p norm %n eps 1.0e-6 weight %w rope %t : tensor<?x8xf32>, tensor<4xf32>, tensor<4x4x8xf32>, tensor<64x4xf32> -> tensor<?x8xf32>, tensor<?x4xf32>
+  return %q : tensor<?x8xf32>
+}
+
+// -----
+
+// moe_c1
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<2x32x8xf32>, %d: tensor<2x8x6xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{needs experts, names and routing together (moe_c1)}}
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 experts %gu : tensor<2x32x8xf32>, %d : tensor<2x8x6xf32> names ["a", "b"] -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// moe_c1
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<2x32x8xf32>, %d: tensor<2x8x6xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{has no router for its rule (moe_c1)}}
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 by #fpmoe.token_choice<top_k = 1, renormalize = true> experts %gu : tensor<2x32x8xf32>, %d : tensor<2x8x6xf32> names ["a", "b"] -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// moe_c1
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %r: tensor<2x8xf32>, %gu: tensor<2x32x8xf32>, %d: tensor<2x8x6xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{has a router that its rule does not use (moe_c1)}}
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 router %r : tensor<2x8xf32> by #fpmoe.fixed<expert = 0> experts %gu : tensor<2x32x8xf32>, %d : tensor<2x8x6xf32> names ["a", "b"] -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// moe_c1
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %r: tensor<2x4xf32>, %gu: tensor<2x32x8xf32>, %d: tensor<2x8x6xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{router has shape [2, 4], it must be [2, 8] (moe_c1)}}
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 router %r : tensor<2x4xf32> by #fpmoe.token_choice<top_k = 1, renormalize = true> experts %gu : tensor<2x32x8xf32>, %d : tensor<2x8x6xf32> names ["a", "b"] -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// moe_c2
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<12x8xf32>, %d: tensor<8x6xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{gate_up has shape [12, 8], it must be [32, 8] (moe_c2)}}
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 shared %gu : tensor<12x8xf32>, %d : tensor<8x6xf32> -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// moe_c2
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<2x32x8xf32>, %d: tensor<8x6xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{gate_up and down have 3 and 2 dimensions, not 3 (moe_c2)}}
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 by #fpmoe.fixed<expert = 0> experts %gu : tensor<2x32x8xf32>, %d : tensor<8x6xf32> names ["a", "b"] -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// moe_c2
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<32x8xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{has half of a shared expert (moe_c2)}}
+  %y = "fpmoe.moe"(%x, %n, %gu) <{eps = 1.0e-6, operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 1, 0, 0>}> : (tensor<?x8xf32>, tensor<8xf32>, tensor<32x8xf32>) -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// moe_c3
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{has no expert at all (moe_c3)}}
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// moe_c4
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<2x32x8xf32>, %d: tensor<2x8x6xf32>, %s: tensor<1x8xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{scales a shared expert that is not there (moe_c4)}}
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 by #fpmoe.fixed<expert = 0> experts %gu : tensor<2x32x8xf32>, %d : tensor<2x8x6xf32> names ["a", "b"] scaled %s : tensor<1x8xf32> -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// moe_c4
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<32x8xf32>, %d: tensor<8x6xf32>, %s: tensor<8xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{scale has shape [8], it must be [1, 8] (moe_c4)}}
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 shared %gu : tensor<32x8xf32>, %d : tensor<8x6xf32> scaled %s : tensor<8xf32> -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// moe_c4
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<4xf32>, %gu: tensor<32x8xf32>, %d: tensor<8x6xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{norm has shape [4], it must be [8] (moe_c4)}}
+  %y = fpmoe.moe %x norm %n : tensor<4xf32> eps 1.0e-6 shared %gu : tensor<32x8xf32>, %d : tensor<8x6xf32> -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// moe_c5
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<2x32x8xf32>, %d: tensor<2x8x6xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{has two experts named 'a' (moe_c5)}}
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 by #fpmoe.fixed<expert = 0> experts %gu : tensor<2x32x8xf32>, %d : tensor<2x8x6xf32> names ["a", "a"] -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// moe_c5
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<2x32x8xf32>, %d: tensor<2x8x6xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{(moe_c5) fixed expert 2 of only 2}}
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 by #fpmoe.fixed<expert = 2> experts %gu : tensor<2x32x8xf32>, %d : tensor<2x8x6xf32> names ["a", "b"] -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// Activations have a known, bounded number of columns.
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?x?xf32> {
+  // expected-error@+1 {{operand #0 must be rows of 1 to 2^31 - 1 columns}}
+  %y = fpmoe.add %x, %x : tensor<?x?xf32>
+  return %y : tensor<?x?xf32>
+}
+
+// -----
+
+// expected-error@+1 {{unknown attribute 'fpmoe.modle'}}
+module attributes {fpmoe.modle = {}} {
+}
+
+// -----
+
+// expected-error@+1 {{'fpmoe.model' is a dictionary on a module}}
+module attributes {fpmoe.model = 1} {
+}
+
+// -----
+
+// expected-error@+1 {{'fpmoe.model' has no string 'source'}}
+module attributes {fpmoe.model = {name = "toy", architecture = "a"}} {
+}
+
+// -----
+
+// expected-error@+1 {{'fpmoe.model' has no positive integer 'context'}}
+module attributes {fpmoe.model = {name = "toy", architecture = "a", source = ".", context = 0}} {
+}

@@ -1,0 +1,117 @@
+// RUN: fpmoe-opt %s | fpmoe-opt | FileCheck %s
+
+// Each op of recipes as its documentation shows it, which examples.test
+// compares, and the parts that may be there besides.
+
+// CHECK: fpmoe.weight @gate layers [0, 1] : tensor<3x8xf32> {
+// CHECK-NEXT: ^bb0(%[[L:.*]]: index):
+// CHECK-NEXT: %[[G:.*]] = fpmoe.load "model.layers.{}.mlp.gate.weight"[%[[L]]] : tensor<3x8xf32>
+// CHECK-NEXT: fpmoe.yield %[[G]] : tensor<3x8xf32>
+fpmoe.weight @gate layers [0, 1] : tensor<3x8xf32> {
+^bb0(%layer: index):
+  %0 = fpmoe.load "model.layers.{}.mlp.gate.weight"[%layer] : tensor<3x8xf32>
+  fpmoe.yield %0 : tensor<3x8xf32>
+}
+
+// CHECK: fpmoe.weight @placed layers [3, 7] at 4096 stride 128 : tensor<17xf32> {
+fpmoe.weight @placed layers [3, 7] at 4096 stride 128 : tensor<17xf32> {
+^bb0(%layer: index):
+  // CHECK: fpmoe.random "a.{}"[%{{.*}}] seed -1 mean
+  %0 = fpmoe.random "a.{}"[%layer] seed -1 mean 0.0 stddev 0.02 : tensor<17xf32>
+  fpmoe.yield %0 : tensor<17xf32>
+}
+
+// CHECK: fpmoe.weight @part : tensor<3x8xbf16> {
+fpmoe.weight @part : tensor<3x8xbf16> {
+  // CHECK-NEXT: fpmoe.load "gate_up" at [1, 3] : tensor<3x8xbf16>
+  %0 = fpmoe.load "gate_up" at [1, 3] : tensor<3x8xbf16>
+  fpmoe.yield %0 : tensor<3x8xbf16>
+}
+
+// CHECK: fpmoe.weight @load : tensor<8xf32> {
+fpmoe.weight @load : tensor<8xf32> {
+  // CHECK: fpmoe.load "model.norm.weight" : tensor<8xf32>
+  %0 = fpmoe.load "model.norm.weight" : tensor<8xf32>
+  fpmoe.yield %0 : tensor<8xf32>
+}
+
+// CHECK: fpmoe.weight @random : tensor<8xf32> {
+fpmoe.weight @random : tensor<8xf32> {
+  // CHECK: fpmoe.random "model.norm.weight" seed 1 mean 1.000000e+00 stddev 1.000000e-01 : tensor<8xf32>
+  %0 = fpmoe.random "model.norm.weight" seed 1 mean 1.0 stddev 0.1 : tensor<8xf32>
+  fpmoe.yield %0 : tensor<8xf32>
+}
+
+// CHECK: fpmoe.weight @rope_table : tensor<1024x32xf32> {
+fpmoe.weight @rope_table : tensor<1024x32xf32> {
+  // CHECK: fpmoe.rope_table theta 1.000000e+04 : tensor<1024x32xf32>
+  %0 = fpmoe.rope_table theta 1.0e4 : tensor<1024x32xf32>
+  fpmoe.yield %0 : tensor<1024x32xf32>
+}
+
+// CHECK: fpmoe.weight @stack : tensor<2x4x8xf32> {
+fpmoe.weight @stack : tensor<2x4x8xf32> {
+  %0 = fpmoe.load "a" : tensor<4x8xf32>
+  %1 = fpmoe.load "b" : tensor<4x8xf32>
+  // CHECK: fpmoe.stack %{{.*}}, %{{.*}} : tensor<4x8xf32>, tensor<4x8xf32> -> tensor<2x4x8xf32>
+  %2 = fpmoe.stack %0, %1 : tensor<4x8xf32>, tensor<4x8xf32> -> tensor<2x4x8xf32>
+  fpmoe.yield %2 : tensor<2x4x8xf32>
+}
+
+// CHECK: fpmoe.weight @concat : tensor<6x8xf32> {
+fpmoe.weight @concat : tensor<6x8xf32> {
+  %0 = fpmoe.load "a" : tensor<4x8xf32>
+  %1 = fpmoe.load "b" : tensor<2x8xf32>
+  // CHECK: fpmoe.concat %{{.*}}, %{{.*}} : tensor<4x8xf32>, tensor<2x8xf32> -> tensor<6x8xf32>
+  %2 = fpmoe.concat %0, %1 : tensor<4x8xf32>, tensor<2x8xf32> -> tensor<6x8xf32>
+  fpmoe.yield %2 : tensor<6x8xf32>
+}
+
+// CHECK: fpmoe.weight @slice : tensor<3x4x6xf32> {
+fpmoe.weight @slice : tensor<3x4x6xf32> {
+  %0 = fpmoe.load "a" : tensor<3x8x6xf32>
+  // CHECK: fpmoe.slice %{{.*}} from 4 : tensor<3x8x6xf32> -> tensor<3x4x6xf32>
+  %1 = fpmoe.slice %0 from 4 : tensor<3x8x6xf32> -> tensor<3x4x6xf32>
+  fpmoe.yield %1 : tensor<3x4x6xf32>
+}
+
+// CHECK: fpmoe.weight @select : tensor<1x4x6xf32> {
+fpmoe.weight @select : tensor<1x4x6xf32> {
+  %0 = fpmoe.load "a" : tensor<3x4x6xf32>
+  // CHECK: fpmoe.select %{{.*}}[2] : tensor<3x4x6xf32> -> tensor<1x4x6xf32>
+  %1 = fpmoe.select %0[2] : tensor<3x4x6xf32> -> tensor<1x4x6xf32>
+  fpmoe.yield %1 : tensor<1x4x6xf32>
+}
+
+// CHECK: fpmoe.weight @reshape : tensor<3x4x8xf32> {
+fpmoe.weight @reshape : tensor<3x4x8xf32> {
+  %0 = fpmoe.load "a" : tensor<12x8xf32>
+  // CHECK: fpmoe.reshape %{{.*}} : tensor<12x8xf32> -> tensor<3x4x8xf32>
+  %1 = fpmoe.reshape %0 : tensor<12x8xf32> -> tensor<3x4x8xf32>
+  fpmoe.yield %1 : tensor<3x4x8xf32>
+}
+
+// CHECK: fpmoe.weight @convert : tensor<8x8xbf16> {
+fpmoe.weight @convert : tensor<8x8xbf16> {
+  %0 = fpmoe.load "a" : tensor<8x8xf32>
+  // CHECK: fpmoe.convert %{{.*}} : tensor<8x8xf32> -> tensor<8x8xbf16>
+  %1 = fpmoe.convert %0 : tensor<8x8xf32> -> tensor<8x8xbf16>
+  fpmoe.yield %1 : tensor<8x8xbf16>
+}
+
+// CHECK: fpmoe.weight @interleave : tensor<3x64x8xf32> {
+fpmoe.weight @interleave : tensor<3x64x8xf32> {
+  %0 = fpmoe.load "a" : tensor<3x20x8xf32>
+  %1 = fpmoe.load "b" : tensor<3x20x8xf32>
+  // CHECK: fpmoe.interleave %{{.*}}, %{{.*}} : tensor<3x20x8xf32> -> tensor<3x64x8xf32>
+  %2 = fpmoe.interleave %0, %1 : tensor<3x20x8xf32> -> tensor<3x64x8xf32>
+  fpmoe.yield %2 : tensor<3x64x8xf32>
+}
+
+// CHECK: fpmoe.weight @pack : tensor<2x4x16x2xbf16> {
+fpmoe.weight @pack : tensor<2x4x16x2xbf16> {
+  %0 = fpmoe.load "a" : tensor<20x8xbf16>
+  // CHECK: fpmoe.pack %{{.*}} : tensor<20x8xbf16> -> tensor<2x4x16x2xbf16>
+  %1 = fpmoe.pack %0 : tensor<20x8xbf16> -> tensor<2x4x16x2xbf16>
+  fpmoe.yield %1 : tensor<2x4x16x2xbf16>
+}

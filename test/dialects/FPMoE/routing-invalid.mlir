@@ -1,0 +1,55 @@
+// RUN: fpmoe-opt %s -split-input-file -verify-diagnostics
+
+// One case at least for each numbered constraint, named in front of it.
+
+// token_choice_c1
+// expected-error@+1 {{top_k is 0, it must be positive (token_choice_c1)}}
+func.func private @f() attributes {test.rule = #fpmoe.token_choice<top_k = 0, renormalize = true>}
+
+// -----
+
+// token_choice_c1
+// expected-error@+1 {{selects 5 of only 4 candidates (token_choice_c1)}}
+func.func private @f() attributes {test.rule = #fpmoe.token_choice<top_k = 5, renormalize = true, candidates = [0, 1, 2, 3]>}
+
+// -----
+
+// token_choice_c2
+// expected-error@+1 {{candidate 1 is there twice (token_choice_c2)}}
+func.func private @f() attributes {test.rule = #fpmoe.token_choice<top_k = 1, renormalize = true, candidates = [1, 0, 1]>}
+
+// -----
+
+// token_choice_c2
+// expected-error@+1 {{candidate -1 is negative (token_choice_c2)}}
+func.func private @f() attributes {test.rule = #fpmoe.token_choice<top_k = 1, renormalize = true, candidates = [-1]>}
+
+// -----
+
+// expert_choice_c1
+// expected-error@+1 {{segment is 0 and max_experts 4, both must be positive (expert_choice_c1)}}
+func.func private @f() attributes {test.rule = #fpmoe.expert_choice<segment = 0, max_experts = 4, capacity = 1.0>}
+
+// -----
+
+// expert_choice_c1
+// expected-error@+1 {{segment is 64 and max_experts 0, both must be positive (expert_choice_c1)}}
+func.func private @f() attributes {test.rule = #fpmoe.expert_choice<segment = 64, max_experts = 0, capacity = 1.0>}
+
+// -----
+
+// expert_choice_c2
+// expected-error@+1 {{it must be positive (expert_choice_c2)}}
+func.func private @f() attributes {test.rule = #fpmoe.expert_choice<segment = 64, max_experts = 4, capacity = -1.0>}
+
+// -----
+
+// language_choice_c1
+// expected-error@+1 {{fallback is -2, it must be an expert or -1 (language_choice_c1)}}
+func.func private @f() attributes {test.rule = #fpmoe.language_choice<fallback = -2>}
+
+// -----
+
+// fixed_c1
+// expected-error@+1 {{expert is -1, it must not be negative (fixed_c1)}}
+func.func private @f() attributes {test.rule = #fpmoe.fixed<expert = -1>}
