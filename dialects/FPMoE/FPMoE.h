@@ -42,7 +42,7 @@ inline int64_t roundUpToPanel(int64_t n) {
 /// elements.
 bool isWeightShape(llvm::ArrayRef<int64_t> shape);
 
-/// Whether activations can: rows of 1 to 2^31 - 1 columns.
+/// Whether activations can: rows of 1 to 2^40 columns.
 bool isRowsShape(llvm::ArrayRef<int64_t> shape);
 
 /// Name of the module attribute that holds a `DictionaryAttr` about the model.

@@ -49,7 +49,7 @@ def FPMoE_Weight
     : RankedTensorOf<[F32, BF16], [FPMoE_ShapePred<"isWeightShape">],
                      "tensor of static shape, neither empty nor above 2^50 elements,">;
 def FPMoE_Rows : RankedTensorOf<[F32], [FPMoE_ShapePred<"isRowsShape">],
-                                "rows of 1 to 2^31 - 1 columns">;
+                                "rows of 1 to 2^40 columns">;
 
 /// One 32-bit integer a token; the only type of that kind, so never printed.
 def FPMoE_Ids : Type<

@@ -43,7 +43,7 @@ bool fpmoe::isWeightShape(ArrayRef<int64_t> shape) {
 }
 
 bool fpmoe::isRowsShape(ArrayRef<int64_t> shape) {
-  return shape.size() == 2 && shape[1] >= 1 && shape[1] <= INT32_MAX;
+  return shape.size() == 2 && shape[1] >= 1 && shape[1] <= int64_t(1) << 40;
 }
 
 LogicalResult FPMoEDialect::verifyOperationAttribute(Operation *op,

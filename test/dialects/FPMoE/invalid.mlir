@@ -869,7 +869,7 @@ func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<2x32x8xf32>, %d
 
 // Activations have a known, bounded number of columns.
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?x?xf32> {
-  // expected-error@+1 {{operand #0 must be rows of 1 to 2^31 - 1 columns}}
+  // expected-error@+1 {{operand #0 must be rows of 1 to 2^40 columns}}
   %y = fpmoe.add %x, %x : tensor<?x?xf32>
   return %y : tensor<?x?xf32>
 }
