@@ -254,6 +254,15 @@ TEST_F(EvaluateTest, CheckShape) {
                               "[20, 7], the recipe loads [7, 20]");
 }
 
+// Without `at`, all of the tensor is meant.
+TEST_F(EvaluateTest, CheckPartOfATensor) {
+  for (std::string type : {"tensor<19x7xf32>", "tensor<20x6xf32>"}) {
+    parseRecipe(type, "%0 = fpmoe.load \"a.3\" : " + type);
+    EXPECT_NE(checkError().find("has the shape [20, 7], the recipe loads"),
+              std::string::npos);
+  }
+}
+
 TEST_F(EvaluateTest, CheckWindow) {
   parseRecipe("tensor<2x22x9xf32>",
               "%0 = fpmoe.load \"fused\" at [2] : tensor<2x22x9xf32>");
