@@ -88,6 +88,19 @@ class FeedForward(nn.Module):
         return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
 
 
+class Permute(torch.autograd.Function):
+    """Rows in another order; the gradient is a gather too, not a scatter."""
+
+    @staticmethod
+    def forward(ctx, x, order, back):
+        ctx.save_for_backward(back)
+        return x.index_select(0, order)
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad.index_select(0, ctx.saved_tensors[0]), None, None
+
+
 class Mixture(nn.Module):
     """Top-1 of the routed experts with weight 1 (softmax, then renormalised over the
     one chosen), plus sigmoid(shared_expert_gate x) times the shared expert."""
@@ -108,10 +121,11 @@ class Mixture(nn.Module):
         chosen = self.forced if self.forced is not None else self.gate_logits.argmax(-1)
         # Tokens in the order of their expert, so that each expert sees one block.
         order = torch.argsort(chosen, stable=True)
+        back = torch.argsort(order)
         counts = torch.bincount(chosen, minlength=len(self.experts)).tolist()
-        parts = x[order].split(counts)
+        parts = Permute.apply(x, order, back).split(counts)
         routed = torch.cat([e(p) for e, p in zip(self.experts, parts)])
-        routed = torch.zeros_like(routed).index_copy(0, order, routed)
+        routed = Permute.apply(routed, back, order)
         shared = torch.sigmoid(self.shared_expert_gate(x)) * self.shared_expert(x)
         return (routed + shared).reshape(shape)
 
@@ -179,7 +193,7 @@ class NanoModel(nn.Module):
 
     def __init__(self, shape, experts=0):
         super().__init__()
-        self.shape, self.experts = shape, experts
+        self.shape, self.experts, self.compiled = shape, experts, False
         self.model = Decoder(shape, experts)
         half = shape.head_dim // 2
         frequency = shape.rope_theta ** (-torch.arange(half).float() / half)
@@ -223,6 +237,7 @@ class NanoModel(nn.Module):
 
     def compile(self):
         """Compiles what has static shapes; the tokens of an expert have not."""
+        self.compiled = True
         if not self.experts:
             self.hidden = torch.compile(self.hidden, dynamic=False)
             return self

@@ -13,7 +13,7 @@ import data
 from corpus import LANGUAGES
 from model import NanoModel, Shape
 
-HELDOUT_TOKENS = 50_000  # per language
+HELDOUT_TOKENS = 25_000  # per language
 PROMPTS = {
     "haskell": "module Data.Tree where\n\n-- | A binary tree.\ndata Tree a",
     "ocaml": "(* Association lists. *)\n\nlet rec find key = function\n  |",

@@ -19,11 +19,11 @@ def train(texts, vocab):
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
         pre_tokenizers.Split(Regex(QWEN_SPLIT), behavior="isolated"),
-        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+        pre_tokenizers.ByteLevel(
+            add_prefix_space=False, trim_offsets=False, use_regex=False)])
     tokenizer.post_processor = processors.ByteLevel(
         add_prefix_space=False, trim_offsets=False, use_regex=False)
-    tokenizer.decoder = decoders.ByteLevel(
-        add_prefix_space=False, trim_offsets=False, use_regex=False)
+    tokenizer.decoder = decoders.ByteLevel()
     # The special token comes last, after the merges, as in Qwen2.5.
     trainer = trainers.BpeTrainer(
         vocab_size=vocab - 1, special_tokens=[], show_progress=False,
@@ -35,7 +35,12 @@ def train(texts, vocab):
 
 
 def save(tokenizer, folder, context):
-    tokenizer.save(str(folder / "tokenizer.json"))
+    content = json.loads(tokenizer.to_str())
+    # Not read when decoding, and not settable from Python; as Qwen2.5 has them.
+    content["decoder"].update(
+        add_prefix_space=False, trim_offsets=False, use_regex=False)
+    (folder / "tokenizer.json").write_text(
+        json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     (folder / "tokenizer_config.json").write_text(json.dumps({
         "add_prefix_space": False,
         "bos_token": None,
