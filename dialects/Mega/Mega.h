@@ -30,9 +30,6 @@ struct TileAccess {
 #include "dialects/Mega/MegaEnums.h.inc"
 #include "dialects/Mega/MegaInterfaces.h.inc"
 
-#define GET_ATTRDEF_CLASSES
-#include "dialects/Mega/MegaAttrs.h.inc"
-
 #define GET_OP_CLASSES
 #include "dialects/Mega/MegaOps.h.inc"
 

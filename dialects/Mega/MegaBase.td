@@ -39,10 +39,6 @@ def Mega_BufferSpace : I32EnumAttr<"BufferSpace", "who a buffer belongs to", [
     I32EnumAttrCase<"Cache", 2, "cache">,
     I32EnumAttrCase<"Logits", 3, "logits">]> {
   let cppNamespace = "::mega";
-  let genSpecializedAttr = 0;
-}
-def Mega_BufferSpaceAttr : EnumAttr<MegaDialect, Mega_BufferSpace, "space"> {
-  let assemblyFormat = "$value";
 }
 
 def Mega_Buffer : MemRefOf<[AnyType]>;

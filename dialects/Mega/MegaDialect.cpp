@@ -20,17 +20,10 @@ using namespace mega;
 #include "dialects/Mega/MegaEnums.cpp.inc"
 #include "dialects/Mega/MegaInterfaces.cpp.inc"
 
-#define GET_ATTRDEF_CLASSES
-#include "dialects/Mega/MegaAttrs.cpp.inc"
-
 #define GET_OP_CLASSES
 #include "dialects/Mega/MegaOps.cpp.inc"
 
 void MegaDialect::initialize() {
-  addAttributes<
-#define GET_ATTRDEF_LIST
-#include "dialects/Mega/MegaAttrs.cpp.inc"
-      >();
   addOperations<
 #define GET_OP_LIST
 #include "dialects/Mega/MegaOps.cpp.inc"

@@ -44,7 +44,7 @@ def Mega_BufferOp : Mega_Op<"buffer", [HasParent<"ProgramOp">]> {
 
     Example: `%x = mega.buffer shared : memref<1x64xf32>`
   }];
-  let arguments = (ins Mega_BufferSpaceAttr:$space);
+  let arguments = (ins Mega_BufferSpace:$space);
   let results = (outs Mega_Buffer:$result);
   let assemblyFormat = "$space attr-dict `:` type($result)";
   let hasVerifier = 1;

@@ -36,24 +36,6 @@ StringRef describe(const json::Value *value) {
   return "unknown";
 }
 
-std::string quoted(StringRef text) {
-  constexpr size_t most = 60;
-  std::string out = "'";
-  for (char c : text.take_front(most)) {
-    // Control characters would break the line, and quotes the message.
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-      out += "\\x" + utohexstr(static_cast<unsigned char>(c), true, 2);
-    else
-      out += c;
-  }
-  if (text.size() > most) {
-    while (!json::isUTF8(out)) // cut within a character
-      out.pop_back();
-    out += "...";
-  }
-  return out + "'";
-}
-
 static const json::Object &emptyObject() {
   static const json::Object object;
   return object;

@@ -10,6 +10,8 @@
 #ifndef FPMOE_LIB_TOKENIZER_JSONREADER_H
 #define FPMOE_LIB_TOKENIZER_JSONREADER_H
 
+#include "lib/Model/Input.h"
+
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/ADT/Twine.h"
@@ -78,8 +80,6 @@ private:
 /// What a value is, for messages: "a string", "null", ...
 llvm::StringRef describe(const llvm::json::Value *value);
 
-/// `text` cut to a length and alphabet that fit into a message.
-std::string quoted(llvm::StringRef text);
 
 } // namespace fpmoe
 

@@ -238,7 +238,8 @@ LogicalResult ProgramEmitter::emitPhase(mega::PhaseOp op, const Twine &name) {
 
   SmallVector<Value> sizes;
   Value total = b.i64(1);
-  for (Attribute size : *op.getTiles()) {
+  ArrayAttr tiles = *op.getTiles();
+  for (Attribute size : tiles) {
     sizes.push_back(tileCount(phase, size, op.getBody().front().front()));
     total = b.mul(total, sizes.back());
   }

@@ -62,6 +62,7 @@ struct BuildProgramsPass
       return signalPassFailure();
     }
     packProducts(module);
+    recordExperts(module, model);
     int64_t context = model.getAs<IntegerAttr>("context").getInt();
     int64_t tokens = std::min<int64_t>(prefillTokens, std::max<int64_t>(
                                                          context, rows));
@@ -71,6 +72,17 @@ struct BuildProgramsPass
     for (auto function :
          llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
       function.erase();
+  }
+
+  /// The names of the experts are of use to the program, which has no op left
+  /// that holds them.
+  void recordExperts(ModuleOp module, DictionaryAttr model) {
+    NamedAttrList entries(model);
+    module.walk([&](MoeOp moe) {
+      if (moe.getNames())
+        entries.set("experts", *moe.getNames());
+    });
+    module->setAttr(kModelAttr, entries.getDictionary(&getContext()));
   }
 
   void packProducts(ModuleOp module) {

@@ -1,10 +1,40 @@
-#include "dialects/FPMoE/FPMoE.h"
+//===- fpmoe-opt.cpp - Runs passes on IR of any phase ------------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/Mega/Mega.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "mlir/Transforms/Passes.h"
+#include "passes/Assemble/Passes.h"
+#include "passes/CPU/Passes.h"
+#include "passes/Fuse/Passes.h"
+#include "passes/Quantize/Passes.h"
+#include "passes/Schedule/Passes.h"
+#include "passes/Specialize/Passes.h"
+
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
-  registry.insert<fpmoe::FPMoEDialect, mlir::func::FuncDialect>();
+  registry.insert<fpmoe::FPMoEDialect, mega::MegaDialect,
+                  mlir::arith::ArithDialect, mlir::func::FuncDialect,
+                  mlir::LLVM::LLVMDialect, mlir::scf::SCFDialect,
+                  mlir::vector::VectorDialect,
+                  mlir::x86vector::X86VectorDialect>();
   mlir::registerTransformsPasses();
-  return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "fpmoe\n", registry));
+  fpmoe::registerAssemblePasses();
+  fpmoe::registerSpecializePasses();
+  fpmoe::registerFusePasses();
+  fpmoe::registerQuantizePasses();
+  fpmoe::registerSchedulePasses();
+  fpmoe::registerCPUPasses();
+  return mlir::asMainReturnCode(mlir::MlirOptMain(
+      argc, argv, "fpmoe: passes of the compiler\n", registry));
 }

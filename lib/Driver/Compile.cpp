@@ -1,0 +1,356 @@
+//===- Compile.cpp - Compiles a model ----------------------------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+// Reads the model, runs phase after phase, and writes what the last one made.
+//===----------------------------------------------------------------------===//
+
+#include "lib/Driver/Compile.h"
+#include "dialects/Mega/Mega.h"
+#include "lib/Driver/Output.h"
+#include "lib/Driver/Progress.h"
+#include "lib/Model/Checkpoint.h"
+#include "lib/Model/Import.h"
+#include "lib/Model/Options.h"
+#include "lib/Target/CPU/Object.h"
+#include "lib/Target/Link/Link.h"
+#include "lib/Target/Link/Payload.h"
+#include "lib/Tokenizer/Tokenizer.h"
+#include "lib/Weights/Write.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "passes/CPU/Passes.h"
+#include "llvm/Support/Errno.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+using namespace llvm;
+using namespace fpmoe;
+
+namespace {
+
+class Compiler {
+public:
+  explicit Compiler(const CompileOptions &options) : options(options) {
+    mlir::DialectRegistry registry;
+    registry.insert<FPMoEDialect, mega::MegaDialect, mlir::func::FuncDialect>();
+    mlir::registerBuiltinDialectTranslation(registry);
+    mlir::registerLLVMDialectTranslation(registry);
+    context.appendDialectRegistry(registry);
+    context.loadAllAvailableDialects();
+  }
+
+  Error run();
+
+private:
+  Error readModel();
+  Error readGraph();
+  Error runPasses(Phase phase);
+  Error dump(Phase phase);
+  Error makeProgram();
+  Error describe();
+  Error writeProgramWeights(StringRef path, uint64_t offset);
+  Error emitCode(StringRef path);
+  /// Reports MLIR's diagnostics as the message of an error.
+  Error takeDiagnostics(StringRef what);
+  template <typename T>
+  static void inherit(std::optional<T> &own, const std::optional<T> &file) {
+    if (!own)
+      own = file;
+  }
+
+  CompileOptions options;
+  PhaseOptions phases;
+  mlir::MLIRContext context;
+  std::unique_ptr<Checkpoint> checkpoint;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  /// The module of the schedule phase: where weights are made from.
+  mlir::OwningOpRef<mlir::ModuleOp> scheduled;
+  ProgramDescription description;
+  std::string diagnostics;
+};
+
+Error Compiler::takeDiagnostics(StringRef what) {
+  StringRef text = StringRef(diagnostics).rtrim();
+  return createStringError(text.empty() ? what : text);
+}
+
+Error Compiler::run() {
+  mlir::ScopedDiagnosticHandler handler(
+      &context, [&](mlir::Diagnostic &diagnostic) {
+        raw_string_ostream os(diagnostics);
+        if (auto file = dyn_cast<mlir::FileLineColLoc>(diagnostic.getLocation()))
+          os << file.getFilename().getValue() << ":" << file.getLine() << ":"
+             << file.getColumn() << ": ";
+        os << diagnostic << "\n";
+        return mlir::success();
+      });
+  if (Error error = StringRef(options.input).ends_with(".mlir") ? readGraph()
+                                                                : readModel())
+    return error;
+  Expected<CpuTarget> target = getCpuTarget(options.cpu.value_or("native"));
+  if (!target)
+    return target.takeError();
+  phases.target = *target;
+  phases.languages = options.languages.value_or(std::vector<std::string>());
+  phases.weights = options.weights.value_or("");
+  phases.prefillTokens = options.prefillTokens.value_or(512);
+  if (!phases.weights.empty() && phases.weights != "f32" &&
+      phases.weights != "bf16")
+    return createStringError("weights '" + phases.weights +
+                             "' is not a format (known: f32, bf16)");
+
+  if (Error error = dump(Phase::Import))
+    return error;
+  for (Phase phase : {Phase::Assemble, Phase::Specialize, Phase::Fuse,
+                      Phase::Quantize, Phase::Schedule, Phase::Codegen}) {
+    if (options.stopAfter < phase)
+      break;
+    if (Error error = runPasses(phase))
+      return error;
+    if (phase == Phase::Schedule) {
+      scheduled = module->clone();
+      if (Error error = describe())
+        return error;
+    }
+    if (Error error = dump(phase))
+      return error;
+  }
+  if (options.stopAfter <= Phase::Codegen) {
+    std::string text;
+    raw_string_ostream os(text);
+    module->print(os);
+    os << "\n";
+    return writeText(options.output, text);
+  }
+  return makeProgram();
+}
+
+Error Compiler::readGraph() {
+  if (!sys::fs::exists(options.input))
+    return createStringError(options.input + ": there is no such file");
+  module = mlir::parseSourceFile<mlir::ModuleOp>(options.input, &context);
+  if (!module)
+    return takeDiagnostics("the IR cannot be read");
+  auto model = (*module)->getAttrOfType<mlir::DictionaryAttr>(kModelAttr);
+  if (!model)
+    return createStringError(options.input +
+                             ": the module has no 'fpmoe.model' attribute");
+  bool loads = false;
+  module->walk([&](LoadOp) { loads = true; });
+  if (!loads)
+    return Error::success();
+  Expected<std::unique_ptr<Checkpoint>> opened =
+      Checkpoint::open(model.getAs<mlir::StringAttr>("source").getValue());
+  if (!opened)
+    return opened.takeError();
+  checkpoint = std::move(*opened);
+  return Error::success();
+}
+
+Error Compiler::readModel() {
+  SmallString<128> directory(options.input);
+  if (sys::path::filename(directory) == "config.json") {
+    sys::path::remove_filename(directory);
+    if (directory.empty())
+      directory = ".";
+  }
+  if (!sys::fs::is_directory(directory))
+    return createStringError(directory +
+                             ": there is no such directory, a model is one "
+                             "with config.json and model.safetensors");
+  Expected<FileOptions> file = readOptions(directory);
+  if (!file)
+    return file.takeError();
+  inherit(options.cpu, file->cpu);
+  inherit(options.weights, file->weights);
+  inherit(options.languages, file->languages);
+  inherit(options.prefillTokens, file->prefillTokens);
+  inherit(options.isStatic, file->isStatic);
+  inherit(options.weightsFile, file->weightsFile);
+
+  Expected<ModelConfig> config = readConfig(directory);
+  if (!config)
+    return config.takeError();
+  Expected<GenerationConfig> generation =
+      readGenerationConfig(directory, *config);
+  if (!generation)
+    return generation.takeError();
+  if (!options.randomSeed) {
+    Expected<std::unique_ptr<Checkpoint>> opened = Checkpoint::open(directory);
+    if (!opened)
+      return opened.takeError();
+    checkpoint = std::move(*opened);
+  }
+  ImportOptions import;
+  import.randomSeed = options.randomSeed;
+  import.generation = *generation;
+  Expected<mlir::OwningOpRef<mlir::ModuleOp>> imported =
+      importModel(&context, directory, *config, checkpoint.get(), import);
+  if (!imported)
+    return imported.takeError();
+  module = std::move(*imported);
+  return Error::success();
+}
+
+Error Compiler::runPasses(Phase phase) {
+  mlir::PassManager pm(&context);
+  populatePhase(pm, phase, phases);
+  if (mlir::failed(pm.run(*module)))
+    return takeDiagnostics(("the phase '" + getPhaseName(phase) + "' failed").str());
+  return Error::success();
+}
+
+Error Compiler::dump(Phase phase) {
+  if (options.dumpDirectory.empty())
+    return Error::success();
+  if (std::error_code error = sys::fs::create_directories(options.dumpDirectory))
+    return createStringError(options.dumpDirectory + ": " + error.message());
+  SmallString<128> path(options.dumpDirectory);
+  sys::path::append(path, Twine(static_cast<int>(phase)) + "-" +
+                              getPhaseName(phase) + ".mlir");
+  std::string text;
+  raw_string_ostream os(text);
+  module->print(os);
+  os << "\n";
+  return writeText(path, text);
+}
+
+Error Compiler::describe() {
+  description = describeModel(*module, phases.target);
+  description.weightBytes = getBlobBytes(*module);
+  if (options.weightsFile)
+    description.weightsFile = sys::path::filename(*options.weightsFile).str();
+  auto model = (*module)->getAttrOfType<mlir::DictionaryAttr>(kModelAttr);
+  SmallString<128> path(model.getAs<mlir::StringAttr>("source").getValue());
+  sys::path::append(path, "tokenizer.json");
+  if (!sys::fs::exists(path))
+    return Error::success(); // the program takes and gives ids only
+  Expected<std::vector<uint8_t>> tables =
+      compileTokenizer(path, description.vocabulary);
+  if (!tables)
+    return tables.takeError();
+  description.tokenizer = std::move(*tables);
+  return Error::success();
+}
+
+Error Compiler::emitCode(StringRef path) {
+  mlir::PassManager pm(&context);
+  populateLowerToLLVMPipeline(pm);
+  if (mlir::failed(pm.run(*module)))
+    return takeDiagnostics("the code could not be lowered to LLVM");
+  LLVMContext llvmContext;
+  Expected<std::unique_ptr<llvm::Module>> translated =
+      translateToLLVM(*module, phases.target, description, llvmContext);
+  if (!translated)
+    return translated.takeError();
+  if (options.stopAfter == Phase::LLVM) {
+    std::string text;
+    raw_string_ostream os(text);
+    (*translated)->print(os, nullptr);
+    return writeText(options.output, text);
+  }
+  std::error_code error;
+  raw_fd_ostream out(path, error);
+  if (error)
+    return createStringError(path + ": cannot be written: " + error.message());
+  if (Error failed =
+          emitObject(**translated, phases.target, out, options.assembly))
+    return failed;
+  out.close();
+  if (out.has_error()) {
+    error = out.error();
+    out.clear_error();
+    return createStringError(path + ": cannot be written: " + error.message());
+  }
+  return Error::success();
+}
+
+Error Compiler::makeProgram() {
+  if (options.stopAfter == Phase::LLVM)
+    return emitCode("");
+  if (options.stopAfter == Phase::Object) {
+    Expected<OutputFile> object = OutputFile::create(options.output);
+    if (!object)
+      return object.takeError();
+    if (Error error = emitCode(object->temporary()))
+      return error;
+    sys::fs::setPermissions(object->temporary(), sys::fs::perms(0644));
+    return object->keep();
+  }
+
+  Expected<std::string> runtime = findRuntimeDirectory(phases.target.arch);
+  if (!runtime)
+    return runtime.takeError();
+  Expected<OutputFile> program = OutputFile::create(options.output);
+  if (!program)
+    return program.takeError();
+  Expected<OutputFile> object = OutputFile::create(options.output + ".o");
+  if (!object)
+    return object.takeError();
+  if (Error error = emitCode(object->temporary()))
+    return error;
+  LinkOptions link;
+  link.objects = {object->temporary().str()};
+  link.output = program->temporary().str();
+  link.isStatic = options.isStatic.value_or(false);
+  link.runtimeDirectory = *runtime;
+  if (Error error = linkProgram(link))
+    return error;
+
+  if (!options.weightsFile) {
+    Expected<uint64_t> offset = payloadOffset(program->temporary());
+    if (!offset)
+      return offset.takeError();
+    if (Error error = writeProgramWeights(program->temporary(), *offset))
+      return error;
+    return program->keep();
+  }
+  Expected<OutputFile> weights = OutputFile::create(*options.weightsFile);
+  if (!weights)
+    return weights.takeError();
+  if (Error error = writeProgramWeights(weights->temporary(), 0))
+    return error;
+  sys::fs::setPermissions(weights->temporary(), sys::fs::perms(0644));
+  if (Error error = weights->keep())
+    return error;
+  return program->keep();
+}
+
+Error Compiler::writeProgramWeights(StringRef path, uint64_t offset) {
+  StringRef name = options.weightsFile ? StringRef(*options.weightsFile)
+                                       : StringRef(options.output);
+  int file = ::open(path.str().c_str(), O_RDWR);
+  if (file < 0)
+    return createStringError(name + ": " + sys::StrError());
+  ProgressBar bar("weights");
+  WriteOptions write;
+  write.fileName = name.str();
+  write.progress = [&](uint64_t done, uint64_t total) {
+    bar.update(done, total);
+  };
+  Error error = writeWeights(*scheduled, checkpoint.get(), file, offset, write);
+  uint64_t bytes = description.weightBytes;
+  if (!error && ::ftruncate(file, offset + bytes) != 0)
+    error = createStringError(name + ": " + sys::StrError());
+  ::close(file);
+  if (error)
+    return error;
+  return writeTrailer(path,
+                      makeTrailer(offset, bytes, description.fingerprint));
+}
+
+} // namespace
+
+Error fpmoe::compile(const CompileOptions &options) {
+  return Compiler(options).run();
+}

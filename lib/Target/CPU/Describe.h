@@ -1,0 +1,43 @@
+//===- Describe.h - Facts about a scheduled model ----------------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FPMOE_LIB_TARGET_CPU_DESCRIBE_H
+#define FPMOE_LIB_TARGET_CPU_DESCRIBE_H
+
+#include "lib/Target/CPU/Target.h"
+#include "mlir/IR/BuiltinOps.h"
+
+#include <vector>
+
+namespace fpmoe {
+
+/// What the program says of itself; FpmoeModel documents the fields.
+struct ProgramDescription {
+  std::string name, architecture, target, weightFormat, weightsFile;
+  std::vector<std::string> expertNames;
+  int64_t vocabulary = 0, hidden = 0, layers = 0, heads = 0, kvHeads = 0,
+          headDim = 0, context = 0, maxTokens = 0, topK = 0;
+  int64_t parameters = 0, activeParameters = 0, weightBytes = 0,
+          decodeWeightBytes = 0, tokenDotOps = 0, logitsDotOps = 0,
+          cacheBytesPerPosition = 0, sharedBytes = 0, privateBytes = 0,
+          tickets = 0;
+  std::vector<uint8_t> tokenizer;
+  std::vector<int32_t> eosTokens;
+  float temperature = 0, topP = 1;
+  int64_t defaultTopK = 0;
+  uint32_t cpuFeatures = 0;
+  uint64_t fingerprint = 0; ///< ties a weights file to its program
+};
+
+/// Collects what a module says after the schedule phase; tokenizer, weight bytes
+/// and weights file are the caller's to add.
+ProgramDescription describeModel(mlir::ModuleOp module,
+                                 const CpuTarget &target);
+
+} // namespace fpmoe
+
+#endif

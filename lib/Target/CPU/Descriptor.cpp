@@ -1,0 +1,125 @@
+//===- Descriptor.cpp - The constants that describe a program ----------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+// FpmoeModel as LLVM constants, in the order of include/fpmoe/runtime/abi.h.
+//===----------------------------------------------------------------------===//
+
+#include "fpmoe/runtime/abi.h"
+#include "lib/Target/CPU/Object.h"
+#include "llvm/IR/Constants.h"
+
+using namespace llvm;
+using namespace fpmoe;
+
+static_assert(FPMOE_ABI_VERSION == 1 && sizeof(FpmoeModel) == 304,
+              "FpmoeModel changed: change the list below with it");
+static_assert(offsetof(FpmoeModel, name) == 16 &&
+              offsetof(FpmoeModel, vocabulary) == 56 &&
+              offsetof(FpmoeModel, expert_names) == 136 &&
+              offsetof(FpmoeModel, decode) == 224 &&
+              offsetof(FpmoeModel, tokenizer) == 256 &&
+              offsetof(FpmoeModel, temperature) == 288 &&
+              offsetof(FpmoeModel, default_top_k) == 296);
+
+namespace {
+
+class DescriptorBuilder {
+public:
+  DescriptorBuilder(Module &module) : module(module), c(module.getContext()) {}
+
+  void add(Constant *field) { fields.push_back(field); }
+  void add(int64_t value) { add(ConstantInt::get(Type::getInt64Ty(c), value)); }
+  void add32(uint32_t value) {
+    add(ConstantInt::get(Type::getInt32Ty(c), value));
+  }
+  void add(float value) { add(ConstantFP::get(Type::getFloatTy(c), value)); }
+  void add(StringRef text) { add(string(text)); }
+  /// A function of the module.
+  void addFunction(StringRef name) {
+    Function *function = module.getFunction(name);
+    add(function ? static_cast<Constant *>(function) : null());
+  }
+  Constant *null() { return ConstantPointerNull::get(PointerType::get(c, 0)); }
+  Constant *string(StringRef text) {
+    return global(ConstantDataArray::getString(c, text), "");
+  }
+  Constant *global(Constant *value, const Twine &name,
+                   GlobalValue::LinkageTypes linkage =
+                       GlobalValue::PrivateLinkage) {
+    auto *variable = new GlobalVariable(module, value->getType(),
+                                        /*isConstant=*/true, linkage, value,
+                                        name);
+    variable->setAlignment(Align(8));
+    return variable;
+  }
+  void finish(StringRef name) {
+    global(ConstantStruct::getAnon(c, fields), name,
+           GlobalValue::ExternalLinkage);
+  }
+
+private:
+  Module &module;
+  LLVMContext &c;
+  SmallVector<Constant *> fields;
+};
+
+} // namespace
+
+void fpmoe::addDescriptor(Module &module, const ProgramDescription &d) {
+  LLVMContext &c = module.getContext();
+  DescriptorBuilder b(module);
+  b.add(static_cast<int64_t>(FPMOE_MAGIC));
+  b.add32(FPMOE_ABI_VERSION);
+  b.add32(d.cpuFeatures);
+  for (StringRef text : {StringRef(d.name), StringRef(d.architecture),
+                         StringRef(d.target), StringRef(d.weightFormat),
+                         StringRef("fpmoe " FPMOE_VERSION)})
+    b.add(text);
+  for (int64_t value :
+       {d.vocabulary, d.hidden, d.layers, d.heads, d.kvHeads, d.headDim,
+        d.context, d.maxTokens, static_cast<int64_t>(d.expertNames.size()),
+        d.topK})
+    b.add(value);
+  SmallVector<Constant *> names;
+  for (const std::string &name : d.expertNames)
+    names.push_back(b.string(name));
+  b.add(names.empty()
+            ? b.null()
+            : b.global(ConstantArray::get(
+                           ArrayType::get(PointerType::get(c, 0), names.size()),
+                           names),
+                       ""));
+  for (int64_t value :
+       {d.parameters, d.activeParameters, d.weightBytes, d.decodeWeightBytes,
+        d.tokenDotOps, d.logitsDotOps, d.cacheBytesPerPosition, d.sharedBytes,
+        d.privateBytes, d.tickets})
+    b.add(value);
+  for (StringRef name : {"fpmoe_decode", "fpmoe_prefill", "fpmoe_dot_peak",
+                         "fpmoe_read_peak"})
+    b.addFunction(name);
+  b.add(d.tokenizer.empty()
+            ? b.null()
+            : b.global(ConstantDataArray::get(c, d.tokenizer), ""));
+  b.add(static_cast<int64_t>(d.tokenizer.size()));
+  b.add(d.eosTokens.empty()
+            ? b.null()
+            : b.global(ConstantDataArray::get(
+                           c, ArrayRef<uint32_t>(
+                                  reinterpret_cast<const uint32_t *>(
+                                      d.eosTokens.data()),
+                                  d.eosTokens.size())),
+                       ""));
+  b.add(static_cast<int64_t>(d.eosTokens.size()));
+  b.add(d.temperature);
+  b.add(d.topP);
+  b.add(d.defaultTopK);
+  b.finish("fpmoe_model");
+
+  b.global(ConstantInt::get(Type::getInt64Ty(c), d.fingerprint),
+           "fpmoe_weights_fingerprint", GlobalValue::ExternalLinkage);
+  b.global(ConstantDataArray::getString(c, d.weightsFile), "fpmoe_weights_file",
+           GlobalValue::ExternalLinkage);
+}

@@ -1,0 +1,96 @@
+//===- Object.cpp - From the LLVM dialect to an object file ------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Target/CPU/Object.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+
+using namespace llvm;
+using namespace fpmoe;
+
+static Expected<std::unique_ptr<TargetMachine>>
+createMachine(const CpuTarget &target) {
+  static bool initialized = [] {
+    InitializeAllTargetInfos();
+    InitializeAllTargets();
+    InitializeAllTargetMCs();
+    InitializeAllAsmPrinters();
+    return true;
+  }();
+  (void)initialized;
+  std::string error;
+  Triple triple(target.triple);
+  const Target *backend = TargetRegistry::lookupTarget(triple, error);
+  if (!backend)
+    return createStringError("cpu '" + target.name + "': " + error);
+  return std::unique_ptr<TargetMachine>(backend->createTargetMachine(
+      triple, target.cpu, target.features, TargetOptions(), Reloc::PIC_,
+      std::nullopt, CodeGenOptLevel::Aggressive));
+}
+
+Expected<std::unique_ptr<llvm::Module>>
+fpmoe::translateToLLVM(mlir::ModuleOp module, const CpuTarget &target,
+                       const ProgramDescription &description,
+                       LLVMContext &context) {
+  Expected<std::unique_ptr<TargetMachine>> machine = createMachine(target);
+  if (!machine)
+    return machine.takeError();
+  std::unique_ptr<llvm::Module> result =
+      mlir::translateModuleToLLVMIR(module, context, description.name);
+  if (!result)
+    return createStringError("the LLVM dialect could not be translated");
+  result->setTargetTriple(Triple(target.triple));
+  result->setDataLayout((*machine)->createDataLayout());
+  result->setPICLevel(PICLevel::BigPIC);
+  addDescriptor(*result, description);
+  for (Function &function : *result) {
+    if (function.isDeclaration())
+      continue;
+    // The level must be on each function: linking and inlining look there.
+    function.addFnAttr("target-cpu", target.cpu);
+    if (!target.features.empty())
+      function.addFnAttr("target-features", target.features);
+    function.addFnAttr(Attribute::NoUnwind);
+  }
+  return std::move(result);
+}
+
+Error fpmoe::emitObject(llvm::Module &module, const CpuTarget &target,
+                        raw_pwrite_stream &out, bool assembly) {
+  Expected<std::unique_ptr<TargetMachine>> machine = createMachine(target);
+  if (!machine)
+    return machine.takeError();
+  // What is worth unrolling and vectorising was so by the kernels.
+  PipelineTuningOptions tuning;
+  tuning.LoopVectorization = false;
+  tuning.SLPVectorization = false;
+  tuning.LoopUnrolling = false;
+  PassBuilder builder(machine->get(), tuning);
+  LoopAnalysisManager loops;
+  FunctionAnalysisManager functions;
+  CGSCCAnalysisManager sccs;
+  ModuleAnalysisManager modules;
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(sccs);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, sccs, modules);
+  builder.buildPerModuleDefaultPipeline(OptimizationLevel::O2)
+      .run(module, modules);
+  legacy::PassManager codegen;
+  if ((*machine)->addPassesToEmitFile(codegen, out, nullptr,
+                                      assembly ? CodeGenFileType::AssemblyFile
+                                               : CodeGenFileType::ObjectFile))
+    return createStringError("cpu '" + target.name +
+                             "': the backend cannot write this file");
+  codegen.run(module);
+  return Error::success();
+}

@@ -1,0 +1,33 @@
+//===- Object.h - From the LLVM dialect to an object file --------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FPMOE_LIB_TARGET_CPU_OBJECT_H
+#define FPMOE_LIB_TARGET_CPU_OBJECT_H
+
+#include "lib/Target/CPU/Describe.h"
+#include "llvm/IR/Module.h"
+
+namespace fpmoe {
+
+/// Translates a module of the LLVM dialect for the target; `description` becomes
+/// `fpmoe_model` and what goes with it (include/fpmoe/runtime/abi.h).
+llvm::Expected<std::unique_ptr<llvm::Module>>
+translateToLLVM(mlir::ModuleOp module, const CpuTarget &target,
+                const ProgramDescription &description,
+                llvm::LLVMContext &context);
+
+/// Optimises the module and writes its object code, or with `assembly` its
+/// assembly text, to `out`.
+llvm::Error emitObject(llvm::Module &module, const CpuTarget &target,
+                       llvm::raw_pwrite_stream &out, bool assembly = false);
+
+/// Adds the constants that describe the program (lib/Target/CPU/Descriptor.cpp).
+void addDescriptor(llvm::Module &module, const ProgramDescription &description);
+
+} // namespace fpmoe
+
+#endif

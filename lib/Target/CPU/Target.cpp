@@ -1,0 +1,92 @@
+//===- Target.cpp - CPUs that programs are made for --------------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Target/CPU/Target.h"
+#include "fpmoe/runtime/abi.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/TargetParser/Host.h"
+
+using namespace llvm;
+using namespace fpmoe;
+
+namespace {
+
+struct Level {
+  const char *name, *arch, *cpu, *features;
+  uint32_t required;
+  const char *dotInstruction;
+  int64_t rows;
+};
+
+constexpr uint32_t kAvx2 = FPMOE_CPU_AVX2;
+constexpr uint32_t kAvx512 = kAvx2 | FPMOE_CPU_AVX512;
+
+/// From best to worst of each architecture. With 32 registers of 512 bits a tile
+/// is 12 rows of two panels; with 16 of 256 bits, 3 rows.
+constexpr Level kLevels[] = {
+    {"avx512-bf16", "x86_64", "x86-64-v4",
+     "+avx512bf16,-prefer-256-bit",
+     kAvx512 | FPMOE_CPU_AVX512_BF16, "avx512-bf16", 12},
+    {"avx512", "x86_64", "x86-64-v4", "-prefer-256-bit", kAvx512, "none", 12},
+    {"x86-64-v3", "x86_64", "x86-64-v3", "", kAvx2, "none", 3},
+    {"aarch64", "aarch64", "generic", "+neon", 0, "none", 3},
+};
+
+bool hostHas(const Level &level) {
+#if defined(__x86_64__)
+  if (StringRef(level.arch) != "x86_64")
+    return false;
+  StringMap<bool> has = sys::getHostCPUFeatures();
+  auto all = [&](std::initializer_list<const char *> names) {
+    return llvm::all_of(names, [&](const char *n) { return has.lookup(n); });
+  };
+  if ((level.required & FPMOE_CPU_AVX2) &&
+      !all({"avx2", "fma", "bmi2", "f16c"}))
+    return false;
+  if ((level.required & FPMOE_CPU_AVX512) &&
+      !all({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}))
+    return false;
+  return !(level.required & FPMOE_CPU_AVX512_BF16) || all({"avx512bf16"});
+#elif defined(__aarch64__)
+  return StringRef(level.arch) == "aarch64";
+#else
+  return false;
+#endif
+}
+
+CpuTarget makeTarget(const Level &level) {
+  return {level.name,
+          level.arch,
+          std::string(level.arch) + "-unknown-linux-gnu",
+          level.cpu,
+          level.features,
+          level.required,
+          level.dotInstruction,
+          level.rows};
+}
+
+} // namespace
+
+std::string fpmoe::listCpuTargets() {
+  std::string names = "native";
+  for (const Level &level : kLevels)
+    names += std::string(", ") + level.name;
+  return names;
+}
+
+Expected<CpuTarget> fpmoe::getCpuTarget(StringRef name) {
+  for (const Level &level : kLevels)
+    if (name == level.name || (name == "native" && hostHas(level)))
+      return makeTarget(level);
+  if (name == "native")
+    return createStringError("cpu 'native': this machine has none of the "
+                             "levels; choose one of " +
+                             listCpuTargets());
+  return createStringError("cpu '" + name + "' is not known; choose one of " +
+                           listCpuTargets());
+}

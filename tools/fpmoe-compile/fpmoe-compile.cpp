@@ -1,0 +1,133 @@
+//===- fpmoe-compile.cpp - Checkpoint in, program out ------------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Driver/Compile.h"
+#include "llvm/ADT/SmallString.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/WithColor.h"
+
+using namespace llvm;
+using namespace fpmoe;
+
+static cl::OptionCategory category("fpmoe-compile options");
+
+static cl::opt<std::string>
+    input(cl::Positional, cl::value_desc("model"), cl::cat(category),
+          cl::desc("<model: a directory with config.json, or a .mlir file>"));
+static cl::opt<std::string>
+    output("o", cl::value_desc("file"), cl::cat(category),
+           cl::desc("What to write; the default is named after the model, and "
+                    "\"-\", for IR, is the standard output"));
+static cl::opt<std::string>
+    compileTo("compile-to", cl::value_desc("phase"), cl::cat(category),
+              cl::desc("Stop after a phase: import, assemble, specialize, fuse, "
+                       "quantize, schedule, codegen, llvm, object, link"));
+static cl::opt<std::string>
+    dumpDirectory("dump-dir", cl::value_desc("directory"), cl::cat(category),
+                  cl::desc("Write the IR after every phase there"));
+static cl::opt<std::string>
+    cpu("cpu", cl::value_desc("level"), cl::cat(category),
+        cl::desc("native (this machine, the default), avx512-bf16, avx512, "
+                 "x86-64-v3 or aarch64"));
+static cl::opt<std::string>
+    weights("weights", cl::value_desc("format"), cl::cat(category),
+            cl::desc("Storage of matrices: f32 or bf16 (default: as the "
+                     "checkpoint)"));
+static cl::list<std::string>
+    languages("languages", cl::value_desc("names"), cl::CommaSeparated,
+              cl::cat(category),
+              cl::desc("Keep only these experts; with one, the router goes too"));
+static cl::opt<int64_t>
+    prefillTokens("prefill-tokens", cl::value_desc("n"), cl::cat(category),
+                  cl::desc("Tokens of a prompt processed together (512)"));
+static cl::opt<bool>
+    isStatic("static", cl::cat(category),
+             cl::desc("Make a program that needs no shared library at all"));
+static cl::opt<std::string>
+    weightsFile("weights-file", cl::value_desc("file"), cl::cat(category),
+                cl::desc("Put the weights into a file beside the program"));
+static cl::opt<uint64_t>
+    randomWeights("random-weights", cl::value_desc("seed"), cl::cat(category),
+                  cl::desc("Make random weights; config.json is enough"));
+static cl::opt<bool> assembly(
+    "S", cl::cat(category),
+    cl::desc("With --compile-to=object, write assembly text"));
+
+static int fail(const Twine &message, int code) {
+  WithColor::error() << message << "\n";
+  return code;
+}
+
+int main(int argc, char **argv) {
+  InitLLVM init(argc, argv);
+  cl::HideUnrelatedOptions(category);
+  cl::SetVersionPrinter(
+      [](raw_ostream &os) { os << "fpmoe " FPMOE_VERSION "\n"; });
+  std::string problem;
+  raw_string_ostream problems(problem);
+  if (!cl::ParseCommandLineOptions(
+          argc, argv,
+          "Compiles a mixture-of-language-experts model into one program.\n\n"
+          "  fpmoe-compile models/nano -o nano   makes the program\n"
+          "  ./nano generate -p 'main = do'      runs it\n"
+          "  fpmoe-compile models/nano --compile-to=fuse -o -   prints IR\n",
+          &problems)) {
+    errs() << problem;
+    return 2;
+  }
+  if (input.empty())
+    return fail("no model given; try fpmoe-compile --help", 2);
+
+  CompileOptions options;
+  options.input = input;
+  if (!compileTo.empty()) {
+    std::optional<Phase> phase = parsePhase(compileTo);
+    if (!phase)
+      return fail("unknown phase '" + compileTo + "'; the phases are " +
+                      listPhases(),
+                  2);
+    options.stopAfter = *phase;
+  }
+  bool isText = options.stopAfter <= Phase::LLVM;
+  SmallString<128> absolute(input);
+  sys::path::remove_dots(absolute);
+  options.output = output;
+  if (output.empty())
+    options.output =
+        isText ? "-"
+               : (sys::path::stem(sys::path::filename(absolute)) +
+                  (options.stopAfter == Phase::Object ? ".o" : ""))
+                     .str();
+  if (options.output == "-" && !isText)
+    return fail("a program cannot go to the standard output; give -o FILE", 2);
+  options.dumpDirectory = dumpDirectory;
+  if (cpu.getNumOccurrences())
+    options.cpu = cpu;
+  if (weights.getNumOccurrences())
+    options.weights = weights;
+  if (languages.getNumOccurrences())
+    options.languages = std::vector<std::string>(languages);
+  if (prefillTokens.getNumOccurrences()) {
+    if (prefillTokens < 1 || prefillTokens > 65536)
+      return fail("--prefill-tokens is " + Twine(prefillTokens) +
+                      ", it must be between 1 and 65536",
+                  2);
+    options.prefillTokens = prefillTokens;
+  }
+  if (isStatic.getNumOccurrences())
+    options.isStatic = isStatic;
+  if (weightsFile.getNumOccurrences())
+    options.weightsFile = weightsFile;
+  if (randomWeights.getNumOccurrences())
+    options.randomSeed = randomWeights;
+  options.assembly = assembly;
+  if (Error error = compile(options))
+    return fail(toString(std::move(error)), 1);
+  return 0;
+}
