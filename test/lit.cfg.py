@@ -1,0 +1,27 @@
+# Tests of the tools and passes, and of the programs that they make.
+import os
+import platform
+import shutil
+
+import lit.formats
+from lit.llvm import llvm_config
+
+config.name = "fpmoe"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["golden", "bench"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = os.path.join(config.fpmoe_build_dir, "test")
+
+bin_dir = os.path.join(config.fpmoe_build_dir, "bin")
+llvm_config.with_environment("PATH", [bin_dir, config.llvm_tools_dir], append_path=True)
+# A fault must not be reported by a symboliser that takes minutes.
+llvm_config.with_environment("LLVM_DISABLE_SYMBOLIZATION", "1")
+
+config.substitutions.append(("%fake_program", os.path.join(bin_dir, "fake-program")))
+config.substitutions.append(("%source_dir", config.fpmoe_source_dir))
+config.substitutions.append(("%python", "/usr/bin/python3"))
+
+config.available_features.add(platform.machine())
+if shutil.which("qemu-aarch64") and shutil.which("aarch64-linux-gnu-gcc"):
+    config.available_features.add("qemu-aarch64")
