@@ -1,0 +1,76 @@
+// RUN: fpmoe-opt %s | fpmoe-opt | FileCheck %s
+
+// What programs are made of, as its documentation shows it, which
+// examples.test compares. Tile ops stand in tiles.mlir.
+
+fpmoe.weight @norm layers [0, 1] : tensor<64xf32> {
+^bb0(%layer: index):
+  %0 = fpmoe.load "norm.{}"[%layer] : tensor<64xf32>
+  fpmoe.yield %0 : tensor<64xf32>
+}
+fpmoe.weight @final : tensor<64xf32> {
+  %0 = fpmoe.load "final" : tensor<64xf32>
+  fpmoe.yield %0 : tensor<64xf32>
+}
+
+// CHECK-LABEL: mega.program @decode max_tokens 1 rows 1 context 64
+mega.program @decode max_tokens 1 rows 1 context 64 {}
+
+// CHECK-LABEL: mega.program @buffers max_tokens 512 rows 12 context 64 {
+// CHECK-NEXT: mega.buffer shared : memref<1x64xf32>
+// CHECK-NEXT: mega.buffer private : memref<12x80xf32>
+// CHECK-NEXT: mega.buffer cache : memref<2x1x?x16xf32>
+// CHECK-NEXT: mega.buffer logits : memref<?x101xf32>
+mega.program @buffers max_tokens 512 rows 12 context 64 {
+  %x = mega.buffer shared : memref<1x64xf32>
+  %scores = mega.buffer private : memref<12x80xf32>
+  %cache = mega.buffer cache : memref<2x1x?x16xf32>
+  %logits = mega.buffer logits : memref<?x101xf32>
+}
+
+// CHECK-LABEL: mega.program @prefill max_tokens 512 rows 12 context 64 {
+// CHECK-NEXT: %[[X:.*]] = mega.buffer
+// CHECK-NEXT: %[[A:.*]] = mega.buffer
+// CHECK-NEXT: mega.layers order [0, 1] {
+// CHECK-NEXT: ^bb0(%[[LAYER:.*]]: index):
+// CHECK-NEXT: %[[W:.*]] = mega.weight @norm[%[[LAYER]]] : tensor<64xf32>
+// CHECK-NEXT: mega.phase "norm" tiles ["blocks"] {
+// CHECK-NEXT: mega.norm %[[X]], %[[W]] into %[[A]] eps 9.9{{.*}}E-7 : memref<512x64xf32>, tensor<64xf32>, memref<43x32x12x2xbf16>
+// CHECK-NEXT: }
+// CHECK-NEXT: mega.barrier
+// CHECK-NEXT: }, {
+// CHECK-NEXT: ^bb0(%{{.*}}: index):
+// CHECK-NEXT: mega.barrier
+// CHECK-NEXT: }
+// CHECK-NEXT: %[[FINAL:.*]] = mega.weight @final : tensor<64xf32>
+// CHECK-NEXT: mega.phase "final" tiles [43] {
+// CHECK-NEXT: mega.norm %[[X]], %[[FINAL]] into %[[A]]
+mega.program @prefill max_tokens 512 rows 12 context 64 {
+  %x = mega.buffer shared : memref<512x64xf32>
+  %a = mega.buffer shared : memref<43x32x12x2xbf16>
+  mega.layers order [0, 1] {
+  ^bb0(%layer: index):
+    %w = mega.weight @norm[%layer] : tensor<64xf32>
+    mega.phase "norm" tiles ["blocks"] {
+      mega.norm %x, %w into %a eps 1.0e-6 : memref<512x64xf32>, tensor<64xf32>, memref<43x32x12x2xbf16>
+    }
+    mega.barrier
+  }, {
+  ^bb0(%layer: index):
+    mega.barrier
+  }
+  %w = mega.weight @final : tensor<64xf32>
+  mega.phase "final" tiles [43] {
+    mega.norm %x, %w into %a eps 1.0e-6 : memref<512x64xf32>, tensor<64xf32>, memref<43x32x12x2xbf16>
+  }
+}
+
+// CHECK-LABEL: @dot2
+// CHECK: mega.dot2 %{{.*}}, %{{.*}}, %{{.*}} : vector<16xf32>, vector<32xbf16>
+// CHECK-NEXT: mega.dot2 %{{.*}}, %{{.*}}, %{{.*}} : vector<4xf32>, vector<8xbf16>
+func.func @dot2(%acc: vector<16xf32>, %a: vector<32xbf16>, %b: vector<32xbf16>,
+                %sacc: vector<4xf32>, %sa: vector<8xbf16>) -> (vector<16xf32>, vector<4xf32>) {
+  %r = mega.dot2 %acc, %a, %b : vector<16xf32>, vector<32xbf16>
+  %s = mega.dot2 %sacc, %sa, %sa : vector<4xf32>, vector<8xbf16>
+  return %r, %s : vector<16xf32>, vector<4xf32>
+}
