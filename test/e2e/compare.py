@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+# Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Compiles a checkpoint for one CPU level and compares its logits with the reference.
+
+The reference, fpmoe-eval, evaluates the graph whose weights are rounded to the format that the
+program has; so the difference is that of the kernels alone. Says 'skipped' for a level that this
+machine lacks.
+"""
+
+import argparse
+import pathlib
+import platform
+import subprocess
+import sys
+
+AVX2 = {"avx2", "fma", "bmi2", "f16c"}
+AVX512 = AVX2 | {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
+FLAGS = {"x86-64-v3": AVX2, "avx512": AVX512, "avx512-bf16": AVX512 | {"avx512_bf16"}}
+
+
+def has(level):
+    if platform.machine() != "x86_64":
+        return platform.machine() == level
+    flags = next((set(line.split(":")[1].split()) for line in open("/proc/cpuinfo")
+                  if line.startswith("flags")), set())
+    return level in FLAGS and FLAGS[level] <= flags
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", help="directory with config.json, ids.txt and a checkpoint")
+    parser.add_argument("work", type=pathlib.Path, help="folder to write to")
+    parser.add_argument("--cpu", required=True)
+    parser.add_argument("--weights", required=True, choices=("f32", "bf16"))
+    parser.add_argument("--tolerance", required=True)
+    options = parser.parse_args()
+    if not has(options.cpu):
+        print(f"skipped: this CPU has no {options.cpu}")
+        return
+    work, ids = options.work, pathlib.Path(options.model) / "ids.txt"
+    work.mkdir(parents=True, exist_ok=True)
+
+    def run(*command):
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=False, text=True)
+        sys.stdout.write(done.stdout)
+        if done.returncode:
+            sys.exit(f"exit code {done.returncode}: {' '.join(map(str, command))}")
+
+    common = [options.model, f"--cpu={options.cpu}", f"--weights={options.weights}"]
+    run("fpmoe-compile", *common, "-o", work / "program")
+    run("fpmoe-compile", *common, "--compile-to=quantize", "-o", work / "model.mlir")
+    for chunk in ([], ["--chunk", "1"]):
+        run(work / "program", "score", "--ids", ids, "--logits", work / "logits", *chunk)
+        run("fpmoe-eval", work / "model.mlir", "--ids", ids, "--expect", work / "logits",
+            "--tolerance", options.tolerance)
+
+
+if __name__ == "__main__":
+    main()
