@@ -58,7 +58,7 @@ def write(model, tokenizer_folder, folder, expert_names):
         "generation_config.json": {
             "do_sample": True, "eos_token_id": model.shape.vocab - 1,
             "pad_token_id": model.shape.vocab - 1,
-            "temperature": 0.7, "top_k": 40, "top_p": 0.95},
+            "temperature": 0.8, "top_k": 40, "top_p": 0.95},
     }
     for name, content in written.items():
         (folder / name).write_text(json.dumps(content, indent=2) + "\n")

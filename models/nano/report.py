@@ -59,7 +59,7 @@ def compare_with_transformers(ours, theirs, work):
 
 def sample(model, tokenizer, prompt, temperature):
     ids = torch.tensor([tokenizer.encode(prompt)])
-    torch.manual_seed(7)
+    torch.manual_seed(1)
     choice = {"do_sample": False, "temperature": None, "top_k": None, "top_p": None}
     if temperature:
         choice = {"do_sample": True, "temperature": temperature, "top_k": 40,
@@ -110,7 +110,7 @@ def measure(parts, work, out, window):
         result["own_expert"][lang] = sum(shares) / len(shares)
         result["samples"][lang] = {
             "greedy": sample(theirs, tokenizer, PROMPTS[lang], None),
-            "temperature 0.7": sample(theirs, tokenizer, PROMPTS[lang], 0.7)}
+            "temperature 0.8": sample(theirs, tokenizer, PROMPTS[lang], 0.8)}
     return result
 
 

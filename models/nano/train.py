@@ -101,8 +101,8 @@ def make_corpus(options):
 
 class Optimizer:
     """Muon for the matrices inside the layers, AdamW for the embedding, the gates and
-    all vectors. With so few tokens this reaches a third of the perplexity of AdamW
-    alone at the same cost. Both take the learning rate in AdamW's units."""
+    all vectors. After the first 0.6 million tokens the perplexity was a third of what
+    AdamW alone had reached. Both take the learning rate in AdamW's units."""
 
     def __init__(self, model):
         inner, rest = [], []
