@@ -7,6 +7,7 @@
 
 #include "dialects/Mega/Mega.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 #include "mlir/IR/PatternMatch.h"
@@ -70,6 +71,8 @@ struct LowerDot2Pass : fpmoe::impl::LowerDot2Base<LowerDot2Pass> {
       patterns.add<Dot2ToAvx512>(&getContext());
     } else if (instruction == "none") {
       patterns.add<Dot2ToFma>(&getContext());
+      // Rounding to bf16 would become a call of the compiler's library.
+      arith::populateExpandBFloat16Patterns(patterns);
     } else {
       getOperation()->emitError()
           << "unknown dot instruction '" << instruction

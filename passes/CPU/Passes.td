@@ -29,7 +29,8 @@ def LowerDot2 : Pass<"mega-lower-dot2"> {
   let summary = "Lowers mega.dot2 to what the CPU has";
   let description = [{
     With `instruction=avx512-bf16`, to `x86vector.avx512.dot`. With
-    `instruction=none`, to shifts, masks and two fused multiply-adds.
+    `instruction=none`, to shifts, masks and two fused multiply-adds; roundings
+    to bf16, which such a CPU lacks too, become integer arithmetic.
   }];
   let options = [
     Option<"instruction", "instruction", "std::string", /*default=*/"\"none\"",
