@@ -1,0 +1,52 @@
+// RUN: fpmoe-opt %s --mega-lower-dot2=instruction=avx512-bf16 | FileCheck %s --check-prefixes=CHECK,AVX
+// RUN: fpmoe-opt %s --mega-lower-dot2=instruction=none | FileCheck %s --check-prefixes=CHECK,NONE
+// RUN: fpmoe-opt %s --mega-lower-dot2 | FileCheck %s --check-prefixes=CHECK,NONE
+// RUN: not fpmoe-opt %s --mega-lower-dot2=instruction=sse9 2>&1 | FileCheck %s --check-prefix=UNKNOWN
+
+// UNKNOWN: error: unknown dot instruction 'sse9' (known: avx512-bf16, none)
+
+// CHECK-LABEL: @dot2(
+// CHECK-SAME: %[[ACC:.*]]: vector<16xf32>, %[[A:.*]]: vector<32xbf16>, %[[B:.*]]: vector<32xbf16>)
+// AVX-NEXT: %[[R:.*]] = x86vector.avx512.dot %[[ACC]], %[[A]], %[[B]] : vector<32xbf16> -> vector<16xf32>
+
+// A pair is a word: its second element is the upper half, and is an f32 once the
+// lower half is cleared; the first one is moved up.
+// NONE-DAG: %[[MASK:.*]] = arith.constant dense<-65536> : vector<16xi32>
+// NONE-DAG: %[[SHIFT:.*]] = arith.constant dense<16> : vector<16xi32>
+// NONE: %[[AW:.*]] = vector.bitcast %[[A]] : vector<32xbf16> to vector<16xi32>
+// NONE-NEXT: %[[AL:.*]] = arith.shli %[[AW]], %[[SHIFT]]
+// NONE-NEXT: %[[AH:.*]] = arith.andi %[[AW]], %[[MASK]]
+// NONE-NEXT: %[[A0:.*]] = arith.bitcast %[[AL]] : vector<16xi32> to vector<16xf32>
+// NONE-NEXT: %[[A1:.*]] = arith.bitcast %[[AH]] : vector<16xi32> to vector<16xf32>
+// NONE-NEXT: %[[BW:.*]] = vector.bitcast %[[B]] : vector<32xbf16> to vector<16xi32>
+// NONE-NEXT: %[[BL:.*]] = arith.shli %[[BW]], %[[SHIFT]]
+// NONE-NEXT: %[[BH:.*]] = arith.andi %[[BW]], %[[MASK]]
+// NONE-NEXT: %[[B0:.*]] = arith.bitcast %[[BL]] : vector<16xi32> to vector<16xf32>
+// NONE-NEXT: %[[B1:.*]] = arith.bitcast %[[BH]] : vector<16xi32> to vector<16xf32>
+// NONE-NEXT: %[[S:.*]] = vector.fma %[[A0]], %[[B0]], %[[ACC]] : vector<16xf32>
+// NONE-NEXT: %[[R:.*]] = vector.fma %[[A1]], %[[B1]], %[[S]] : vector<16xf32>
+// CHECK-NEXT: return %[[R]]
+func.func @dot2(%acc: vector<16xf32>, %a: vector<32xbf16>, %b: vector<32xbf16>) -> vector<16xf32> {
+  %r = mega.dot2 %acc, %a, %b : vector<16xf32>, vector<32xbf16>
+  return %r : vector<16xf32>
+}
+
+// The instruction has 16 lanes; others stay as they are.
+// CHECK-LABEL: @narrow(
+// AVX: mega.dot2 %{{.*}}, %{{.*}}, %{{.*}} : vector<4xf32>, vector<8xbf16>
+// NONE-NOT: mega.dot2
+// NONE: vector.fma {{.*}} : vector<4xf32>
+// NONE-NEXT: vector.fma {{.*}} : vector<4xf32>
+func.func @narrow(%acc: vector<4xf32>, %a: vector<8xbf16>) -> vector<4xf32> {
+  %r = mega.dot2 %acc, %a, %a : vector<4xf32>, vector<8xbf16>
+  return %r : vector<4xf32>
+}
+
+// Nothing to do.
+// CHECK-LABEL: @other(
+// CHECK-NEXT: vector.fma
+// CHECK-NEXT: return
+func.func @other(%a: vector<16xf32>, %b: vector<16xf32>) -> vector<16xf32> {
+  %r = vector.fma %a, %b, %a : vector<16xf32>
+  return %r : vector<16xf32>
+}
