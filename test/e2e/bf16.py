@@ -14,6 +14,8 @@ import pathlib
 import subprocess
 import sys
 
+import compare
+
 
 def scores(program, files):
     """Log-likelihood and number of predicted tokens of each file."""
@@ -31,10 +33,14 @@ def main():
     parser.add_argument("expected", help="the f32 program")
     parser.add_argument("program", help="the program to compare")
     parser.add_argument("texts", type=pathlib.Path, help="folder with one folder per language")
+    parser.add_argument("--cpu", help="the program is made for this level: skip where it is missing")
     parser.add_argument("--bound", type=float, default=0.005, help="(default: 0.005)")
-    parser.add_argument("--bytes", type=int, default=30000,
-                        help="about as much text per language (default: 30000)")
+    parser.add_argument("--bytes", type=int, default=8000,
+                        help="about as much text per language (default: 8000)")
     options = parser.parse_args()
+    if options.cpu and not compare.has(options.cpu):
+        print(f"skipped: this CPU has no {options.cpu}")
+        return
     files, names = [], []
     for folder in sorted(options.texts.iterdir()):
         size = 0
