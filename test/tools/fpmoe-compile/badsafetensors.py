@@ -149,8 +149,8 @@ CASES = [
      [FILE, NORM, "219168", "219184"]),
     ("data cut", raw(lambda data: data[:-100]), [FILE, "2192"]),
     ("data after the last tensor", raw(lambda data: data + bytes(10)), [FILE, "10 bytes"]),
-    ("name twice", raw(lambda data: struct.pack("<Q", 5216 + len(NORM) - len(HEAD)) + data[8:].replace(
-        HEAD.encode(), NORM.encode(), 1)), [FILE, NORM, "twice"]),
+    ("name twice", raw(lambda data: struct.pack("<Q", 5216 + len(NORM) - len(HEAD))
+                       + data[8:].replace(HEAD.encode(), NORM.encode(), 1)), [FILE, NORM, "twice"]),
     ("tensor missing", without(QUERY), ["/model", QUERY]),
     ("tensor renamed", whole(rename), ["/model", r"self_attn\.(q_proj|wq)\.weight"]),
     ("tensor extra", extra("model.layers.0.mlp.adapter.weight"),
