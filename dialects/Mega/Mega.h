@@ -38,8 +38,9 @@ namespace mega {
 /// The space of the buffer that `value` is.
 BufferSpace getSpace(mlir::Value buffer);
 
-/// Whether two phases may run without a barrier between them: no worker can then
-/// meet a part of a shared buffer that another worker still writes or reads.
+/// Whether two phases may run without a barrier between them: no worker can
+/// then meet a part of a shared buffer that another worker still writes or
+/// reads.
 bool mayOverlap(PhaseOp first, PhaseOp second);
 
 } // namespace mega

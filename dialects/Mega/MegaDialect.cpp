@@ -53,8 +53,8 @@ LogicalResult BufferOp::verify() {
 }
 
 LogicalResult WeightOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  auto weight = symbols.lookupNearestSymbolFrom<fpmoe::WeightOp>(
-      *this, getWeightAttr());
+  auto weight =
+      symbols.lookupNearestSymbolFrom<fpmoe::WeightOp>(*this, getWeightAttr());
   if (!weight || weight.getType() != getType())
     return emitOpError("'") << getWeight() << "' is not a weight of type "
                             << getType() << " (mega_weight_c1)";
@@ -106,9 +106,9 @@ LogicalResult PhaseOp::verifyRegions() {
           !operand.getDefiningOp<BufferOp>())
         return op.emitOpError("takes memory that is not a mega.buffer");
     if (getRank() != 0 && tile.getTileRank() != getRank())
-      return emitOpError("has ") << getRank() << " dimensions, '"
-                                 << op.getName() << "' has "
-                                 << tile.getTileRank() << " (phase_c3)";
+      return emitOpError("has ")
+             << getRank() << " dimensions, '" << op.getName() << "' has "
+             << tile.getTileRank() << " (phase_c3)";
   }
   SmallVector<TileAccess> accesses = getAccesses();
   for (const TileAccess &write : accesses) {
@@ -121,8 +121,8 @@ LogicalResult PhaseOp::verifyRegions() {
     for (int64_t d = 0; d < getRank(); ++d)
       if (!llvm::is_contained(write.dims, d))
         return emitOpError("has tiles along dimension ")
-               << d << " that write the same part of "
-               << write.buffer.getType() << " (phase_c1)";
+               << d << " that write the same part of " << write.buffer.getType()
+               << " (phase_c1)";
     for (const TileAccess &other : accesses)
       if (other.buffer == write.buffer && other.dims != write.dims)
         return emitOpError("has tiles that ")

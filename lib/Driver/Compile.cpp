@@ -1,4 +1,4 @@
-//===- Compile.cpp - Compiles a model ----------------------------------===//
+//===- Compile.cpp - Compiles a model -------------------------------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -88,7 +88,8 @@ Error Compiler::run() {
   mlir::ScopedDiagnosticHandler handler(
       &context, [&](mlir::Diagnostic &diagnostic) {
         raw_string_ostream os(diagnostics);
-        if (auto file = dyn_cast<mlir::FileLineColLoc>(diagnostic.getLocation()))
+        if (auto file =
+                dyn_cast<mlir::FileLineColLoc>(diagnostic.getLocation()))
           os << file.getFilename().getValue() << ":" << file.getLine() << ":"
              << file.getColumn() << ": ";
         os << diagnostic << "\n";
@@ -206,14 +207,16 @@ Error Compiler::runPasses(Phase phase) {
   mlir::PassManager pm(&context);
   populatePhase(pm, phase, phases);
   if (mlir::failed(pm.run(*module)))
-    return takeDiagnostics(("the phase '" + getPhaseName(phase) + "' failed").str());
+    return takeDiagnostics(
+        ("the phase '" + getPhaseName(phase) + "' failed").str());
   return Error::success();
 }
 
 Error Compiler::dump(Phase phase) {
   if (options.dumpDirectory.empty())
     return Error::success();
-  if (std::error_code error = sys::fs::create_directories(options.dumpDirectory))
+  if (std::error_code error =
+          sys::fs::create_directories(options.dumpDirectory))
     return createStringError(options.dumpDirectory + ": " + error.message());
   SmallString<128> path(options.dumpDirectory);
   sys::path::append(path, Twine(static_cast<int>(phase)) + "-" +

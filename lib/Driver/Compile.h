@@ -1,4 +1,4 @@
-//===- Compile.h - Compiles a model ------------------------------------===//
+//===- Compile.h - Compiles a model -----------------------------*- C++ -*-===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -15,19 +15,21 @@ namespace fpmoe {
 /// What the command line and fpmoe.toml say. Members without value have not
 /// been said; defaults are in the comments.
 struct CompileOptions {
-  std::string input;  ///< directory of the model, its config.json, or a .mlir file
+  std::string
+      input; ///< directory of the model, its config.json, or a .mlir file
   std::string output; ///< "-" for text on the standard output
   Phase stopAfter = Phase::Link;
-  std::string dumpDirectory; ///< IR after every phase goes there; empty: nowhere
-  std::optional<std::string> cpu;         ///< native
-  std::optional<std::string> weights;     ///< as the checkpoint
+  std::string
+      dumpDirectory; ///< IR after every phase goes there; empty: nowhere
+  std::optional<std::string> cpu;                    ///< native
+  std::optional<std::string> weights;                ///< as the checkpoint
   std::optional<std::vector<std::string>> languages; ///< all
-  std::optional<int64_t> prefillTokens;   ///< 512
-  std::optional<bool> isStatic;           ///< false
-  std::optional<std::string> weightsFile; ///< inside the program
-  std::optional<uint64_t> randomSeed;     ///< the checkpoint's weights
-  bool assembly = false; ///< Phase::Object writes assembly text
-  bool verbose = false;  ///< says what happened and how long it took
+  std::optional<int64_t> prefillTokens;              ///< 512
+  std::optional<bool> isStatic;                      ///< false
+  std::optional<std::string> weightsFile;            ///< inside the program
+  std::optional<uint64_t> randomSeed; ///< the checkpoint's weights
+  bool assembly = false;              ///< Phase::Object writes assembly text
+  bool verbose = false; ///< says what happened and how long it took
 };
 
 /// Compiles. On failure nothing is left behind but complete dumps.

@@ -1,4 +1,4 @@
-//===- Phases.cpp - The phases of compilation --------------------------===//
+//===- Phases.cpp - The phases of compilation -----------------------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -33,7 +33,9 @@ std::optional<Phase> parsePhase(StringRef name) {
   return std::nullopt;
 }
 
-std::string listPhases() { return join(std::begin(kNames), std::end(kNames), ", "); }
+std::string listPhases() {
+  return join(std::begin(kNames), std::end(kNames), ", ");
+}
 
 void populatePhase(mlir::OpPassManager &pm, Phase phase,
                    const PhaseOptions &options) {

@@ -1,4 +1,4 @@
-//===- Progress.cpp - A bar that shows how far long work is ------------===//
+//===- Progress.cpp - A bar that shows how far long work is ---------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

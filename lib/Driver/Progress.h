@@ -1,4 +1,4 @@
-//===- Progress.h - A bar that shows how far long work is --------------===//
+//===- Progress.h - A bar that shows how far long work is -------*- C++ -*-===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,12 +1,12 @@
-//===- Attention.cpp - Attention of a head over the cache --------------===//
+//===- Attention.cpp - Attention of a head over the cache -----------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-// Scores, softmax and the sum of values, each over all positions that a block of
-// rows can see. Rows are tokens of one head, or, for one token, the heads that
-// share keys and values.
+// Scores, softmax and the sum of values, each over all positions that a block
+// of rows can see. Rows are tokens of one head, or, for one token, the heads
+// that share keys and values.
 //===----------------------------------------------------------------------===//
 
 #include "lib/Kernels/Attention.h"
@@ -19,11 +19,12 @@ namespace {
 
 class AttentionTile {
 public:
-  AttentionTile(Phase &phase, mega::AttentionOp op, Tile tile)
+  AttentionTile(PhaseContext &phase, mega::AttentionOp op, Tile tile)
       : phase(phase), op(op), b(phase.b), one(phase.info.maxTokens == 1),
         group(op.getHeads() / op.getKvHeads()), cache(phase, op.getCache()),
-        scores(phase.base(op.getScores())), scoreBytes(dim(op.getScores(), 1) * 4),
-        padded(dim(op.getQuery(), 2)), block(tile[1]) {
+        scores(phase.base(op.getScores())),
+        scoreBytes(dim(op.getScores(), 1) * 4), padded(dim(op.getQuery(), 2)),
+        block(tile[1]) {
     head = one ? b.mul(tile[0], group) : tile[0];
     kvHead = one ? tile[0] : b.div(tile[0], group);
     first = b.mul(block, phase.info.rows);
@@ -37,10 +38,11 @@ public:
     end = one ? b.add(firstPosition, 1) : b.add(firstPosition, rows);
     from = b.i64(0);
     if (op.getWindow())
-      from = b.mul(b.div(b.max(b.add(firstPosition, 1 - int64_t(*op.getWindow())),
-                               b.i64(0)),
-                         kLanes),
-                   kLanes);
+      from =
+          b.mul(b.div(b.max(b.add(firstPosition, 1 - int64_t(*op.getWindow())),
+                            b.i64(0)),
+                      kLanes),
+                kLanes);
     if (one)
       return emitRowCount(rows, group);
     phase.withRows(rows, phase.info.rows,
@@ -65,10 +67,10 @@ private:
 
   void emitScores(int64_t firstRow, int64_t numRows) {
     int64_t rowBytes = (one ? 1 : int64_t(op.getHeads())) * padded * 4;
-    Value query = b.at(
-        phase.base(op.getQuery()),
-        b.add(b.mul(b.add(b.mul(first, op.getHeads()), head), padded * 4),
-              firstRow * rowBytes));
+    Value query =
+        b.at(phase.base(op.getQuery()),
+             b.add(b.mul(b.add(b.mul(first, op.getHeads()), head), padded * 4),
+                   firstRow * rowBytes));
     VectorType i64Lanes = b.lanes(b.getI64Type());
     auto numbers = llvm::to_vector(llvm::seq<int64_t>(0, kLanes));
     Value iota = arith::ConstantOp::create(
@@ -84,15 +86,15 @@ private:
                                            positions, b.splat(own));
         if (op.getWindow()) {
           Value oldest = b.add(own, -int64_t(*op.getWindow()));
-          Value recent = arith::CmpIOp::create(
-              b, arith::CmpIPredicate::sgt, positions, b.splat(oldest));
+          Value recent = arith::CmpIOp::create(b, arith::CmpIPredicate::sgt,
+                                               positions, b.splat(oldest));
           seen = arith::AndIOp::create(b, seen, recent);
         }
         Value scaled =
             b.fmul(sums[r], b.f32Splat(op.getScale().convertToDouble()));
         b.store(b.select(seen, scaled, b.f32Splat(kHidden)),
-                b.at(scores, b.add(b.mul(position, 4),
-                                   (firstRow + r) * scoreBytes)));
+                b.at(scores,
+                     b.add(b.mul(position, 4), (firstRow + r) * scoreBytes)));
       }
     });
   }
@@ -101,27 +103,27 @@ private:
   void emitSoftmax(Value row) {
     Value line = b.at(scores, b.mul(row, scoreBytes));
     auto place = [&](Value position) { return b.at(line, b.mul(position, 4)); };
-    Value largest =
-        b.loop(from, end, kLanes, {b.f32Splat(kHidden)},
-               [&](Value i, ValueRange m) -> SmallVector<Value> {
-                 return {b.fmax(m[0], b.loadLanes(place(i)))};
-               })[0];
+    Value largest = b.loop(from, end, kLanes, {b.f32Splat(kHidden)},
+                           [&](Value i, ValueRange m) -> SmallVector<Value> {
+                             return {b.fmax(m[0], b.loadLanes(place(i)))};
+                           })[0];
     largest = b.splat(b.maxLanes(largest));
-    Value sum =
-        b.loop(from, end, kLanes, {b.f32Splat(0.0f)},
-               [&](Value i, ValueRange s) -> SmallVector<Value> {
-                 Value e = b.exp(b.fsub(b.loadLanes(place(i)), largest));
-                 b.store(e, place(i));
-                 return {b.fadd(s[0], e)};
-               })[0];
+    Value sum = b.loop(from, end, kLanes, {b.f32Splat(0.0f)},
+                       [&](Value i, ValueRange s) -> SmallVector<Value> {
+                         Value e =
+                             b.exp(b.fsub(b.loadLanes(place(i)), largest));
+                         b.store(e, place(i));
+                         return {b.fadd(s[0], e)};
+                       })[0];
     b.store(b.sumLanes(sum), b.at(line, scoreBytes - 4));
   }
 
   void emitSum(int64_t firstRow, int64_t numRows, Value rows) {
     int64_t panels = padded / kLanes, operandRows = phase.info.rows;
     Value weights = b.at(b.at(scores, firstRow * scoreBytes), b.mul(from, 4));
-    Value operand = b.at(phase.base(op.getOperand()),
-                         b.mul(block, Phase::blockBytes(op.getOperand())));
+    Value operand =
+        b.at(phase.base(op.getOperand()),
+             b.mul(block, PhaseContext::blockBytes(op.getOperand())));
     Value values = cache.value(kvHead, from);
     auto product = [&](int64_t panel, int64_t n) {
       SmallVector<Value> bases;
@@ -161,7 +163,7 @@ private:
   /// Score of a position that a row cannot see; its weight is 0 (exp()).
   static constexpr float kHidden = -1e30f;
 
-  Phase &phase;
+  PhaseContext &phase;
   mega::AttentionOp op;
   KernelBuilder &b;
   bool one;
@@ -174,6 +176,7 @@ private:
 
 } // namespace
 
-void fpmoe::emitAttention(Phase &phase, mega::AttentionOp op, Tile tile) {
+void fpmoe::emitAttention(PhaseContext &phase, mega::AttentionOp op,
+                          Tile tile) {
   AttentionTile(phase, op, tile).emit();
 }

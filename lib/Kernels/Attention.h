@@ -1,4 +1,4 @@
-//===- Attention.h - Layout of the key/value cache ---------------------===//
+//===- Attention.h - Layout of the key/value cache --------------*- C++ -*-===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -19,7 +19,7 @@ namespace fpmoe {
 /// with the scores.
 class CacheLayout {
 public:
-  CacheLayout(Phase &phase, mlir::Value cache)
+  CacheLayout(PhaseContext &phase, mlir::Value cache)
       : b(phase.b), padded(dim(cache, 3)),
         plane(b.mul(phase.i64Field(offsetof(FpmoeStep, cache_capacity)),
                     padded * 4)),
@@ -28,7 +28,8 @@ public:
 
   /// Element 0 of the key at `position`; the next ones are 64 bytes apart.
   mlir::Value key(mlir::Value head, mlir::Value position) {
-    mlir::Value panel = b.mul(b.div(position, kLanes), padded * kPanelStepBytes);
+    mlir::Value panel =
+        b.mul(b.div(position, kLanes), padded * kPanelStepBytes);
     return b.at(b.at(base, b.mul(b.mul(head, 2), plane)),
                 b.add(panel, b.mul(b.rem(position, kLanes), 4)));
   }

@@ -52,8 +52,7 @@ SmallVector<Value> fpmoe::emitDot(KernelBuilder &b, bool bf16, int64_t rows,
   acc = b.loop(b.i64(0), whole, unroll, acc, [&](Value k, ValueRange carried) {
     SmallVector<Value> next(carried);
     for (int64_t u = 0; u < unroll; ++u)
-      step(b.add(k, u),
-           MutableArrayRef<Value>(next).slice(u * sums, sums));
+      step(b.add(k, u), MutableArrayRef<Value>(next).slice(u * sums, sums));
     return next;
   });
   if (unroll == 1)
@@ -78,8 +77,7 @@ void fpmoe::storePacked(KernelBuilder &b, bool bf16, Value lanes, Value row,
   Value base = b.at(row, b.mul(chunk, steps * stride));
   Value elements = lanes;
   if (bf16) {
-    Value rounded =
-        arith::TruncFOp::create(b, b.lanes(b.getBF16Type()), lanes);
+    Value rounded = arith::TruncFOp::create(b, b.lanes(b.getBF16Type()), lanes);
     elements = vector::BitCastOp::create(
         b, VectorType::get({steps}, b.getI32Type()), rounded);
   }

@@ -1,4 +1,4 @@
-//===- Embed.cpp - Rows of the embedding -------------------------------===//
+//===- Embed.cpp - Rows of the embedding ----------------------------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -12,7 +12,7 @@
 using namespace mlir;
 using namespace fpmoe;
 
-void fpmoe::emitEmbed(Phase &phase, mega::EmbedOp op, Tile tile) {
+void fpmoe::emitEmbed(PhaseContext &phase, mega::EmbedOp op, Tile tile) {
   KernelBuilder &b = phase.b;
   Value token = tile[0], table = phase.weight(op.getTable());
   int64_t steps = dim(op.getTable(), 1);

@@ -1,4 +1,4 @@
-//===- ExpertDown.cpp - Second product of the experts ------------------===//
+//===- ExpertDown.cpp - Second product of the experts ---------------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -18,9 +18,10 @@ namespace {
 
 class ExpertDown {
 public:
-  ExpertDown(Phase &phase, mega::ExpertDownOp op, Value tile)
+  ExpertDown(PhaseContext &phase, mega::ExpertDownOp op, Value tile)
       : phase(phase), op(op), b(phase.b), bf16(phase.info.bf16),
-        actBytes(Phase::blockBytes(op.getAct())), width(dim(op.getX(), 1)) {
+        actBytes(PhaseContext::blockBytes(op.getAct())),
+        width(dim(op.getX(), 1)) {
     Value any = op.getDown() ? op.getDown() : op.getSharedDown();
     int64_t panels = dim(any, -4);
     odd = panels % 2;
@@ -35,13 +36,15 @@ private:
   int64_t panelBytes(Value weight) { return stepsOf(weight) * kPanelStepBytes; }
   Value expertWeights(Value weight, Value expert) {
     Value base = phase.weight(weight);
-    return expert ? b.at(base, b.mul(expert, dim(weight, 1) * panelBytes(weight)))
-                  : base;
+    return expert
+               ? b.at(base, b.mul(expert, dim(weight, 1) * panelBytes(weight)))
+               : base;
   }
 
   /// One token: all experts are summed in registers.
   void emitOne() {
-    int64_t slots = dim(op.getAct(), 0), topK = slots - (op.getSharedDown() ? 1 : 0);
+    int64_t slots = dim(op.getAct(), 0),
+            topK = slots - (op.getSharedDown() ? 1 : 0);
     Value act = phase.base(op.getAct()), x = phase.base(op.getX());
     b.loop(firstPanel, lastPanel, 1, [&](Value panel) {
       Value place = b.at(x, b.mul(panel, kLanes * 4));
@@ -49,7 +52,8 @@ private:
       auto product = [&](Value weight, Value expert, Value slot) {
         Value from = b.at(expertWeights(weight, expert),
                           b.mul(panel, panelBytes(weight)));
-        DotRows source{b.at(act, b.mul(slot, actBytes)), kStepBytes, kStepBytes};
+        DotRows source{b.at(act, b.mul(slot, actBytes)), kStepBytes,
+                       kStepBytes};
         return emitDot(b, bf16, 1, source, {from}, b.i64(stepsOf(weight)))[0];
       };
       if (op.getSharedDown())
@@ -61,8 +65,9 @@ private:
       b.loop(b.i64(0), b.i64(topK), 1, [&](Value slot) {
         Value expert = b.loadIndex(chosen, slot);
         b.ifThen(b.less(b.i64(-1), expert), [&] {
-          b.store(b.fadd(b.loadLanes(place), product(op.getDown(), expert, slot)),
-                  place);
+          b.store(
+              b.fadd(b.loadLanes(place), product(op.getDown(), expert, slot)),
+              place);
         });
       });
     });
@@ -110,9 +115,9 @@ private:
             for (int64_t i = 0; i < r; ++i)
               b.ifThen(b.less(b.i64(i), count), [&] {
                 Value token = b.loadIndex(tokens, b.i64(i));
-                Value to = b.at(x, b.mul(b.add(b.mul(token, width),
-                                               b.mul(panel, kLanes)),
-                                         4));
+                Value to = b.at(
+                    x,
+                    b.mul(b.add(b.mul(token, width), b.mul(panel, kLanes)), 4));
                 for (int64_t p = 0; p < n; ++p) {
                   Value place = b.at(to, p * kLanes * 4);
                   b.store(b.fadd(b.loadLanes(place), sums[i * n + p]), place);
@@ -128,7 +133,7 @@ private:
     });
   }
 
-  Phase &phase;
+  PhaseContext &phase;
   mega::ExpertDownOp op;
   KernelBuilder &b;
   bool bf16;
@@ -139,6 +144,7 @@ private:
 
 } // namespace
 
-void fpmoe::emitExpertDown(Phase &phase, mega::ExpertDownOp op, Tile tile) {
+void fpmoe::emitExpertDown(PhaseContext &phase, mega::ExpertDownOp op,
+                           Tile tile) {
   ExpertDown(phase, op, tile[0]).emit();
 }

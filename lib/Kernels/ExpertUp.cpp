@@ -1,4 +1,4 @@
-//===- ExpertUp.cpp - First product of the experts ---------------------===//
+//===- ExpertUp.cpp - First product of the experts ------------------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -25,7 +25,7 @@ struct TileWork {
 
 class ExpertUp {
 public:
-  ExpertUp(Phase &phase, mega::ExpertUpOp op)
+  ExpertUp(PhaseContext &phase, mega::ExpertUpOp op)
       : phase(phase), op(op), b(phase.b), bf16(phase.info.bf16),
         steps(dim(op.getGateUp() ? op.getGateUp() : op.getSharedGateUp(), -3)),
         panelBytes(steps * kPanelStepBytes) {}
@@ -62,10 +62,9 @@ private:
       work.weights = phase.weight(op.getSharedGateUp());
     if (op.getGateUp()) {
       Value expert = pick(b.div(routed, routedTiles));
-      Value weights =
-          b.at(phase.weight(op.getGateUp()),
-               b.mul(b.max(expert, b.i64(0)),
-                     2 * pairsOf(op.getGateUp()) * panelBytes));
+      Value weights = b.at(phase.weight(op.getGateUp()),
+                           b.mul(b.max(expert, b.i64(0)),
+                                 2 * pairsOf(op.getGateUp()) * panelBytes));
       work.expert = b.select(isShared, work.expert, expert);
       work.weights =
           work.weights ? b.select(isShared, work.weights, weights) : weights;
@@ -87,14 +86,13 @@ private:
     Value number = b.div(
         b.max(b.sub(tile, b.i64(tilesOf(op.getSharedGateUp()))), b.i64(0)),
         routedTiles);
-    TileWork work = locate(tile, topK, [&](Value j) {
-      return b.loadIndex(chosen, j);
-    });
+    TileWork work =
+        locate(tile, topK, [&](Value j) { return b.loadIndex(chosen, j); });
     Value isShared = b.less(tile, b.i64(tilesOf(op.getSharedGateUp())));
     Value slot = b.select(isShared, b.i64(topK), number);
     Value weight = b.loadF32(phase.base(op.getWeights()), slot);
     Value act = b.at(phase.base(op.getAct()),
-                     b.mul(slot, Phase::blockBytes(op.getAct())));
+                     b.mul(slot, PhaseContext::blockBytes(op.getAct())));
     DotRows source{phase.base(op.getOperand()), kStepBytes, kStepBytes};
     // A negative expert is none: its slot is not read either.
     b.ifThen(b.less(b.i64(-1), work.expert), [&] {
@@ -119,11 +117,12 @@ private:
     Value firstSlot = b.loadIndex(table.first, work.expert);
     Value lastSlot = b.loadIndex(table.first, b.add(work.expert, 1));
     b.loop(firstSlot, lastSlot, 1, [&](Value slot) {
-      DotRows source{b.at(phase.base(op.getOperand()),
-                          b.mul(slot, Phase::blockBytes(op.getOperand()))),
-                     kStepBytes, rows * kStepBytes};
+      DotRows source{
+          b.at(phase.base(op.getOperand()),
+               b.mul(slot, PhaseContext::blockBytes(op.getOperand()))),
+          kStepBytes, rows * kStepBytes};
       Value act = b.at(phase.base(op.getAct()),
-                       b.mul(slot, Phase::blockBytes(op.getAct())));
+                       b.mul(slot, PhaseContext::blockBytes(op.getAct())));
       Value weights = b.at(table.weight, b.mul(slot, rows * 4));
       phase.withRows(b.loadIndex(table.count, slot), rows, [&](int64_t r) {
         b.loop(work.firstPair, work.lastPair, 1, [&](Value pair) {
@@ -141,7 +140,7 @@ private:
     });
   }
 
-  Phase &phase;
+  PhaseContext &phase;
   mega::ExpertUpOp op;
   KernelBuilder &b;
   bool bf16;
@@ -150,6 +149,6 @@ private:
 
 } // namespace
 
-void fpmoe::emitExpertUp(Phase &phase, mega::ExpertUpOp op, Tile tile) {
+void fpmoe::emitExpertUp(PhaseContext &phase, mega::ExpertUpOp op, Tile tile) {
   ExpertUp(phase, op).emit(tile[0]);
 }

@@ -1,4 +1,4 @@
-//===- Groups.cpp - Groups tokens by expert, and packs their rows ------===//
+//===- Groups.cpp - Groups tokens by expert, and packs their rows ---------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -10,7 +10,7 @@
 using namespace mlir;
 using namespace fpmoe;
 
-void fpmoe::emitGroup(Phase &phase, mega::GroupOp op) {
+void fpmoe::emitGroup(PhaseContext &phase, mega::GroupOp op) {
   KernelBuilder &b = phase.b;
   int64_t rows = phase.info.rows, experts = op.getNumExperts();
   int64_t topK = dim(op.getWeights(), 1) - 1;
@@ -45,7 +45,8 @@ void fpmoe::emitGroup(Phase &phase, mega::GroupOp op) {
             n = b.loop(
                 b.i64(0), phase.count, 1, {n},
                 [&](Value token, ValueRange number) -> SmallVector<Value> {
-                  Value e = b.loadIndex(chosen, b.add(b.mul(token, columns), j));
+                  Value e =
+                      b.loadIndex(chosen, b.add(b.mul(token, columns), j));
                   Value mine = b.equal(e, expert);
                   b.ifThen(mine, [&] {
                     append(carried[0], number[0], token,
@@ -66,16 +67,16 @@ void fpmoe::emitGroup(Phase &phase, mega::GroupOp op) {
   b.storeIndex(finish(slot, phase.count), table.first, b.i64(experts + 1));
 }
 
-void fpmoe::emitGather(Phase &phase, mega::GatherOp op, Tile tile) {
+void fpmoe::emitGather(PhaseContext &phase, mega::GatherOp op, Tile tile) {
   KernelBuilder &b = phase.b;
   int64_t rows = phase.info.rows, steps = dim(op.getOperand(), 1);
-  int64_t numGroups = dim(op.getGroups(), 0) -
-                      dim(op.getOperand(), 0) * (1 + 2 * rows) - 1;
+  int64_t numGroups =
+      dim(op.getGroups(), 0) - dim(op.getOperand(), 0) * (1 + 2 * rows) - 1;
   GroupTable table(phase, op.getGroups(), numGroups);
   Value slot = tile[0];
   Value source = phase.base(op.getRows());
   Value operand = b.at(phase.base(op.getOperand()),
-                       b.mul(slot, Phase::blockBytes(op.getOperand())));
+                       b.mul(slot, PhaseContext::blockBytes(op.getOperand())));
   b.loop(b.i64(0), b.loadIndex(table.count, slot), 1, [&](Value r) {
     Value token = b.loadIndex(table.token, b.add(b.mul(slot, rows), r));
     Value from = b.at(source, b.mul(token, steps * kStepBytes));

@@ -1,4 +1,4 @@
-//===- Groups.h - The table of tokens by expert ------------------------===//
+//===- Groups.h - The table of tokens by expert -----------------*- C++ -*-===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -12,14 +12,14 @@
 
 namespace fpmoe {
 
-/// A table of 32-bit numbers. With G groups (the routed experts, then the shared
-/// one), S slots (blocks) and R rows a block:
+/// A table of 32-bit numbers. With G groups (the routed experts, then the
+/// shared one), S slots (blocks) and R rows a block:
 ///   first  [G + 1]  first slot of each group, and the end of the last one
 ///   count  [S]      rows of a slot that hold a token
 ///   token  [S, R]   the tokens
 ///   weight [S, R]   what the expert's output is multiplied with (f32)
 struct GroupTable {
-  GroupTable(Phase &phase, mlir::Value groups, int64_t numGroups)
+  GroupTable(PhaseContext &phase, mlir::Value groups, int64_t numGroups)
       : first(phase.base(groups)),
         slots((dim(groups, 0) - numGroups - 1) / (1 + 2 * phase.info.rows)),
         count(phase.b.at(first, (numGroups + 1) * 4)),

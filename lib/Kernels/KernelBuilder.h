@@ -94,8 +94,8 @@ public:
 
   // Structured control flow over i64.
   using Body = llvm::function_ref<void(Value)>;
-  using CarryingBody = llvm::function_ref<llvm::SmallVector<Value>(
-      Value, mlir::ValueRange)>;
+  using CarryingBody =
+      llvm::function_ref<llvm::SmallVector<Value>(Value, mlir::ValueRange)>;
   void loop(Value from, Value to, int64_t step, Body body);
   llvm::SmallVector<Value> loop(Value from, Value to, int64_t step,
                                 mlir::ValueRange carried, CarryingBody body);

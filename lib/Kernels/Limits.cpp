@@ -1,4 +1,4 @@
-//===- Limits.cpp - Functions that measure the machine -----------------===//
+//===- Limits.cpp - Functions that measure the machine --------------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -32,8 +32,8 @@ Value fpmoe::emitDotPeak(KernelBuilder &b, bool bf16, int64_t rows,
     total = b.fadd(total, sum);
   // The sums must be used: a not-a-number (never a negative one) would say 0.
   Value sum = b.sumLanes(total);
-  Value used = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, sum,
-                                     b.f32(-1.0f));
+  Value used =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, sum, b.f32(-1.0f));
   Value ops = b.mul(iterations, sums * kLanes * (bf16 ? 4 : 2));
   return b.select(used, b.i64(0), ops);
 }
@@ -44,15 +44,15 @@ Value fpmoe::emitReadPeak(KernelBuilder &b, Value data, Value bytes) {
   Value zero =
       arith::ConstantOp::create(b, DenseElementsAttr::get(type, int32_t(0)));
   SmallVector<Value> acc(kStreams, zero);
-  acc = b.loop(b.i64(0), bytes, kStreams * 64, acc,
-               [&](Value offset, ValueRange carried) {
-                 SmallVector<Value> next(carried);
-                 for (auto [i, sum] : llvm::enumerate(next))
-                   sum = b.add(sum, b.load(type, b.at(data, b.add(offset, 64 * i)),
-                                           64));
-                 return next;
-               });
+  acc = b.loop(
+      b.i64(0), bytes, kStreams * 64, acc,
+      [&](Value offset, ValueRange carried) {
+        SmallVector<Value> next(carried);
+        for (auto [i, sum] : llvm::enumerate(next))
+          sum = b.add(sum, b.load(type, b.at(data, b.add(offset, 64 * i)), 64));
+        return next;
+      });
   Value total = b.add(b.add(acc[0], acc[1]), b.add(acc[2], acc[3]));
-  return b.toI64(vector::ReductionOp::create(b, vector::CombiningKind::ADD,
-                                             total));
+  return b.toI64(
+      vector::ReductionOp::create(b, vector::CombiningKind::ADD, total));
 }

@@ -1,4 +1,4 @@
-//===- Limits.h - Functions that measure the machine -------------------===//
+//===- Limits.h - Functions that measure the machine ------------*- C++ -*-===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

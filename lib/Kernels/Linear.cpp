@@ -1,4 +1,4 @@
-//===- Linear.cpp - Products of the output and the logits --------------===//
+//===- Linear.cpp - Products of the output and the logits -----------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -12,8 +12,7 @@ using namespace mlir;
 using namespace fpmoe;
 
 /// Stores the first `valid` of 16 lanes.
-static void storeValid(KernelBuilder &b, Value lanes, Value to,
-                       int64_t valid) {
+static void storeValid(KernelBuilder &b, Value lanes, Value to, int64_t valid) {
   if (valid == kLanes)
     return b.store(lanes, to);
   SmallVector<bool> mask(kLanes);
@@ -23,7 +22,7 @@ static void storeValid(KernelBuilder &b, Value lanes, Value to,
   LLVM::MaskedStoreOp::create(b, lanes, to, maskValue, /*alignment=*/4);
 }
 
-void fpmoe::emitLinear(Phase &phase, mega::LinearOp op, Tile tile) {
+void fpmoe::emitLinear(PhaseContext &phase, mega::LinearOp op, Tile tile) {
   KernelBuilder &b = phase.b;
   int64_t rows = phase.info.rows, width = dim(op.getOut(), 1);
   int64_t panels = dim(op.getWeight(), 0), steps = dim(op.getWeight(), 1);
@@ -36,8 +35,8 @@ void fpmoe::emitLinear(Phase &phase, mega::LinearOp op, Tile tile) {
   Value firstPanel = b.mul(tile[0], op.getPanels());
   Value lastPanel = b.min(b.add(firstPanel, op.getPanels()), b.i64(panels));
   Value firstBlock = b.mul(tile[1], op.getSpan());
-  Value lastBlock = b.min(b.add(firstBlock, op.getSpan()),
-                          b.ceilDiv(count, rows));
+  Value lastBlock =
+      b.min(b.add(firstBlock, op.getSpan()), b.ceilDiv(count, rows));
 
   // Adds or writes `n` panels from `panel` on, `r` rows of a block.
   auto emitPanels = [&](Value block, Value panel, int64_t n, int64_t r) {
@@ -45,12 +44,13 @@ void fpmoe::emitLinear(Phase &phase, mega::LinearOp op, Tile tile) {
     SmallVector<Value> bases;
     for (int64_t p = 0; p < n; ++p)
       bases.push_back(b.at(weight, b.mul(b.add(panel, p), panelBytes)));
-    DotRows source{b.at(operand, b.mul(block, Phase::blockBytes(op.getOperand()))),
-                   kStepBytes, rows * kStepBytes};
+    DotRows source{
+        b.at(operand, b.mul(block, PhaseContext::blockBytes(op.getOperand()))),
+        kStepBytes, rows * kStepBytes};
     SmallVector<Value> sums =
         emitDot(b, phase.info.bf16, r, source, bases, b.i64(steps));
-    Value to = b.at(out, b.mul(b.add(b.mul(token, width), b.mul(panel, kLanes)),
-                               4));
+    Value to =
+        b.at(out, b.mul(b.add(b.mul(token, width), b.mul(panel, kLanes)), 4));
     for (int64_t i = 0; i < r; ++i)
       b.ifThen(b.less(b.add(token, i), count), [&] {
         for (int64_t p = 0; p < n; ++p) {
@@ -71,9 +71,8 @@ void fpmoe::emitLinear(Phase &phase, mega::LinearOp op, Tile tile) {
   b.loop(firstBlock, lastBlock, 1, [&](Value block) {
     Value left = b.sub(count, b.mul(block, rows));
     if (op.getPanels() == 1)
-      return b.loop(firstPanel, lastPanel, 1, [&](Value panel) {
-        emitPanels(block, panel, 1, 1);
-      });
+      return b.loop(firstPanel, lastPanel, 1,
+                    [&](Value panel) { emitPanels(block, panel, 1, 1); });
     phase.withRows(left, rows, [&](int64_t r) {
       Value even = b.sub(lastPanel, b.rem(b.sub(lastPanel, firstPanel), 2));
       b.loop(firstPanel, even, 2,

@@ -1,12 +1,12 @@
-//===- Norm.cpp - RMS norm into packed operands ------------------------===//
+//===- Norm.cpp - RMS norm into packed operands ---------------------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#include "lib/Kernels/Dot.h"
 #include "lib/Kernels/Norm.h"
+#include "lib/Kernels/Dot.h"
 #include "lib/Kernels/Phase.h"
 
 using namespace mlir;
@@ -25,7 +25,7 @@ Value fpmoe::emitInverseRms(KernelBuilder &b, Value row, int64_t paddedColumns,
   return b.fdiv(b.f32(1.0f), b.sqrt(b.fadd(mean, b.f32(eps))));
 }
 
-void fpmoe::emitNorm(Phase &phase, mega::NormOp op, Tile tile) {
+void fpmoe::emitNorm(PhaseContext &phase, mega::NormOp op, Tile tile) {
   KernelBuilder &b = phase.b;
   int64_t rows = phase.info.rows, padded = dim(op.getX(), 1);
   Value block = tile.empty() ? b.i64(0) : tile[0];
@@ -33,14 +33,13 @@ void fpmoe::emitNorm(Phase &phase, mega::NormOp op, Tile tile) {
   Value first = b.mul(block, rows);
   Value last = b.min(b.add(first, rows), b.sub(phase.count, from));
   Value x = phase.base(op.getX()), weight = phase.weight(op.getWeight());
-  Value operand =
-      b.at(phase.base(op.getOperand()),
-           b.mul(block, Phase::blockBytes(op.getOperand())));
+  Value operand = b.at(phase.base(op.getOperand()),
+                       b.mul(block, PhaseContext::blockBytes(op.getOperand())));
   b.loop(first, last, 1, [&](Value token) {
     Value source = b.at(x, b.mul(b.add(token, from), padded * 4));
-    Value inverse = b.splat(emitInverseRms(b, source, padded,
-                                           dim(op.getWeight(), 0),
-                                           op.getEps().convertToDouble()));
+    Value inverse =
+        b.splat(emitInverseRms(b, source, padded, dim(op.getWeight(), 0),
+                               op.getEps().convertToDouble()));
     Value row = b.at(operand, b.mul(b.sub(token, first), kStepBytes));
     b.loop(b.i64(0), b.i64(padded / kLanes), 1, [&](Value chunk) {
       Value offset = b.mul(chunk, kLanes * 4);

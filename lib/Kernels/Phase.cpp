@@ -12,22 +12,22 @@ using namespace fpmoe;
 
 // The code that is emitted reads these fields as 64-bit or 32-bit integers.
 static_assert(offsetof(FpmoeStep, tokens) == 0 &&
-              offsetof(FpmoeStep, count) == 8 &&
-              offsetof(FpmoeStep, position) == 16 &&
-              offsetof(FpmoeStep, logits_from) == 24 &&
-              offsetof(FpmoeStep, logits) == 32 &&
-              offsetof(FpmoeStep, weights) == 40 &&
-              offsetof(FpmoeStep, cache) == 48 &&
-              offsetof(FpmoeStep, cache_capacity) == 56 &&
-              offsetof(FpmoeStep, shared) == 64 &&
-              offsetof(FpmoeStep, tickets) == 72 &&
-              offsetof(FpmoeStep, routes) == 80 &&
-              offsetof(FpmoeStep, team) == 88 &&
-              offsetof(FpmoeStep, workers) == 96 &&
-              offsetof(FpmoeStep, language) == 100,
+                  offsetof(FpmoeStep, count) == 8 &&
+                  offsetof(FpmoeStep, position) == 16 &&
+                  offsetof(FpmoeStep, logits_from) == 24 &&
+                  offsetof(FpmoeStep, logits) == 32 &&
+                  offsetof(FpmoeStep, weights) == 40 &&
+                  offsetof(FpmoeStep, cache) == 48 &&
+                  offsetof(FpmoeStep, cache_capacity) == 56 &&
+                  offsetof(FpmoeStep, shared) == 64 &&
+                  offsetof(FpmoeStep, tickets) == 72 &&
+                  offsetof(FpmoeStep, routes) == 80 &&
+                  offsetof(FpmoeStep, team) == 88 &&
+                  offsetof(FpmoeStep, workers) == 96 &&
+                  offsetof(FpmoeStep, language) == 100,
               "the layout of FpmoeStep changed: bump FPMOE_ABI_VERSION");
 
-Value Phase::base(Value buffer) {
+Value PhaseContext::base(Value buffer) {
   switch (mega::getSpace(buffer)) {
   case mega::BufferSpace::Cache:
     return pointerField(offsetof(FpmoeStep, cache));
@@ -42,7 +42,7 @@ Value Phase::base(Value buffer) {
   llvm_unreachable("unknown buffer space");
 }
 
-Value Phase::weight(Value megaWeight) {
+Value PhaseContext::weight(Value megaWeight) {
   auto use = megaWeight.getDefiningOp<mega::WeightOp>();
   WeightOp symbol = info.weights.lookup(use.getWeightAttr().getAttr());
   Value offset = b.i64(*symbol.getOffset());
@@ -51,12 +51,12 @@ Value Phase::weight(Value megaWeight) {
   return b.at(pointerField(offsetof(FpmoeStep, weights)), offset);
 }
 
-int64_t Phase::blockBytes(Value operand) {
+int64_t PhaseContext::blockBytes(Value operand) {
   return dim(operand, 1) * dim(operand, 2) * kStepBytes;
 }
 
-void Phase::withRows(Value n, int64_t maxRows,
-                     function_ref<void(int64_t)> emit) {
+void PhaseContext::withRows(Value n, int64_t maxRows,
+                            function_ref<void(int64_t)> emit) {
   SmallVector<int64_t> sizes;
   for (int64_t size : {1, 2, 4, 8})
     if (size < maxRows)

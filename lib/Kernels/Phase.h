@@ -20,16 +20,16 @@ namespace fpmoe {
 
 /// Sizes that a program's code needs beside its own ops.
 struct ProgramInfo {
-  int64_t maxTokens;       ///< of this program
-  int64_t rows;            ///< tokens multiplied at a time
-  int64_t routeTokens;     ///< rows of FpmoeStep.routes per layer
-  int64_t routeColumns;    ///< top_k of FpmoeStep.routes; 0: no routing
-  bool bf16;               ///< format of weights and operands, else f32
+  int64_t maxTokens;    ///< of this program
+  int64_t rows;         ///< tokens multiplied at a time
+  int64_t routeTokens;  ///< rows of FpmoeStep.routes per layer
+  int64_t routeColumns; ///< top_k of FpmoeStep.routes; 0: no routing
+  bool bf16;            ///< format of weights and operands, else f32
   llvm::DenseMap<mlir::Value, int64_t> bufferOffsets; ///< bytes, per space
   llvm::DenseMap<mlir::Attribute, WeightOp> weights;  ///< by symbol name
 };
 
-struct Phase {
+struct PhaseContext {
   KernelBuilder &b;
   const ProgramInfo &info;
   mlir::Value step;    ///< FpmoeStep *
@@ -42,9 +42,7 @@ struct Phase {
   mlir::Value field(size_t offset, mlir::Type type) {
     return b.load(type, b.at(step, static_cast<int64_t>(offset)), 4);
   }
-  mlir::Value pointerField(size_t offset) {
-    return field(offset, b.ptrType());
-  }
+  mlir::Value pointerField(size_t offset) { return field(offset, b.ptrType()); }
   mlir::Value i64Field(size_t offset) { return field(offset, b.getI64Type()); }
   mlir::Value position() { return i64Field(offsetof(FpmoeStep, position)); }
   mlir::Value logitsFrom() {
@@ -73,16 +71,16 @@ inline int64_t dim(mlir::Value value, int64_t i) {
 
 using Tile = llvm::ArrayRef<mlir::Value>;
 
-void emitEmbed(Phase &phase, mega::EmbedOp op, Tile tile);
-void emitNorm(Phase &phase, mega::NormOp op, Tile tile);
-void emitQkv(Phase &phase, mega::QkvOp op, Tile tile);
-void emitAttention(Phase &phase, mega::AttentionOp op, Tile tile);
-void emitLinear(Phase &phase, mega::LinearOp op, Tile tile);
-void emitRoute(Phase &phase, mega::RouteOp op, Tile tile);
-void emitGroup(Phase &phase, mega::GroupOp op);
-void emitGather(Phase &phase, mega::GatherOp op, Tile tile);
-void emitExpertUp(Phase &phase, mega::ExpertUpOp op, Tile tile);
-void emitExpertDown(Phase &phase, mega::ExpertDownOp op, Tile tile);
+void emitEmbed(PhaseContext &phase, mega::EmbedOp op, Tile tile);
+void emitNorm(PhaseContext &phase, mega::NormOp op, Tile tile);
+void emitQkv(PhaseContext &phase, mega::QkvOp op, Tile tile);
+void emitAttention(PhaseContext &phase, mega::AttentionOp op, Tile tile);
+void emitLinear(PhaseContext &phase, mega::LinearOp op, Tile tile);
+void emitRoute(PhaseContext &phase, mega::RouteOp op, Tile tile);
+void emitGroup(PhaseContext &phase, mega::GroupOp op);
+void emitGather(PhaseContext &phase, mega::GatherOp op, Tile tile);
+void emitExpertUp(PhaseContext &phase, mega::ExpertUpOp op, Tile tile);
+void emitExpertDown(PhaseContext &phase, mega::ExpertDownOp op, Tile tile);
 
 } // namespace fpmoe
 

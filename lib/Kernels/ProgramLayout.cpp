@@ -1,4 +1,4 @@
-//===- ProgramLayout.cpp - Memory and tickets of a program -------------===//
+//===- ProgramLayout.cpp - Memory and tickets of a program ----------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- ProgramLayout.h - Memory and tickets of a program ---------------===//
+//===- ProgramLayout.h - Memory and tickets of a program --------*- C++ -*-===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- Qkv.cpp - Projections of q, k and v -----------------------------===//
+//===- Qkv.cpp - Projections of q, k and v --------------------------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -35,15 +35,15 @@ static void emitRope(KernelBuilder &b, Value row, Value table,
   });
 }
 
-void fpmoe::emitQkv(Phase &phase, mega::QkvOp op, Tile tile) {
+void fpmoe::emitQkv(PhaseContext &phase, mega::QkvOp op, Tile tile) {
   KernelBuilder &b = phase.b;
   int64_t rows = phase.info.rows, headDim = op.getHeadDim();
   int64_t heads = op.getHeads(), kvHeads = op.getKvHeads();
   int64_t panels = dim(op.getWeight(), 1), steps = dim(op.getWeight(), 2);
   int64_t padded = panels * kLanes, panelBytes = steps * kPanelStepBytes;
   Value head = tile[0];
-  Value weight = b.at(phase.weight(op.getWeight()),
-                      b.mul(head, panels * panelBytes));
+  Value weight =
+      b.at(phase.weight(op.getWeight()), b.mul(head, panels * panelBytes));
   Value operand = phase.base(op.getOperand()), made = phase.base(op.getHead());
   Value query = phase.base(op.getQuery()), table = phase.weight(op.getTable());
   Value position = phase.position();
@@ -54,8 +54,9 @@ void fpmoe::emitQkv(Phase &phase, mega::QkvOp op, Tile tile) {
   b.loop(firstBlock, lastBlock, 1, [&](Value block) {
     Value first = b.mul(block, rows);
     Value left = b.min(b.sub(phase.count, first), b.i64(rows));
-    DotRows source{b.at(operand, b.mul(block, Phase::blockBytes(op.getOperand()))),
-                   kStepBytes, rows * kStepBytes};
+    DotRows source{
+        b.at(operand, b.mul(block, PhaseContext::blockBytes(op.getOperand()))),
+        kStepBytes, rows * kStepBytes};
     phase.withRows(left, rows, [&](int64_t r) {
       auto product = [&](Value panel, int64_t n) {
         SmallVector<Value> bases;
@@ -89,8 +90,8 @@ void fpmoe::emitQkv(Phase &phase, mega::QkvOp op, Tile tile) {
       b.ifThen(
           b.less(head, b.i64(heads)),
           [&] {
-            Value to = b.at(query, b.mul(b.add(b.mul(token, heads), head),
-                                         padded * 4));
+            Value to = b.at(
+                query, b.mul(b.add(b.mul(token, heads), head), padded * 4));
             b.loop(b.i64(0), b.i64(panels), 1, [&](Value p) {
               Value offset = b.mul(p, kLanes * 4);
               b.store(b.loadLanes(b.at(row, offset)), b.at(to, offset));

@@ -1,4 +1,4 @@
-//===- Route.cpp - Norm, router and shared gate of tokens --------------===//
+//===- Route.cpp - Norm, router and shared gate of tokens -----------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -17,7 +17,7 @@ namespace {
 
 class RouteToken {
 public:
-  RouteToken(Phase &phase, mega::RouteOp op, Value token)
+  RouteToken(PhaseContext &phase, mega::RouteOp op, Value token)
       : phase(phase), op(op), b(phase.b), token(token),
         padded(dim(op.getX(), 1)), topK(dim(op.getWeights(), 1) - 1),
         x(b.at(phase.base(op.getX()), b.mul(token, padded * 4))),
@@ -69,12 +69,11 @@ private:
   /// The normalised row times a row of weights, which may be followed by others
   /// at any place: lanes past the last column are zero in x.
   Value dot(Value row) {
-    Value sum = b.loop(b.i64(0), b.i64(padded * 4), kLanes * 4,
-                       {b.f32Splat(0.0f)},
-                       [&](Value offset, ValueRange s) -> SmallVector<Value> {
-                         return {b.fma(normed(offset),
-                                       b.loadLanes(b.at(row, offset)), s[0])};
-                       })[0];
+    Value sum = b.loop(
+        b.i64(0), b.i64(padded * 4), kLanes * 4, {b.f32Splat(0.0f)},
+        [&](Value offset, ValueRange s) -> SmallVector<Value> {
+          return {b.fma(normed(offset), b.loadLanes(b.at(row, offset)), s[0])};
+        })[0];
     return b.sumLanes(sum);
   }
 
@@ -85,33 +84,32 @@ private:
     Value router = phase.weight(op.getRouter());
 
     // Softmax over all rows of the router.
-    Value largest = b.loop(
-        b.i64(0), b.i64(routerRows), 1, {b.f32(-INFINITY)},
-        [&](Value e, ValueRange m) -> SmallVector<Value> {
-          Value logit = dot(b.at(router, b.mul(e, columns * 4)));
-          b.storeF32(logit, scores, e);
-          return {b.fmax(m[0], logit)};
-        })[0];
-    Value sum = b.loop(
-        b.i64(0), b.i64(routerRows), 1, {b.f32(0.0f)},
-        [&](Value e, ValueRange s) -> SmallVector<Value> {
-          Value shifted = b.splat(b.fsub(b.loadF32(scores, e), largest));
-          Value power = vector::ExtractOp::create(b, b.exp(shifted), 0);
-          b.storeF32(power, scores, e);
-          return {b.fadd(s[0], power)};
-        })[0];
+    Value largest = b.loop(b.i64(0), b.i64(routerRows), 1, {b.f32(-INFINITY)},
+                           [&](Value e, ValueRange m) -> SmallVector<Value> {
+                             Value logit =
+                                 dot(b.at(router, b.mul(e, columns * 4)));
+                             b.storeF32(logit, scores, e);
+                             return {b.fmax(m[0], logit)};
+                           })[0];
+    Value sum =
+        b.loop(b.i64(0), b.i64(routerRows), 1, {b.f32(0.0f)},
+               [&](Value e, ValueRange s) -> SmallVector<Value> {
+                 Value shifted = b.splat(b.fsub(b.loadF32(scores, e), largest));
+                 Value power = vector::ExtractOp::create(b, b.exp(shifted), 0);
+                 b.storeF32(power, scores, e);
+                 return {b.fadd(s[0], power)};
+               })[0];
     b.loop(b.i64(0), b.i64(routerRows), 1, [&](Value e) {
       b.storeF32(b.fdiv(b.loadF32(scores, e), sum), scores, e);
     });
     // Experts in the program, in their order.
     for (auto [i, row] : llvm::enumerate(choice.getCandidates()))
-      b.storeF32(b.loadF32(scores, b.i64(row)), scores,
-                 b.i64(routerRows + i));
+      b.storeF32(b.loadF32(scores, b.i64(row)), scores, b.i64(routerRows + i));
     if (!choice.getCandidates().empty())
       scores = b.at(scores, routerRows * 4);
 
-    Value forced = b.toI64(
-        phase.field(offsetof(FpmoeStep, language), b.getI32Type()));
+    Value forced =
+        b.toI64(phase.field(offsetof(FpmoeStep, language), b.getI32Type()));
     b.ifThen(
         b.less(forced, b.i64(0)), [&] { takeBest(scores, choice); },
         [&] { takeForced(scores, forced, choice); });
@@ -124,8 +122,8 @@ private:
           b.i64(0), b.i64(op.getNumExperts()), 1, {b.i64(0), b.f32(-1.0f)},
           [&](Value e, ValueRange carried) -> SmallVector<Value> {
             Value score = b.loadF32(scores, e);
-            Value better = arith::CmpFOp::create(
-                b, arith::CmpFPredicate::OGT, score, carried[1]);
+            Value better = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT,
+                                                 score, carried[1]);
             return {b.select(better, e, carried[0]),
                     b.select(better, score, carried[1])};
           });
@@ -155,7 +153,8 @@ private:
     int64_t columns = phase.info.routeColumns;
     Value routes = phase.pointerField(offsetof(FpmoeStep, routes));
     Value null = LLVM::ZeroOp::create(b, b.ptrType());
-    Value wanted = LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, routes, null);
+    Value wanted =
+        LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, routes, null);
     b.ifThen(wanted, [&] {
       Value row = b.add(b.mul(phase.layer, phase.info.routeTokens), token);
       Value to = b.at(routes, b.mul(row, columns * 4));
@@ -166,7 +165,7 @@ private:
     });
   }
 
-  Phase &phase;
+  PhaseContext &phase;
   mega::RouteOp op;
   KernelBuilder &b;
   Value token;
@@ -176,7 +175,7 @@ private:
 
 } // namespace
 
-void fpmoe::emitRoute(Phase &phase, mega::RouteOp op, Tile tile) {
+void fpmoe::emitRoute(PhaseContext &phase, mega::RouteOp op, Tile tile) {
   KernelBuilder &b = phase.b;
   Value first = tile.empty() ? b.i64(0) : b.mul(tile[0], phase.info.rows);
   Value last = b.min(b.add(first, phase.info.rows), phase.count);

@@ -1,4 +1,4 @@
-//===- LowerDot2.cpp - Lowers mega.dot2 to what the CPU has ------------===//
+//===- LowerDot2.cpp - Lowers mega.dot2 to what the CPU has ---------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -74,9 +74,8 @@ struct LowerDot2Pass : fpmoe::impl::LowerDot2Base<LowerDot2Pass> {
       // Rounding to bf16 would become a call of the compiler's library.
       arith::populateExpandBFloat16Patterns(patterns);
     } else {
-      getOperation()->emitError()
-          << "unknown dot instruction '" << instruction
-          << "' (known: avx512-bf16, none)";
+      getOperation()->emitError() << "unknown dot instruction '" << instruction
+                                  << "' (known: avx512-bf16, none)";
       return signalPassFailure();
     }
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))

@@ -1,4 +1,4 @@
-//===- MegaToVector.cpp - Emits the functions of all programs ----------===//
+//===- MegaToVector.cpp - Emits the functions of all programs -------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -45,8 +45,8 @@ private:
                           const Twine &prefix, Value firstTicket);
   LogicalResult emitLayers(mega::LayersOp layers);
   LogicalResult emitPhase(mega::PhaseOp phase, const Twine &name);
-  void emitTile(Phase &phase, Operation &op, ArrayRef<Value> tile);
-  Value tileCount(Phase &phase, Attribute size, Operation &firstOp);
+  void emitTile(PhaseContext &phase, Operation &op, ArrayRef<Value> tile);
+  Value tileCount(PhaseContext &phase, Attribute size, Operation &firstOp);
   void callBarrier();
 
   mega::ProgramOp program;
@@ -83,9 +83,10 @@ LogicalResult ProgramEmitter::emit() {
 }
 
 void ProgramEmitter::callBarrier() {
-  Value team = b.load(
-      b.ptrType(), b.at(step, int64_t(offsetof(FpmoeStep, team))), 8);
-  LLVM::CallOp::create(b, TypeRange(), SymbolRefAttr::get(b.getContext(), kBarrier),
+  Value team =
+      b.load(b.ptrType(), b.at(step, int64_t(offsetof(FpmoeStep, team))), 8);
+  LLVM::CallOp::create(b, TypeRange(),
+                       SymbolRefAttr::get(b.getContext(), kBarrier),
                        ValueRange{team, worker});
 }
 
@@ -106,9 +107,9 @@ LogicalResult ProgramEmitter::emitBlock(Block &block, Value ordinal,
       Value tickets = b.load(
           b.ptrType(), b.at(step, int64_t(offsetof(FpmoeStep, tickets))), 8);
       Value ticket = b.at(tickets, b.mul(b.add(firstTicket, number++), 8));
-      LLVM::CallOp::create(b, TypeRange(), SymbolRefAttr::get(b.getContext(), name),
-                           ValueRange{step, worker, scratch, layer, ordinal,
-                                      ticket});
+      LLVM::CallOp::create(
+          b, TypeRange(), SymbolRefAttr::get(b.getContext(), name),
+          ValueRange{step, worker, scratch, layer, ordinal, ticket});
     }
   }
   return success();
@@ -163,7 +164,7 @@ LogicalResult ProgramEmitter::emitLayers(mega::LayersOp layers) {
   return result;
 }
 
-Value ProgramEmitter::tileCount(Phase &phase, Attribute size,
+Value ProgramEmitter::tileCount(PhaseContext &phase, Attribute size,
                                 Operation &firstOp) {
   if (auto number = dyn_cast<IntegerAttr>(size))
     return b.i64(number.getInt());
@@ -181,13 +182,12 @@ Value ProgramEmitter::tileCount(Phase &phase, Attribute size,
   assert(name == "slots");
   auto gather = cast<mega::GatherOp>(firstOp);
   int64_t slots = dim(gather.getOperand(), 0);
-  int64_t groups =
-      dim(gather.getGroups(), 0) - slots * (1 + 2 * info.rows) - 1;
+  int64_t groups = dim(gather.getGroups(), 0) - slots * (1 + 2 * info.rows) - 1;
   GroupTable table(phase, gather.getGroups(), groups);
   return b.loadIndex(table.first, b.i64(groups));
 }
 
-void ProgramEmitter::emitTile(Phase &phase, Operation &op,
+void ProgramEmitter::emitTile(PhaseContext &phase, Operation &op,
                               ArrayRef<Value> tile) {
   llvm::TypeSwitch<Operation *>(&op)
       .Case([&](mega::EmbedOp o) { emitEmbed(phase, o, tile); })
@@ -217,14 +217,14 @@ LogicalResult ProgramEmitter::emitPhase(mega::PhaseOp op, const Twine &name) {
   Block *entry = &function.getBody().front();
   b.setInsertionPointToStart(entry);
   Value fnStep = entry->getArgument(0), fnWorker = entry->getArgument(1);
-  Phase phase{b,
-              info,
-              fnStep,
-              fnWorker,
-              entry->getArgument(2),
-              entry->getArgument(3),
-              entry->getArgument(4),
-              Value()};
+  PhaseContext phase{b,
+                     info,
+                     fnStep,
+                     fnWorker,
+                     entry->getArgument(2),
+                     entry->getArgument(3),
+                     entry->getArgument(4),
+                     Value()};
   phase.count = phase.i64Field(offsetof(FpmoeStep, count));
   auto emitOps = [&](ArrayRef<Value> tile) {
     for (Operation &tileOp : op.getBody().front())
@@ -254,8 +254,8 @@ LogicalResult ProgramEmitter::emitPhase(mega::PhaseOp op, const Twine &name) {
   };
   if (info.maxTokens == 1) {
     // Equal runs of tiles: every worker reads one stream of weights.
-    Value workers = b.toI64(
-        phase.field(offsetof(FpmoeStep, workers), b.getI32Type()));
+    Value workers =
+        b.toI64(phase.field(offsetof(FpmoeStep, workers), b.getI32Type()));
     auto share = [&](Value w) -> Value {
       return arith::DivUIOp::create(b, b.mul(total, w), workers);
     };
@@ -280,8 +280,7 @@ LogicalResult ProgramEmitter::emitPhase(mega::PhaseOp op, const Twine &name) {
   return success();
 }
 
-struct MegaToVectorPass
-    : fpmoe::impl::MegaToVectorBase<MegaToVectorPass> {
+struct MegaToVectorPass : fpmoe::impl::MegaToVectorBase<MegaToVectorPass> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
     SmallVector<mega::ProgramOp> programs(module.getOps<mega::ProgramOp>());
@@ -298,8 +297,8 @@ struct MegaToVectorPass
       info.routeTokens =
           std::max<int64_t>(info.routeTokens, program.getMaxTokens());
       program.walk([&](mega::RouteOp route) {
-        info.routeColumns = std::max(
-            info.routeColumns, dim(route.getWeights(), 1) - 1);
+        info.routeColumns =
+            std::max(info.routeColumns, dim(route.getWeights(), 1) - 1);
       });
     }
     declareBarrier(module);

@@ -1,4 +1,4 @@
-//===- Passes.h - From programs to CPU code ----------------------------===//
+//===- Passes.h - From programs to CPU code ---------------------*- C++ -*-===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

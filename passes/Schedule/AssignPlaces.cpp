@@ -8,8 +8,8 @@
 // their symbols.
 //===----------------------------------------------------------------------===//
 
-#include "passes/Schedule/Passes.h"
 #include "mlir/IR/Builders.h"
+#include "passes/Schedule/Passes.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace fpmoe {
@@ -23,8 +23,7 @@ namespace {
 
 constexpr int64_t kVectorBytes = 64, kPageBytes = 4096;
 
-struct AssignPlacesPass
-    : fpmoe::impl::AssignPlacesBase<AssignPlacesPass> {
+struct AssignPlacesPass : fpmoe::impl::AssignPlacesBase<AssignPlacesPass> {
   void runOnOperation() override {
     SmallVector<fpmoe::WeightOp> small, packed;
     for (auto weight : getOperation().getOps<fpmoe::WeightOp>())

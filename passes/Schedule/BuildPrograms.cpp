@@ -44,8 +44,7 @@ void packWeight(WeightOp weight) {
   weight.setType(packed);
 }
 
-struct BuildProgramsPass
-    : fpmoe::impl::BuildProgramsBase<BuildProgramsPass> {
+struct BuildProgramsPass : fpmoe::impl::BuildProgramsBase<BuildProgramsPass> {
   using BuildProgramsBase::BuildProgramsBase;
 
   void runOnOperation() override {
@@ -53,7 +52,8 @@ struct BuildProgramsPass
     auto main = module.lookupSymbol<func::FuncOp>("main");
     auto model = module->getAttrOfType<DictionaryAttr>(kModelAttr);
     if (!main || !model) {
-      module.emitError("has no '@main' or no 'fpmoe.model' to make a program of");
+      module.emitError(
+          "has no '@main' or no 'fpmoe.model' to make a program of");
       return signalPassFailure();
     }
     if (rows < 1 || prefillTokens < rows) {
@@ -64,8 +64,8 @@ struct BuildProgramsPass
     packProducts(module);
     recordExperts(module, model);
     int64_t context = model.getAs<IntegerAttr>("context").getInt();
-    int64_t tokens = std::min<int64_t>(prefillTokens, std::max<int64_t>(
-                                                         context, rows));
+    int64_t tokens =
+        std::min<int64_t>(prefillTokens, std::max<int64_t>(context, rows));
     if (failed(buildProgram(main, {"decode", 1, 1, context})) ||
         failed(buildProgram(main, {"prefill", tokens, rows, context})))
       return signalPassFailure();

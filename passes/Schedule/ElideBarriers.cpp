@@ -19,13 +19,30 @@ using namespace mlir;
 
 namespace {
 
-struct ElideBarriersPass
-    : fpmoe::impl::ElideBarriersBase<ElideBarriersPass> {
+struct ElideBarriersPass : fpmoe::impl::ElideBarriersBase<ElideBarriersPass> {
   void runOnOperation() override {
     getOperation().walk([](Block *block) {
       if (!isa<mega::PhaseOp>(block->getParentOp()))
         elide(*block);
     });
+  }
+
+  /// The phases up to the next barrier; none where the next one does not stand
+  /// in the same block.
+  static SmallVector<mega::PhaseOp> phasesBehind(mega::BarrierOp barrier) {
+    SmallVector<mega::PhaseOp> phases;
+    for (Operation *op = barrier->getNextNode(); op; op = op->getNextNode()) {
+      if (isa<mega::BarrierOp>(op))
+        return phases;
+      if (isa<mega::LayersOp>(op))
+        return {};
+      if (auto phase = dyn_cast<mega::PhaseOp>(op))
+        phases.push_back(phase);
+    }
+    // The end of a layer, behind which there must be a barrier, or of the step.
+    return isa<mega::LayersOp>(barrier->getParentOp())
+               ? SmallVector<mega::PhaseOp>()
+               : phases;
   }
 
   static void elide(Block &block) {
@@ -39,9 +56,11 @@ struct ElideBarriersPass
         continue;
       // Before layers, and at the end of one, the phases that follow are not
       // in this block: the barrier stays.
-      auto next = dyn_cast_or_null<mega::PhaseOp>(op.getNextNode());
-      if (next && llvm::all_of(open, [&](mega::PhaseOp phase) {
-            return mega::mayOverlap(phase, next);
+      SmallVector<mega::PhaseOp> next = phasesBehind(barrier);
+      if (!next.empty() && llvm::all_of(open, [&](mega::PhaseOp phase) {
+            return llvm::all_of(next, [&](mega::PhaseOp later) {
+              return mega::mayOverlap(phase, later);
+            });
           }))
         barrier.erase();
       else

@@ -7,9 +7,9 @@
 // The order of the passes, and their registration for fpmoe-opt.
 //===----------------------------------------------------------------------===//
 
-#include "passes/Schedule/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassOptions.h"
+#include "passes/Schedule/Passes.h"
 
 using namespace mlir;
 

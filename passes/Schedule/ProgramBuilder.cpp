@@ -100,7 +100,8 @@ Value ProgramBuilder::weight(Value graphWeight) {
       get.getWeightAttr());
   // Weights stand before the phase that uses them.
   OpBuilder::InsertionGuard guard(b);
-  if (auto phase = dyn_cast<mega::PhaseOp>(b.getInsertionBlock()->getParentOp()))
+  if (auto phase =
+          dyn_cast<mega::PhaseOp>(b.getInsertionBlock()->getParentOp()))
     b.setInsertionPoint(phase);
   return mega::WeightOp::create(b, loc, symbol.getType(), get.getWeightAttr(),
                                 get.getLayer() ? layer : Value());
@@ -142,10 +143,9 @@ LogicalResult ProgramBuilder::build() {
       element = module.lookupSymbol<WeightOp>(get.getWeightAttr())
                     .getTensorType()
                     .getElementType();
-      int64_t width =
-          cast<RankedTensorType>(embedding.getType()).getDimSize(1);
-      x = buffer(BufferSpace::Shared,
-                 {shape.maxTokens, roundUpToPanel(width)}, b.getF32Type());
+      int64_t width = cast<RankedTensorType>(embedding.getType()).getDimSize(1);
+      x = buffer(BufferSpace::Shared, {shape.maxTokens, roundUpToPanel(width)},
+                 b.getF32Type());
       b.setInsertionPointToEnd(phases);
       Value table = weight(embedding.getTable());
       beginPhase("embed", tiles({one ? size(1) : size("tokens")}));
@@ -215,24 +215,26 @@ LogicalResult ProgramBuilder::buildQkv(QkvOp op) {
   int64_t heads = attention.getHeads(), kvHeads = attention.getKvHeads();
   int64_t dim = attention.getHeadDim();
   int64_t padded = roundUpToPanel(dim);
-  int64_t columns = cast<RankedTensorType>(op.getInput().getType()).getDimSize(1);
+  int64_t columns =
+      cast<RankedTensorType>(op.getInput().getType()).getDimSize(1);
 
-  Value normed =
-      operand(one ? BufferSpace::Private : BufferSpace::Shared, blocks, columns);
+  Value normed = operand(one ? BufferSpace::Private : BufferSpace::Shared,
+                         blocks, columns);
   Value norm = weight(op.getNorm());
   beginPhase("attention_norm", one ? ArrayAttr() : tiles({size("blocks")}));
   mega::NormOp::create(b, loc, x, norm, normed, op.getEpsAttr(), UnitAttr());
 
   Type f32 = b.getF32Type();
-  query = buffer(BufferSpace::Shared, {blocks * shape.rows, heads, padded}, f32);
+  query =
+      buffer(BufferSpace::Shared, {blocks * shape.rows, heads, padded}, f32);
   if (!cache)
     cache = buffer(BufferSpace::Cache,
                    {layersCount, kvHeads, ShapedType::kDynamic, padded}, f32);
   Value head = buffer(BufferSpace::Private, {shape.rows, padded}, f32);
   Value w = weight(op.getWeight()), bias = weight(op.getBias());
   Value table = weight(op.getTable());
-  beginPhase("qkv", tiles({size(heads + 2 * kvHeads),
-                           one ? size(1) : size("spans")}));
+  beginPhase("qkv",
+             tiles({size(heads + 2 * kvHeads), one ? size(1) : size("spans")}));
   mega::QkvOp::create(b, loc, normed, w, bias, table, query, cache, head, layer,
                       heads, kvHeads, dim, kSpanBlocks);
   return success();
@@ -268,8 +270,7 @@ LogicalResult ProgramBuilder::buildOutput(LinearOp op) {
   int64_t total = cast<RankedTensorType>(w.getType()).getDimSize(0);
   beginPhase("output", tiles({size(llvm::divideCeil(total, panels)),
                               one ? size(1) : size("spans")}));
-  int64_t columns =
-      cast<RankedTensorType>(op.getType()).getDimSize(1);
+  int64_t columns = cast<RankedTensorType>(op.getType()).getDimSize(1);
   mega::LinearOp::create(b, loc, attended, w, x, columns, panels, kSpanBlocks,
                          /*accumulate=*/true);
   return success();
@@ -284,7 +285,8 @@ void ProgramBuilder::buildMoe(MoeOp op) {
   BufferSpace space = one ? BufferSpace::Private : BufferSpace::Shared;
 
   // Norm and routing.
-  Value rows = buffer(space, {shape.maxTokens, paddedColumns(columns)}, element);
+  Value rows =
+      buffer(space, {shape.maxTokens, paddedColumns(columns)}, element);
   Value chosen =
       buffer(space, {shape.maxTokens, std::max<int64_t>(topK, 1)}, i32);
   Value weights = buffer(space, {shape.maxTokens, topK + 1}, f32);
@@ -301,10 +303,10 @@ void ProgramBuilder::buildMoe(MoeOp op) {
                         b.getI64IntegerAttr(experts));
 
   // For many tokens, blocks of tokens by expert.
-  int64_t slots = one ? topK + shared
-                      : (experts ? shape.maxTokens * topK / shape.rows + experts
-                                 : 0) +
-                            (shared ? blocks : 0);
+  int64_t slots =
+      one ? topK + shared
+          : (experts ? shape.maxTokens * topK / shape.rows + experts : 0) +
+                (shared ? blocks : 0);
   Value groups, packedRows = rows;
   if (!one) {
     int64_t numGroups = experts + shared;
@@ -320,7 +322,8 @@ void ProgramBuilder::buildMoe(MoeOp op) {
   // The two products.
   int64_t width = 0, upTiles = 0;
   b.setInsertionPointToEnd(phases);
-  Value gateUp = weight(op.getGateUp()), sharedGateUp = weight(op.getSharedGateUp());
+  Value gateUp = weight(op.getGateUp()),
+        sharedGateUp = weight(op.getSharedGateUp());
   Value down = weight(op.getDown()), sharedDown = weight(op.getSharedDown());
   int64_t pairs = one ? 1 : 1 << 20;
   for (Value w : {gateUp, sharedGateUp})
@@ -369,8 +372,8 @@ LogicalResult ProgramBuilder::buildLogits(LinearOp op) {
   beginPhase("final_norm", one ? ArrayAttr() : tiles({size("logits")}));
   mega::NormOp::create(b, loc, x, norm, normed, op.getEpsAttr(),
                        one ? UnitAttr() : b.getUnitAttr());
-  Value logits = buffer(BufferSpace::Logits,
-                        {ShapedType::kDynamic, vocabulary}, b.getF32Type());
+  Value logits = buffer(BufferSpace::Logits, {ShapedType::kDynamic, vocabulary},
+                        b.getF32Type());
   int64_t panels = one ? 1 : panelsPerTile(w, 2);
   int64_t total = cast<RankedTensorType>(w.getType()).getDimSize(0);
   beginPhase("logits", tiles({size(llvm::divideCeil(total, panels)), size(1)}));

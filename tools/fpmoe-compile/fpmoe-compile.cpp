@@ -1,4 +1,4 @@
-//===- fpmoe-compile.cpp - Checkpoint in, program out ------------------===//
+//===- fpmoe-compile.cpp - Checkpoint in, program out ---------------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -24,10 +24,10 @@ static cl::opt<std::string>
     output("o", cl::value_desc("file"), cl::cat(category),
            cl::desc("What to write; the default is named after the model, and "
                     "\"-\", for IR, is the standard output"));
-static cl::opt<std::string>
-    compileTo("compile-to", cl::value_desc("phase"), cl::cat(category),
-              cl::desc("Stop after a phase: import, assemble, specialize, fuse, "
-                       "quantize, schedule, codegen, llvm, object, link"));
+static cl::opt<std::string> compileTo(
+    "compile-to", cl::value_desc("phase"), cl::cat(category),
+    cl::desc("Stop after a phase: import, assemble, specialize, fuse, "
+             "quantize, schedule, codegen, llvm, object, link"));
 static cl::opt<std::string>
     dumpDirectory("dump-dir", cl::value_desc("directory"), cl::cat(category),
                   cl::desc("Write the IR after every phase there"));
@@ -39,10 +39,9 @@ static cl::opt<std::string>
     weights("weights", cl::value_desc("format"), cl::cat(category),
             cl::desc("Storage of matrices: f32 or bf16 (default: as the "
                      "checkpoint)"));
-static cl::list<std::string>
-    languages("languages", cl::value_desc("names"), cl::CommaSeparated,
-              cl::cat(category),
-              cl::desc("Keep only these experts; with one, the router goes too"));
+static cl::list<std::string> languages(
+    "languages", cl::value_desc("names"), cl::CommaSeparated, cl::cat(category),
+    cl::desc("Keep only these experts; with one, the router goes too"));
 static cl::opt<int64_t>
     prefillTokens("prefill-tokens", cl::value_desc("n"), cl::cat(category),
                   cl::desc("Tokens of a prompt processed together (512)"));
@@ -55,9 +54,9 @@ static cl::opt<std::string>
 static cl::opt<uint64_t>
     randomWeights("random-weights", cl::value_desc("seed"), cl::cat(category),
                   cl::desc("Make random weights; config.json is enough"));
-static cl::opt<bool> assembly(
-    "S", cl::cat(category),
-    cl::desc("With --compile-to=object, write assembly text"));
+static cl::opt<bool>
+    assembly("S", cl::cat(category),
+             cl::desc("With --compile-to=object, write assembly text"));
 
 static int fail(const Twine &message, int code) {
   WithColor::error() << message << "\n";
@@ -99,11 +98,10 @@ int main(int argc, char **argv) {
   sys::path::remove_dots(absolute);
   options.output = output;
   if (output.empty())
-    options.output =
-        isText ? "-"
-               : (sys::path::stem(sys::path::filename(absolute)) +
-                  (options.stopAfter == Phase::Object ? ".o" : ""))
-                     .str();
+    options.output = isText ? "-"
+                            : (sys::path::stem(sys::path::filename(absolute)) +
+                               (options.stopAfter == Phase::Object ? ".o" : ""))
+                                  .str();
   if (options.output == "-" && !isText)
     return fail("a program cannot go to the standard output; give -o FILE", 2);
   options.dumpDirectory = dumpDirectory;

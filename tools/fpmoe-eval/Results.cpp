@@ -1,4 +1,4 @@
-//===- Results.cpp - logits and routes in files -----------------*- C++ -*-===//
+//===- Results.cpp - logits and routes in files ---------------------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM
 // Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

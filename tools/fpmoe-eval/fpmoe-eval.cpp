@@ -1,4 +1,4 @@
-//===- fpmoe-eval.cpp - run a graph on the reference ------------*- C++ -*-===//
+//===- fpmoe-eval.cpp - run a graph on the reference ----------------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM
 // Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- fpmoe-opt.cpp - Runs passes on IR of any phase ------------------===//
+//===- fpmoe-opt.cpp - Runs passes on IR of any phase ---------------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -23,11 +23,10 @@
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
-  registry.insert<fpmoe::FPMoEDialect, mega::MegaDialect,
-                  mlir::arith::ArithDialect, mlir::func::FuncDialect,
-                  mlir::LLVM::LLVMDialect, mlir::scf::SCFDialect,
-                  mlir::vector::VectorDialect,
-                  mlir::x86vector::X86VectorDialect>();
+  registry.insert<
+      fpmoe::FPMoEDialect, mega::MegaDialect, mlir::arith::ArithDialect,
+      mlir::func::FuncDialect, mlir::LLVM::LLVMDialect, mlir::scf::SCFDialect,
+      mlir::vector::VectorDialect, mlir::x86vector::X86VectorDialect>();
   mlir::registerTransformsPasses();
   fpmoe::registerAssemblePasses();
   fpmoe::registerSpecializePasses();

@@ -1,4 +1,4 @@
-//===- Describe.cpp - Facts about a scheduled model --------------------===//
+//===- Describe.cpp - Facts about a scheduled model -----------------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -21,8 +21,8 @@ int64_t unpaddedElements(WeightOp weight) {
   if (auto pack = value.getDefiningOp<PackOp>())
     value = pack.getInput();
   if (auto interleave = value.getDefiningOp<InterleaveOp>())
-    return 2 * cast<ShapedType>(interleave.getFirst().getType())
-                   .getNumElements();
+    return 2 *
+           cast<ShapedType>(interleave.getFirst().getType()).getNumElements();
   return cast<ShapedType>(value.getType()).getNumElements();
 }
 
@@ -66,8 +66,8 @@ private:
       }
       if (auto route = dyn_cast<mega::RouteOp>(op))
         d.topK = std::max<int64_t>(
-            d.topK, cast<ShapedType>(route.getWeights().getType())
-                            .getDimSize(1) - 1);
+            d.topK,
+            cast<ShapedType>(route.getWeights().getType()).getDimSize(1) - 1);
     });
     program.walk([&](Operation *op) {
       for (OpOperand &operand : op->getOpOperands())

@@ -1,4 +1,4 @@
-//===- Describe.h - Facts about a scheduled model ----------------------===//
+//===- Describe.h - Facts about a scheduled model ---------------*- C++ -*-===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -33,8 +33,8 @@ struct ProgramDescription {
   uint64_t fingerprint = 0; ///< ties a weights file to its program
 };
 
-/// Collects what a module says after the schedule phase; tokenizer, weight bytes
-/// and weights file are the caller's to add.
+/// Collects what a module says after the schedule phase; tokenizer, weight
+/// bytes and weights file are the caller's to add.
 ProgramDescription describeModel(mlir::ModuleOp module,
                                  const CpuTarget &target);
 

@@ -1,4 +1,4 @@
-//===- Descriptor.cpp - The constants that describe a program ----------===//
+//===- Descriptor.cpp - The constants that describe a program -------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -46,12 +46,12 @@ public:
   Constant *string(StringRef text) {
     return global(ConstantDataArray::getString(c, text), "");
   }
-  Constant *global(Constant *value, const Twine &name,
-                   GlobalValue::LinkageTypes linkage =
-                       GlobalValue::PrivateLinkage) {
-    auto *variable = new GlobalVariable(module, value->getType(),
-                                        /*isConstant=*/true, linkage, value,
-                                        name);
+  Constant *
+  global(Constant *value, const Twine &name,
+         GlobalValue::LinkageTypes linkage = GlobalValue::PrivateLinkage) {
+    auto *variable =
+        new GlobalVariable(module, value->getType(),
+                           /*isConstant=*/true, linkage, value, name);
     variable->setAlignment(Align(8));
     return variable;
   }
@@ -74,14 +74,13 @@ void fpmoe::addDescriptor(Module &module, const ProgramDescription &d) {
   b.add(static_cast<int64_t>(FPMOE_MAGIC));
   b.add32(FPMOE_ABI_VERSION);
   b.add32(d.cpuFeatures);
-  for (StringRef text : {StringRef(d.name), StringRef(d.architecture),
-                         StringRef(d.target), StringRef(d.weightFormat),
-                         StringRef("fpmoe " FPMOE_VERSION)})
+  for (StringRef text :
+       {StringRef(d.name), StringRef(d.architecture), StringRef(d.target),
+        StringRef(d.weightFormat), StringRef("fpmoe " FPMOE_VERSION)})
     b.add(text);
-  for (int64_t value :
-       {d.vocabulary, d.hidden, d.layers, d.heads, d.kvHeads, d.headDim,
-        d.context, d.maxTokens, static_cast<int64_t>(d.expertNames.size()),
-        d.topK})
+  for (int64_t value : {d.vocabulary, d.hidden, d.layers, d.heads, d.kvHeads,
+                        d.headDim, d.context, d.maxTokens,
+                        static_cast<int64_t>(d.expertNames.size()), d.topK})
     b.add(value);
   SmallVector<Constant *> names;
   for (const std::string &name : d.expertNames)
@@ -97,8 +96,8 @@ void fpmoe::addDescriptor(Module &module, const ProgramDescription &d) {
         d.tokenDotOps, d.logitsDotOps, d.cacheBytesPerPosition, d.sharedBytes,
         d.privateBytes, d.tickets})
     b.add(value);
-  for (StringRef name : {"fpmoe_decode", "fpmoe_prefill", "fpmoe_dot_peak",
-                         "fpmoe_read_peak"})
+  for (StringRef name :
+       {"fpmoe_decode", "fpmoe_prefill", "fpmoe_dot_peak", "fpmoe_read_peak"})
     b.addFunction(name);
   b.add(d.tokenizer.empty()
             ? b.null()
@@ -106,12 +105,12 @@ void fpmoe::addDescriptor(Module &module, const ProgramDescription &d) {
   b.add(static_cast<int64_t>(d.tokenizer.size()));
   b.add(d.eosTokens.empty()
             ? b.null()
-            : b.global(ConstantDataArray::get(
-                           c, ArrayRef<uint32_t>(
-                                  reinterpret_cast<const uint32_t *>(
-                                      d.eosTokens.data()),
-                                  d.eosTokens.size())),
-                       ""));
+            : b.global(
+                  ConstantDataArray::get(
+                      c, ArrayRef<uint32_t>(reinterpret_cast<const uint32_t *>(
+                                                d.eosTokens.data()),
+                                            d.eosTokens.size())),
+                  ""));
   b.add(static_cast<int64_t>(d.eosTokens.size()));
   b.add(d.temperature);
   b.add(d.topP);

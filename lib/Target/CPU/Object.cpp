@@ -1,4 +1,4 @@
-//===- Object.cpp - From the LLVM dialect to an object file ------------===//
+//===- Object.cpp - From the LLVM dialect to an object file ---------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- Object.h - From the LLVM dialect to an object file --------------===//
+//===- Object.h - From the LLVM dialect to an object file -------*- C++ -*-===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -13,8 +13,8 @@
 
 namespace fpmoe {
 
-/// Translates a module of the LLVM dialect for the target; `description` becomes
-/// `fpmoe_model` and what goes with it (include/fpmoe/runtime/abi.h).
+/// Translates a module of the LLVM dialect for the target; `description`
+/// becomes `fpmoe_model` and what goes with it (include/fpmoe/runtime/abi.h).
 llvm::Expected<std::unique_ptr<llvm::Module>>
 translateToLLVM(mlir::ModuleOp module, const CpuTarget &target,
                 const ProgramDescription &description,
@@ -25,7 +25,8 @@ translateToLLVM(mlir::ModuleOp module, const CpuTarget &target,
 llvm::Error emitObject(llvm::Module &module, const CpuTarget &target,
                        llvm::raw_pwrite_stream &out, bool assembly = false);
 
-/// Adds the constants that describe the program (lib/Target/CPU/Descriptor.cpp).
+/// Adds the constants that describe the program
+/// (lib/Target/CPU/Descriptor.cpp).
 void addDescriptor(llvm::Module &module, const ProgramDescription &description);
 
 } // namespace fpmoe

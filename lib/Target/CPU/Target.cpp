@@ -1,4 +1,4 @@
-//===- Target.cpp - CPUs that programs are made for --------------------===//
+//===- Target.cpp - CPUs that programs are made for -----------------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -26,11 +26,10 @@ struct Level {
 constexpr uint32_t kAvx2 = FPMOE_CPU_AVX2;
 constexpr uint32_t kAvx512 = kAvx2 | FPMOE_CPU_AVX512;
 
-/// From best to worst of each architecture. With 32 registers of 512 bits a tile
-/// is 12 rows of two panels; with 16 of 256 bits, 3 rows.
+/// From best to worst of each architecture. With 32 registers of 512 bits a
+/// tile is 12 rows of two panels; with 16 of 256 bits, 3 rows.
 constexpr Level kLevels[] = {
-    {"avx512-bf16", "x86_64", "x86-64-v4",
-     "+avx512bf16,-prefer-256-bit",
+    {"avx512-bf16", "x86_64", "x86-64-v4", "+avx512bf16,-prefer-256-bit",
      kAvx512 | FPMOE_CPU_AVX512_BF16, "avx512-bf16", 12},
     {"avx512", "x86_64", "x86-64-v4", "-prefer-256-bit", kAvx512, "none", 12},
     {"x86-64-v3", "x86_64", "x86-64-v3", "", kAvx2, "none", 3},

@@ -1,4 +1,4 @@
-//===- Target.h - CPUs that programs are made for ----------------------===//
+//===- Target.h - CPUs that programs are made for ---------------*- C++ -*-===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -18,8 +18,8 @@ namespace fpmoe {
 
 /// A level of an instruction set.
 struct CpuTarget {
-  std::string name;           ///< as on the command line: "avx512-bf16"
-  std::string arch;           ///< "x86_64" or "aarch64"
+  std::string name; ///< as on the command line: "avx512-bf16"
+  std::string arch; ///< "x86_64" or "aarch64"
   std::string triple;
   std::string cpu;            ///< LLVM's name of the processor
   std::string features;       ///< LLVM's feature string
