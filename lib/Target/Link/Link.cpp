@@ -21,6 +21,7 @@
 #include "llvm/Support/raw_ostream.h"
 
 #include <cstdlib>
+#include <fcntl.h>
 
 LLD_HAS_DRIVER(elf)
 
@@ -47,16 +48,42 @@ Expected<std::string> fpmoe::findRuntimeDirectory(StringRef arch) {
   return std::string(directory);
 }
 
-/// Returns lld's messages on one line, without its name before each.
+/// Returns lld's messages on one line, without its name before each and
+/// without the lines that only point into its inputs.
 static std::string summarize(StringRef log) {
   std::string text;
   SmallVector<StringRef> lines;
   log.split(lines, '\n', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
   for (StringRef line : lines) {
+    if (line.starts_with(">>>"))
+      continue;
     line.consume_front("ld.lld: error: ");
     text += (text.empty() ? "" : "; ") + line.str();
   }
   return text.empty() ? "lld failed without a message" : text;
+}
+
+/// Finds out whether the disk has room for the program: lld writes through a
+/// memory map, where a full disk would be a bus error.
+static Error checkSpace(const fpmoe::LinkOptions &options) {
+  uint64_t bytes = 4 << 20; // more than the runtime and its libraries
+  for (const std::string &object : options.objects) {
+    uint64_t size = 0;
+    sys::fs::file_size(object, size); // a missing one is reported elsewhere
+    bytes += size;
+  }
+  Expected<sys::fs::TempFile> probe =
+      sys::fs::TempFile::create(options.output + ".%%%%%%.space");
+  if (!probe)
+    return error(options.output +
+                 ": cannot write: " + toString(probe.takeError()));
+  int code = ::posix_fallocate(probe->FD, 0, bytes);
+  consumeError(probe->discard());
+  if (code != 0)
+    return error(options.output + ": cannot write: " +
+                 std::generic_category().message(code) + " (" + Twine(bytes) +
+                 " bytes are needed)");
+  return Error::success();
 }
 
 Error fpmoe::linkProgram(const LinkOptions &options) {
@@ -134,6 +161,9 @@ Error fpmoe::linkProgram(const LinkOptions &options) {
   add("crtn.o");
   if (!missing.empty())
     return error(missing + ": is missing; linking needs it");
+
+  if (Error full = checkSpace(options))
+    return full;
 
   static bool canRun = true;
   if (!canRun)
