@@ -57,8 +57,8 @@ struct BuildProgramsPass : fpmoe::impl::BuildProgramsBase<BuildProgramsPass> {
       return signalPassFailure();
     }
     if (rows < 1 || prefillTokens < rows) {
-      module.emitError() << "prefill-tokens is " << prefillTokens
-                         << ", it must be at least rows, " << rows;
+      module.emitError() << "prefill-tokens is " << prefillTokens.getValue()
+                         << ", it must be at least rows, " << rows.getValue();
       return signalPassFailure();
     }
     packProducts(module);
