@@ -95,7 +95,23 @@ SmallVector<TileAccess> PhaseOp::getAccesses() {
   return accesses;
 }
 
+/// Whether a phase of which `first` is the first op can have `size` tiles.
+static bool isTileSize(Attribute size, Operation &first) {
+  if (auto number = dyn_cast<IntegerAttr>(size))
+    return number.getType().isInteger(64) && number.getInt() > 0;
+  auto name = dyn_cast<StringAttr>(size);
+  if (!name)
+    return false;
+  if (name == "spans")
+    return isa<QkvOp, LinearOp>(first);
+  if (name == "slots")
+    return isa<GatherOp>(first);
+  return name == "tokens" || name == "blocks" || name == "logits";
+}
+
 LogicalResult PhaseOp::verifyRegions() {
+  if (getBody().front().empty())
+    return emitOpError("holds no work of a tile (phase_c3)");
   for (Operation &op : getBody().front()) {
     auto tile = dyn_cast<TileOpInterface>(op);
     if (!tile)
@@ -110,6 +126,12 @@ LogicalResult PhaseOp::verifyRegions() {
              << getRank() << " dimensions, '" << op.getName() << "' has "
              << tile.getTileRank() << " (phase_c3)";
   }
+  for (Attribute size : getTiles().value_or(ArrayAttr::get(getContext(), {})))
+    if (!isTileSize(size, getBody().front().front()))
+      return emitOpError("has ")
+             << size << " tiles, which is neither a positive "
+             << "number nor a size that '"
+             << getBody().front().front().getName() << "' has (phase_c4)";
   SmallVector<TileAccess> accesses = getAccesses();
   for (const TileAccess &write : accesses) {
     if (!write.write || getSpace(write.buffer) == BufferSpace::Private)

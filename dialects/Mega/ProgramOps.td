@@ -91,7 +91,9 @@ def Mega_PhaseOp : Mega_Op<"phase", [NoTerminator, SingleBlock]> {
 
     * `phase_c1`: what a tile writes, no other tile of the phase reads or writes.
     * `phase_c2`: without tiles, only private buffers are written.
-    * `phase_c3`: the ops have as many dimensions as the phase.
+    * `phase_c3`: there are ops, with as many dimensions as the phase.
+    * `phase_c4`: a size is a positive number or one of the names; `"spans"` are of
+      `qkv` and `linear`, `"slots"` of `gather`.
 
     Example:
 

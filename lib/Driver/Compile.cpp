@@ -112,12 +112,15 @@ Error Compiler::run() {
 
   if (Error error = dump(Phase::Import))
     return error;
+  // IR of the schedule phase, read from a file, is past the earlier ones.
+  bool isScheduled = !module->getOps<mega::ProgramOp>().empty();
   for (Phase phase : {Phase::Assemble, Phase::Specialize, Phase::Fuse,
                       Phase::Quantize, Phase::Schedule, Phase::Codegen}) {
     if (options.stopAfter < phase)
       break;
-    if (Error error = runPasses(phase))
-      return error;
+    if (!isScheduled || phase == Phase::Codegen)
+      if (Error error = runPasses(phase))
+        return error;
     if (phase == Phase::Schedule) {
       scheduled = module->clone();
       if (Error error = describe())

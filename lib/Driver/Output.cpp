@@ -16,6 +16,9 @@ using namespace fpmoe;
 Expected<OutputFile> OutputFile::create(StringRef path) {
   if (sys::fs::is_directory(path))
     return createStringError(path + ": is a directory, not a file to write");
+  // The file takes its name by renaming, which would replace a device.
+  if (sys::fs::exists(path) && !sys::fs::is_regular_file(path))
+    return createStringError(path + ": is not a regular file");
   int descriptor;
   SmallString<128> temporary;
   if (std::error_code error = sys::fs::createUniqueFile(

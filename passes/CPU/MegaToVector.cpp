@@ -68,6 +68,13 @@ LLVM::LLVMFuncOp ProgramEmitter::beginFunction(const Twine &name,
 }
 
 LogicalResult ProgramEmitter::emit() {
+  WalkResult places = program.walk([&](mega::WeightOp use) -> WalkResult {
+    if (info.weights.lookup(use.getWeightAttr().getAttr()).getOffset())
+      return WalkResult::advance();
+    return use.emitOpError("has no place; run fpmoe-assign-places first");
+  });
+  if (places.wasInterrupted())
+    return failure();
   auto function = beginFunction("fpmoe_" + program.getSymName(),
                                 {b.ptrType(), b.getI64Type(), b.ptrType()});
   Block *entry = &function.getBody().front();
@@ -129,8 +136,6 @@ LogicalResult ProgramEmitter::emitLayers(mega::LayersOp layers) {
   for (auto [region, expected] : llvm::zip(layers.getKinds(), layersOfKind))
     for (auto use : region.getOps<mega::WeightOp>()) {
       WeightOp weight = info.weights.lookup(use.getWeightAttr().getAttr());
-      if (!weight.getOffset())
-        return use.emitOpError("has no place; run fpmoe-assign-places first");
       if (use.getLayer() && *weight.getLayers() != ArrayRef(expected))
         return use.emitOpError("has other layers than the body it is used in");
     }

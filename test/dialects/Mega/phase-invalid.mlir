@@ -200,6 +200,83 @@ mega.program @no_tile max_tokens 1 rows 1 context 64 {
 
 // -----
 
+// phase_c3
+mega.program @empty max_tokens 1 rows 1 context 64 {
+  // expected-error@+1 {{holds no work of a tile (phase_c3)}}
+  mega.phase "empty" tiles [4] {
+  }
+}
+
+// -----
+
+// phase_c4
+fpmoe.weight @norm : tensor<64xf32> {
+  %0 = fpmoe.load "norm" : tensor<64xf32>
+  fpmoe.yield %0 : tensor<64xf32>
+}
+mega.program @number max_tokens 1 rows 1 context 64 {
+  %x = mega.buffer shared : memref<1x64xf32>
+  %a = mega.buffer shared : memref<1x64x1x1xf32>
+  %w = mega.weight @norm : tensor<64xf32>
+  // expected-error@+1 {{has 0 : i64 tiles, which is neither a positive number nor a size that 'mega.norm' has (phase_c4)}}
+  mega.phase "norm" tiles [0] {
+    mega.norm %x, %w into %a eps 1.0e-6 : memref<1x64xf32>, tensor<64xf32>, memref<1x64x1x1xf32>
+  }
+}
+
+// -----
+
+// phase_c4
+fpmoe.weight @norm : tensor<64xf32> {
+  %0 = fpmoe.load "norm" : tensor<64xf32>
+  fpmoe.yield %0 : tensor<64xf32>
+}
+mega.program @fraction max_tokens 1 rows 1 context 64 {
+  %x = mega.buffer shared : memref<1x64xf32>
+  %a = mega.buffer shared : memref<1x64x1x1xf32>
+  %w = mega.weight @norm : tensor<64xf32>
+  // expected-error@+1 {{has 1.500000e+00 : f64 tiles, which is neither a positive number nor a size that 'mega.norm' has (phase_c4)}}
+  mega.phase "norm" tiles [1.5] {
+    mega.norm %x, %w into %a eps 1.0e-6 : memref<1x64xf32>, tensor<64xf32>, memref<1x64x1x1xf32>
+  }
+}
+
+// -----
+
+// phase_c4
+fpmoe.weight @norm : tensor<64xf32> {
+  %0 = fpmoe.load "norm" : tensor<64xf32>
+  fpmoe.yield %0 : tensor<64xf32>
+}
+mega.program @name max_tokens 1 rows 1 context 64 {
+  %x = mega.buffer shared : memref<1x64xf32>
+  %a = mega.buffer shared : memref<1x64x1x1xf32>
+  %w = mega.weight @norm : tensor<64xf32>
+  // expected-error@+1 {{has "pages" tiles, which is neither a positive number nor a size that 'mega.norm' has (phase_c4)}}
+  mega.phase "norm" tiles ["pages"] {
+    mega.norm %x, %w into %a eps 1.0e-6 : memref<1x64xf32>, tensor<64xf32>, memref<1x64x1x1xf32>
+  }
+}
+
+// -----
+
+// phase_c4
+fpmoe.weight @norm : tensor<64xf32> {
+  %0 = fpmoe.load "norm" : tensor<64xf32>
+  fpmoe.yield %0 : tensor<64xf32>
+}
+mega.program @slots max_tokens 1 rows 1 context 64 {
+  %x = mega.buffer shared : memref<1x64xf32>
+  %a = mega.buffer shared : memref<1x64x1x1xf32>
+  %w = mega.weight @norm : tensor<64xf32>
+  // expected-error@+1 {{has "slots" tiles, which is neither a positive number nor a size that 'mega.norm' has (phase_c4)}}
+  mega.phase "norm" tiles ["slots"] {
+    mega.norm %x, %w into %a eps 1.0e-6 : memref<1x64xf32>, tensor<64xf32>, memref<1x64x1x1xf32>
+  }
+}
+
+// -----
+
 // What a tile touches can only be told of buffers.
 func.func @no_buffer(%x: memref<4x64xf32>, %w: tensor<4x64x16x1xf32>) {
   mega.phase "embed" tiles ["tokens"] {

@@ -70,6 +70,17 @@ mega.program @decode max_tokens 1 rows 1 context 64 {
 
 // -----
 
+fpmoe.weight @norm : tensor<16xf32> {
+  %0 = fpmoe.load "norm" : tensor<16xf32>
+  fpmoe.yield %0 : tensor<16xf32>
+}
+mega.program @decode max_tokens 1 rows 1 context 64 {
+  // expected-error@+1 {{has no place; run fpmoe-assign-places first}}
+  %norm = mega.weight @norm : tensor<16xf32>
+}
+
+// -----
+
 // A weight of a body has an instance for each of its layers.
 fpmoe.weight @norm layers [0] at 0 stride 128 : tensor<16xf32> {
 ^bb0(%layer: index):
