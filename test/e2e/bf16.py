@@ -19,7 +19,7 @@ import compare
 
 def scores(program, files):
     """Log-likelihood and number of predicted tokens of each file."""
-    done = subprocess.run([program, "score", *files], stdout=subprocess.PIPE, check=True)
+    done = subprocess.run([program, "score", "--threads", "1", *files], stdout=subprocess.PIPE, check=True)
     found = json.loads(done.stdout)["files"]
     return [(file["log_likelihood"], file["tokens"] - 1) for file in found]
 
@@ -35,8 +35,8 @@ def main():
     parser.add_argument("texts", type=pathlib.Path, help="folder with one folder per language")
     parser.add_argument("--cpu", help="the program is made for this level: skip where it is missing")
     parser.add_argument("--bound", type=float, default=0.005, help="(default: 0.005)")
-    parser.add_argument("--bytes", type=int, default=8000,
-                        help="about as much text per language (default: 8000)")
+    parser.add_argument("--bytes", type=int, default=6000,
+                        help="about as much text per language (default: 6000)")
     options = parser.parse_args()
     if options.cpu and not compare.has(options.cpu):
         print(f"skipped: this CPU has no {options.cpu}")
