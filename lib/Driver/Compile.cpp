@@ -168,6 +168,10 @@ Error Compiler::readModel() {
     if (directory.empty())
       directory = ".";
   }
+  if (sys::fs::is_regular_file(directory))
+    return createStringError(directory +
+                             ": is a file; name the directory that holds the "
+                             "model, or its config.json");
   if (!sys::fs::is_directory(directory))
     return createStringError(directory +
                              ": there is no such directory, a model is one "
@@ -282,6 +286,10 @@ Error Compiler::emitCode(StringRef path) {
 }
 
 Error Compiler::makeProgram() {
+  if (options.weightsFile && *options.weightsFile == options.output)
+    return createStringError(options.output +
+                             ": the program and its weights file have the "
+                             "same name");
   if (options.stopAfter == Phase::LLVM)
     return emitCode("");
   if (options.stopAfter == Phase::Object) {

@@ -212,6 +212,11 @@ LogicalResult ProgramBuilder::buildQkv(QkvOp op) {
   auto attention = dyn_cast<AttentionOp>(*op.getQuery().user_begin());
   if (!op.getQuery().hasOneUse() || !attention)
     return op.emitOpError("has a query that is not used by one attention");
+  int64_t positions =
+      cast<RankedTensorType>(op.getTable().getType()).getDimSize(0);
+  if (positions < shape.context)
+    return op.emitOpError("turns ")
+           << positions << " positions, 'context' is " << shape.context;
   int64_t heads = attention.getHeads(), kvHeads = attention.getKvHeads();
   int64_t dim = attention.getHeadDim();
   int64_t padded = roundUpToPanel(dim);

@@ -12,6 +12,8 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/WithColor.h"
 
+#include <csignal>
+
 using namespace llvm;
 using namespace fpmoe;
 
@@ -65,6 +67,8 @@ static int fail(const Twine &message, int code) {
 
 int main(int argc, char **argv) {
   InitLLVM init(argc, argv);
+  // A limit on the size of files is an error to report, not to die of.
+  std::signal(SIGXFSZ, SIG_IGN);
   cl::HideUnrelatedOptions(category);
   cl::SetVersionPrinter(
       [](raw_ostream &os) { os << "fpmoe " FPMOE_VERSION "\n"; });
@@ -75,6 +79,9 @@ int main(int argc, char **argv) {
           "Compiles a mixture-of-language-experts model into one program.\n\n"
           "  fpmoe-compile models/nano -o nano   makes the program\n"
           "  ./nano generate -p 'main = do'      runs it\n"
+          "  fpmoe-compile models/nano --languages=haskell -o hs   one "
+          "language\n"
+          "  fpmoe-compile test/bench/fpmoe-0.5B --random-weights=1 -o b\n"
           "  fpmoe-compile models/nano --compile-to=fuse -o -   prints IR\n",
           &problems)) {
     errs() << problem;
@@ -102,6 +109,10 @@ int main(int argc, char **argv) {
                             : (sys::path::stem(sys::path::filename(absolute)) +
                                (options.stopAfter == Phase::Object ? ".o" : ""))
                                   .str();
+  if (assembly && options.stopAfter != Phase::Object)
+    return fail("-S needs --compile-to=object", 2);
+  if (weightsFile.getNumOccurrences() && weightsFile.empty())
+    return fail("--weights-file needs a file name", 2);
   if (options.output == "-" && !isText)
     return fail("a program cannot go to the standard output; give -o FILE", 2);
   options.dumpDirectory = dumpDirectory;
