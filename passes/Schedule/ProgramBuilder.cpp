@@ -37,7 +37,7 @@ public:
 
 private:
   LogicalResult buildLayers(LayersOp layers);
-  LogicalResult buildBody(func::FuncOp body, Value layerNumber);
+  LogicalResult buildBody(func::FuncOp body);
   LogicalResult buildQkv(QkvOp op);
   LogicalResult buildAttention(AttentionOp op);
   LogicalResult buildOutput(LinearOp op);
@@ -176,7 +176,7 @@ LogicalResult ProgramBuilder::buildLayers(LayersOp layers) {
     phases = &region.emplaceBlock();
     layer = phases->addArgument(b.getIndexType(), loc);
     auto body = module.lookupSymbol<func::FuncOp>(name.getAttr());
-    if (failed(buildBody(body, layer)))
+    if (failed(buildBody(body)))
       return failure();
   }
   phases = outer;
@@ -185,7 +185,7 @@ LogicalResult ProgramBuilder::buildLayers(LayersOp layers) {
   return success();
 }
 
-LogicalResult ProgramBuilder::buildBody(func::FuncOp body, Value) {
+LogicalResult ProgramBuilder::buildBody(func::FuncOp body) {
   for (Operation &op : body.getBody().front()) {
     b.setInsertionPointToEnd(phases);
     if (isa<GetOp, func::ReturnOp>(op))
