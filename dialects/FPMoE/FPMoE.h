@@ -22,6 +22,8 @@
 
 #include "dialects/FPMoE/FPMoEDialect.h.inc"
 
+#include "dialects/FPMoE/FPMoEEnums.h.inc"
+
 #define GET_ATTRDEF_CLASSES
 #include "dialects/FPMoE/FPMoEAttrs.h.inc"
 
@@ -47,6 +49,10 @@ bool isRowsShape(llvm::ArrayRef<int64_t> shape);
 
 /// Name of the module attribute that holds a `DictionaryAttr` about the model.
 constexpr llvm::StringLiteral kModelAttr = "fpmoe.model";
+
+/// The directory of a part of the model, from its `fpmoe.model`; empty if there
+/// is no such part.
+llvm::StringRef getPartDirectory(mlir::ModuleOp module, llvm::StringRef part);
 
 /// How many experts a token takes under `routing`.
 int64_t getTopK(mlir::Attribute routing);

@@ -14,6 +14,7 @@
 include "dialects/FPMoE/FPMoEBase.td"
 include "dialects/FPMoE/RoutingAttrs.td"
 include "dialects/FPMoE/RecipeOps.td"
+include "dialects/FPMoE/MergeOps.td"
 include "dialects/FPMoE/ModelOps.td"
 include "dialects/FPMoE/FusedOps.td"
 

@@ -31,7 +31,10 @@ def FPMoEDialect : Dialect {
     beside the graph: `name`, `architecture`, `context` (positions), `source`
     (directory of the tokenizer and of the weights), `eos` (token ids),
     `temperature`, `top_p`, `top_k` (sampling defaults), `dtype` (`"f32"` or
-    `"bf16"`: the storage format that fits the checkpoint).
+    `"bf16"`: the storage format that fits the checkpoint). A model that is
+    assembled from parts has `parts`, a dictionary from the names of the parts to
+    their directories; `source` is then the directory of the tokenizer.
+    Where tokens have languages, `languages` are their names.
   }];
   let useDefaultAttributePrinterParser = 1;
   let dependentDialects = ["::mlir::func::FuncDialect"];

@@ -14,10 +14,14 @@
 #include "llvm/ADT/SmallSet.h"
 #include "llvm/ADT/TypeSwitch.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace fpmoe;
 
 #include "dialects/FPMoE/FPMoEDialect.cpp.inc"
+
+#include "dialects/FPMoE/FPMoEEnums.cpp.inc"
 
 #define GET_ATTRDEF_CLASSES
 #include "dialects/FPMoE/FPMoEAttrs.cpp.inc"
@@ -60,12 +64,35 @@ LogicalResult FPMoEDialect::verifyOperationAttribute(Operation *op,
   auto context = model.getAs<IntegerAttr>("context");
   if (!context || context.getInt() < 1)
     return op->emitError("'fpmoe.model' has no positive integer 'context'");
+  if (Attribute parts = model.get("parts")) {
+    auto directories = dyn_cast<DictionaryAttr>(parts);
+    if (!directories || !llvm::all_of(directories, [](NamedAttribute part) {
+          return isa<StringAttr>(part.getValue());
+        }))
+      return op->emitError(
+          "'fpmoe.model' has 'parts' that are not a dictionary "
+          "of directories");
+  }
+  if (Attribute languages = model.get("languages")) {
+    auto names = dyn_cast<ArrayAttr>(languages);
+    if (!names || !llvm::all_of(names, llvm::IsaPred<StringAttr>))
+      return op->emitError("'fpmoe.model' has 'languages' that are no names");
+  }
   return success();
+}
+
+StringRef fpmoe::getPartDirectory(ModuleOp module, StringRef part) {
+  auto model = module ? module->getAttrOfType<DictionaryAttr>(kModelAttr)
+                      : DictionaryAttr();
+  auto parts = model ? model.getAs<DictionaryAttr>("parts") : DictionaryAttr();
+  auto directory = parts ? parts.getAs<StringAttr>(part) : StringAttr();
+  return directory ? directory.getValue() : StringRef();
 }
 
 LogicalResult
 TokenChoiceAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                        int64_t topK, bool, ArrayRef<int64_t> candidates) {
+                        int64_t topK, bool, ArrayRef<int64_t> candidates,
+                        FloatAttr scale, int64_t groups, int64_t topGroups) {
   if (topK < 1)
     return emitError() << "top_k is " << topK
                        << ", it must be positive (token_choice_c1)";
@@ -78,7 +105,66 @@ TokenChoiceAttr::verify(function_ref<InFlightDiagnostic()> emitError,
       return emitError() << "candidate " << c << " is "
                          << (c < 0 ? "negative" : "there twice")
                          << " (token_choice_c2)";
+  if (scale && !(scale.getValueAsDouble() > 0))
+    return emitError() << "scale is " << scale.getValueAsDouble()
+                       << ", it must be positive (token_choice_c3)";
+  if (groups < 0 || topGroups < (groups ? 1 : 0) || topGroups > groups)
+    return emitError() << "takes " << topGroups << " of " << groups
+                       << " groups (token_choice_c3)";
   return success();
+}
+
+/// Fails unless all of these numbers are positive.
+static LogicalResult
+verifyAllPositive(function_ref<InFlightDiagnostic()> emitError,
+                  ArrayRef<double> numbers, StringRef constraint) {
+  for (double number : numbers)
+    if (!(number > 0) || !std::isfinite(number))
+      return emitError() << number << " must be positive (" << constraint
+                         << ")";
+  return success();
+}
+
+LogicalResult
+RopeLinearAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                       FloatAttr factor) {
+  return verifyAllPositive(emitError, {factor.getValueAsDouble()},
+                           "rope_linear_c1");
+}
+
+LogicalResult
+RopeLlama3Attr::verify(function_ref<InFlightDiagnostic()> emitError,
+                       FloatAttr factor, FloatAttr low, FloatAttr high,
+                       int64_t positions) {
+  if (failed(verifyAllPositive(emitError,
+                               {factor.getValueAsDouble(),
+                                low.getValueAsDouble(), high.getValueAsDouble(),
+                                static_cast<double>(positions)},
+                               "rope_llama3_c1")))
+    return failure();
+  if (low.getValueAsDouble() >= high.getValueAsDouble())
+    return emitError() << "low is " << low.getValueAsDouble()
+                       << ", it must be below high, " << high.getValueAsDouble()
+                       << " (rope_llama3_c1)";
+  return success();
+}
+
+LogicalResult
+RopeFactorsAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                        DenseF32ArrayAttr factors) {
+  return verifyAllPositive(
+      emitError,
+      SmallVector<double>(llvm::map_range(factors.asArrayRef(),
+                                          [](float f) -> double { return f; })),
+      "rope_factors_c1");
+}
+
+LogicalResult RopeYarnAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   FloatAttr factor, FloatAttr, FloatAttr,
+                                   FloatAttr magnitude) {
+  return verifyAllPositive(
+      emitError, {factor.getValueAsDouble(), magnitude.getValueAsDouble()},
+      "rope_yarn_c1");
 }
 
 LogicalResult
@@ -92,6 +178,36 @@ ExpertChoiceAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (!(capacity.getValueAsDouble() > 0))
     return emitError() << "capacity is " << capacity.getValueAsDouble()
                        << ", it must be positive (expert_choice_c2)";
+  return success();
+}
+
+LogicalResult
+SegmentChoiceAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                          int64_t segment, int64_t topK) {
+  if (segment < 2 || topK < 1)
+    return emitError() << "segment is " << segment << " and top_k " << topK
+                       << ", they must be at least 2 and 1 "
+                          "(segment_choice_c1)";
+  return success();
+}
+
+LogicalResult TwoLevelAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   int64_t tokenExperts, int64_t shared,
+                                   int64_t topK, FloatAttr tokenShare,
+                                   ExpertChoiceAttr whole,
+                                   SegmentChoiceAttr causal,
+                                   FloatAttr segmentShare) {
+  if (shared < 0 || topK < 0 || shared > tokenExperts ||
+      topK > tokenExperts - shared || shared + topK == 0)
+    return emitError() << "takes " << shared << " shared experts and " << topK
+                       << " others of " << tokenExperts << " (two_level_c1)";
+  if (whole.getSegment() != causal.getSegment())
+    return emitError() << "has segments of " << whole.getSegment() << " and of "
+                       << causal.getSegment() << " tokens (two_level_c2)";
+  for (FloatAttr share : {tokenShare, segmentShare})
+    if (!(share.getValueAsDouble() > 0))
+      return emitError() << "has a share of " << share.getValueAsDouble()
+                         << ", it must be positive (two_level_c3)";
   return success();
 }
 
@@ -118,6 +234,10 @@ int64_t fpmoe::getTopK(Attribute routing) {
     return choice.getTopK();
   if (auto choice = dyn_cast<ExpertChoiceAttr>(routing))
     return choice.getMaxExperts();
+  if (auto choice = dyn_cast<SegmentChoiceAttr>(routing))
+    return choice.getTopK();
+  if (auto levels = dyn_cast<TwoLevelAttr>(routing))
+    return levels.getNumTaken() + levels.getMaxPerSegment();
   return 1;
 }
 
@@ -137,16 +257,31 @@ LogicalResult fpmoe::verifyRouting(function_ref<InFlightDiagnostic()> emitError,
             static_cast<int64_t>(candidates.size()) != numExperts)
           return emitError() << "names " << candidates.size()
                              << " candidates for " << numExperts << " experts";
+        if (choice.getGroups() && routerRows % choice.getGroups())
+          return emitError() << "router has " << routerRows << " rows in "
+                             << choice.getGroups() << " groups";
         for (int64_t c : candidates)
           if (c >= routerRows)
             return emitError() << "candidate " << c << " is not a row of a "
                                << "router with " << routerRows << " rows";
         return success();
       })
-      .Case([&](ExpertChoiceAttr choice) -> LogicalResult {
+      .Case<ExpertChoiceAttr, SegmentChoiceAttr>([&](auto) -> LogicalResult {
         if (routerRows != numExperts)
           return emitError() << "router has " << routerRows << " rows for "
                              << numExperts << " experts";
+        return success();
+      })
+      .Case([&](TwoLevelAttr levels) -> LogicalResult {
+        if (routerRows != numExperts)
+          return emitError() << "router has " << routerRows << " rows for "
+                             << numExperts << " experts";
+        int64_t ofSegments = numExperts - levels.getTokenExperts();
+        if (ofSegments < 1 || levels.getCausal().getTopK() > ofSegments)
+          return emitError()
+                 << "has " << levels.getTokenExperts() << " token experts of "
+                 << numExperts << ", and a segment takes "
+                 << levels.getCausal().getTopK() << " of the others";
         return success();
       })
       .Case([&](FixedChoiceAttr choice) -> LogicalResult {

@@ -136,14 +136,57 @@ static LogicalResult verifyEps(Operation *op, double eps,
 LogicalResult RmsNormOp::verify() {
   if (failed(verifyEps(*this, getEps().convertToDouble(), "rms_norm_c2")))
     return failure();
-  return expectShape(*this, "weight", getWeight(), {columnsOf(getInput())},
-                     "rms_norm_c1");
+  ArrayRef<int64_t> weight = shapeOf(getWeight());
+  if (weight.size() != 1 || columnsOf(getInput()) % weight[0])
+    return emitOpError("normalises ")
+           << columnsOf(getInput()) << " columns with a weight of "
+           << getWeight().getType() << ", they must be whole groups (rms_norm_c1)";
+  return success();
+}
+
+static LogicalResult verifyPositive(Operation *op, StringRef what, double value,
+                                    StringRef constraint) {
+  if (value > 0)
+    return success();
+  return op->emitOpError(what)
+         << " is " << value << ", it must be positive (" << constraint << ")";
+}
+
+LogicalResult ClampOp::verify() {
+  return verifyPositive(*this, "limit", getLimit().convertToDouble(),
+                        "clamp_c1");
+}
+
+/// Checks what widens an input of `columns` columns, and sets them to those of
+/// the widened one.
+static LogicalResult
+verifyLowRank(Operation *op, Value lowRank,
+              std::optional<ArrayRef<int64_t>> ranks, int64_t &columns,
+              StringRef constraint) {
+  if (static_cast<bool>(lowRank) != ranks.has_value())
+    return op->emitOpError("has a low rank or its ranks alone (")
+           << constraint << ")";
+  if (!lowRank)
+    return success();
+  int64_t sum = 0, most = int64_t(1) << 24;
+  for (int64_t rank : *ranks) {
+    if (rank < 0 || rank > most)
+      return op->emitOpError("has a rank of ") << rank << " (" << constraint
+                                               << ")";
+    sum = std::min(sum + rank, most + 1);
+  }
+  if (failed(expectShape(op, "low_rank", lowRank, {sum, columns}, constraint)))
+    return failure();
+  columns = roundUpToPanel(columns) + sum;
+  return success();
 }
 
 LogicalResult LinearOp::verify() {
-  int64_t in = columnsOf(getInput()), out = columnsOf(getResult());
+  int64_t in = columnsOf(getInput()), out = columnsOf(getResult()), wide = in;
+  if (failed(verifyLowRank(*this, getLowRank(), getRanks(), wide, "linear_c3")))
+    return failure();
   if (failed(
-          expectShape(*this, "weight", getWeight(), {out, in}, "linear_c1")) ||
+          expectShape(*this, "weight", getWeight(), {out, wide}, "linear_c1")) ||
       failed(expectShape(*this, "norm", getNorm(), {in}, "linear_c2")) ||
       failed(expectShape(*this, "bias", getBias(), {out}, "linear_c2")) ||
       failed(expectShape(*this, "residual", getResidual(), shapeOf(getResult()),
@@ -158,11 +201,28 @@ LogicalResult LinearOp::verify() {
 LogicalResult RopeOp::verify() {
   ArrayRef<int64_t> table = shapeOf(getTable());
   if (table.size() != 2 || table[1] % 2 ||
-      columnsOf(getInput()) % table[1] != 0)
+      static_cast<int64_t>(getHeadWidth()) < table[1] ||
+      columnsOf(getInput()) % getHeadWidth() != 0)
     return emitOpError("turns ")
            << columnsOf(getInput()) << " columns by the table "
            << getTable().getType() << " (rope_c1)";
   return success();
+}
+
+/// Whether `columns` are `heads` heads of one size.
+static bool areHeads(int64_t columns, int64_t heads) {
+  return heads > 0 && columns % heads == 0;
+}
+
+LogicalResult ExtendHeadsOp::verify() {
+  int64_t heads = getHeads(), in = columnsOf(getInput());
+  int64_t tail = columnsOf(getTail()), out = columnsOf(getResult());
+  if (areHeads(in, heads) && areHeads(out, heads) &&
+      in / heads + tail == out / heads)
+    return success();
+  return emitOpError("makes ")
+         << out << " columns of " << heads << " heads in " << in
+         << " columns and a tail of " << tail << " (extend_heads_c1)";
 }
 
 LogicalResult AttentionOp::verify() {
@@ -174,6 +234,11 @@ LogicalResult AttentionOp::verify() {
   if (q % heads || k % kvHeads || q / heads != k / kvHeads)
     return emitOpError("has ") << heads << " heads in " << q << " columns and "
                                << kvHeads << " in " << k << " (attention_c2)";
+  int64_t v = columnsOf(getValue()), y = columnsOf(getResult());
+  if (v % kvHeads || y % heads || v / kvHeads != y / heads)
+    return emitOpError("makes ")
+           << heads << " heads in " << y << " columns of " << kvHeads
+           << " value heads in " << v << " (attention_c2)";
   if (getWindow() && static_cast<int64_t>(*getWindow()) < 1)
     return emitOpError("has a window of ")
            << static_cast<int64_t>(*getWindow()) << " (attention_c3)";
@@ -181,7 +246,8 @@ LogicalResult AttentionOp::verify() {
 }
 
 static bool needsRouter(Attribute routing) {
-  return isa<TokenChoiceAttr, ExpertChoiceAttr>(routing);
+  return isa<TokenChoiceAttr, ExpertChoiceAttr, SegmentChoiceAttr,
+             TwoLevelAttr>(routing);
 }
 
 LogicalResult RouteOp::verify() {
@@ -228,12 +294,57 @@ LogicalResult MlpOp::verify() {
   if (gate.size() != 2)
     return emitOpError("gate has ")
            << gate.size() << " dimensions, not 2 (mlp_c1)";
-  if (failed(expectShape(*this, "gate", getGate(), {gate[0], columns},
-                         "mlp_c1")) ||
+  int64_t in = columns, inner = gate[0];
+  if (failed(verifyLowRank(*this, getUpLowRank(), getUpRanks(), in, "mlp_c2")) ||
+      failed(verifyLowRank(*this, getDownLowRank(), getDownRanks(), inner,
+                           "mlp_c2")) ||
       failed(
-          expectShape(*this, "down", getDown(), {columns, gate[0]}, "mlp_c1")))
+          expectShape(*this, "gate", getGate(), {gate[0], in}, "mlp_c1")) ||
+      failed(expectShape(*this, "down", getDown(), {columns, inner}, "mlp_c1")))
     return failure();
+  if (getScale() && (getUpLowRank() || getDownLowRank()))
+    return emitOpError("has a scale and a low rank (mlp_c2)");
   return expectShape(*this, "scale", getScale(), {1, columns}, "mlp_c1");
+}
+
+LogicalResult HeadsOp::verify() {
+  int64_t heads = getHeads(), kvHeads = getKvHeads();
+  int64_t q = columnsOf(getQ()), k = columnsOf(getK()), v = columnsOf(getV());
+  int64_t query = columnsOf(getQuery()), key = columnsOf(getKey());
+  int64_t tail = getTail() ? columnsOf(getTail()) : 0;
+  bool fits = heads > 0 && kvHeads > 0 && heads % kvHeads == 0 &&
+              areHeads(q, heads) && areHeads(k, kvHeads) &&
+              areHeads(v, kvHeads) && query == q && areHeads(key, kvHeads) &&
+              columnsOf(getValue()) == v && key / kvHeads == query / heads &&
+              k / kvHeads + tail == key / kvHeads;
+  if (!fits)
+    return emitOpError("makes ")
+           << heads << " heads of " << kvHeads << " in " << query << ", " << key
+           << " and " << columnsOf(getValue()) << " columns of " << q << ", "
+           << k << " and " << v << " (heads_c1)";
+  int64_t width = query / heads;
+  if (static_cast<bool>(getQNorm()) != getEps().has_value() ||
+      (getQNorm() && getTail()))
+    return emitOpError("has norms without eps, eps without norms, or norms and "
+                       "a tail (heads_c2)");
+  if (getQNorm()) {
+    bool isWhole = shapeOf(getQNorm()) == ArrayRef<int64_t>{q} && width != q;
+    if (failed(expectShape(*this, "q_norm", getQNorm(), {isWhole ? q : width},
+                           "heads_c2")) ||
+        failed(expectShape(*this, "k_norm", getKNorm(), {isWhole ? k : width},
+                           "heads_c2")) ||
+        failed(verifyEps(*this, getEps()->convertToDouble(), "heads_c2")))
+      return failure();
+  }
+  ArrayRef<int64_t> table = shapeOf(getTable());
+  if (table.size() != 2 || table[1] % 2 || table[1] > width ||
+      (tail && tail != table[1]))
+    return emitOpError("turns heads of ")
+           << width << " columns by the table " << getTable().getType()
+           << " (heads_c3)";
+  return getClip() ? verifyPositive(*this, "clip", getClip()->convertToDouble(),
+                                    "heads_c3")
+                   : success();
 }
 
 LogicalResult QkvOp::verify() {
@@ -243,19 +354,33 @@ LogicalResult QkvOp::verify() {
     return emitOpError("weight has ")
            << weight.size() << " dimensions, not 3 (qkv_c1)";
   int64_t dim = weight[1], q = columnsOf(getQuery()), k = columnsOf(getKey());
+  int64_t wide = columns;
+  if (failed(verifyLowRank(*this, getLowRank(), getRanks(), wide, "qkv_c3")))
+    return failure();
   if (q % dim || k % dim || q / dim + 2 * (k / dim) != weight[0])
     return emitOpError("makes q of ")
            << q << " and k of " << k << " columns with " << weight[0]
            << " heads of " << dim << " (qkv_c1)";
   if (failed(expectShape(*this, "weight", getWeight(),
-                         {weight[0], dim, columns}, "qkv_c1")) ||
+                         {weight[0], dim, wide}, "qkv_c1")) ||
       failed(expectShape(*this, "norm", getNorm(), {columns}, "qkv_c1")) ||
       failed(
           expectShape(*this, "bias", getBias(), {weight[0], dim}, "qkv_c1")) ||
       failed(expectShape(*this, "table", getTable(), {rowsOf(getTable()), dim},
                          "qkv_c1")))
     return failure();
-  return verifyEps(*this, getEps().convertToDouble(), "qkv_c1");
+  if (failed(verifyEps(*this, getEps().convertToDouble(), "qkv_c1")))
+    return failure();
+  if (static_cast<bool>(getQNorm()) != getHeadEps().has_value())
+    return emitOpError("has head norms or head_eps alone (qkv_c2)");
+  if (failed(expectShape(*this, "q_norm", getQNorm(), {dim}, "qkv_c2")) ||
+      failed(expectShape(*this, "k_norm", getKNorm(), {dim}, "qkv_c2")) ||
+      (getHeadEps() &&
+       failed(verifyEps(*this, getHeadEps()->convertToDouble(), "qkv_c2"))))
+    return failure();
+  return getClip() ? verifyPositive(*this, "clip", getClip()->convertToDouble(),
+                                    "qkv_c2")
+                   : success();
 }
 
 /// Checks one pair of interleaved gate and up, and down.
@@ -274,6 +399,32 @@ static LogicalResult verifyFeedForward(Operation *op, Value gateUp, Value down,
   expected[rank - 2] = columns;
   expected[rank - 1] = out.back();
   return expectShape(op, "down", down, expected, "moe_c2");
+}
+
+/// Checks a shared expert whose inputs are widened.
+static LogicalResult verifyLowRanks(MoeOp op) {
+  if (op.getGateUp() || !op.getSharedGateUp() || op.getScale())
+    return op.emitOpError("has low ranks beside a scale or routed experts "
+                          "(moe_c6)");
+  ArrayRef<int64_t> gate = shapeOf(op.getSharedGateUp());
+  ArrayRef<int64_t> down = shapeOf(op.getSharedDown());
+  if (gate.size() != 2 || down.size() != 2)
+    return op.emitOpError("gate_up and down have ")
+           << gate.size() << " and " << down.size()
+           << " dimensions, not 2 (moe_c6)";
+  int64_t columns = columnsOf(op.getInput()), in = columns;
+  int64_t inner = op.getDownLowRank() ? shapeOf(op.getDownLowRank()).back()
+                                      : down.back();
+  int64_t gates = 2 * roundUpToPanel(inner);
+  if (failed(verifyLowRank(op, op.getUpLowRank(), op.getUpRanks(), in,
+                           "moe_c6")) ||
+      failed(verifyLowRank(op, op.getDownLowRank(), op.getDownRanks(), inner,
+                           "moe_c6")) ||
+      failed(expectShape(op, "gate_up", op.getSharedGateUp(), {gates, in},
+                         "moe_c6")))
+    return failure();
+  return expectShape(op, "down", op.getSharedDown(), {columns, inner},
+                     "moe_c6");
 }
 
 LogicalResult MoeOp::verify() {
@@ -297,6 +448,8 @@ LogicalResult MoeOp::verify() {
       failed(expectShape(*this, "scale", getScale(), {1, columns}, "moe_c4")) ||
       failed(verifyEps(*this, getEps().convertToDouble(), "moe_c4")))
     return failure();
+  if (getUpLowRank() || getDownLowRank() || getUpRanks() || getDownRanks())
+    return verifyLowRanks(*this);
   if (shared && failed(verifyFeedForward(*this, getSharedGateUp(),
                                          getSharedDown(), columns, 2)))
     return failure();

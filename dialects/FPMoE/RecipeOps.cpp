@@ -89,6 +89,13 @@ LogicalResult LoadOp::verify() {
   for (int64_t index : getAt().value_or(ArrayRef<int64_t>()))
     if (index < 0)
       return emitOpError("starts at ") << index << " (load_c2)";
+  if (getPart()) {
+    auto module = (*this)->getParentOfType<ModuleOp>();
+    if (getPartDirectory(module, *getPart()).empty())
+      return emitOpError("takes '") << getName() << "' from '" << *getPart()
+                                    << "', which is not among the parts of the "
+                                       "model (load_c3)";
+  }
   return verifyName(*this, getName(), getLayer(), "load_c1");
 }
 
@@ -103,6 +110,13 @@ LogicalResult RopeTableOp::verify() {
                        "(rope_table_c1)");
   if (!(getTheta().convertToDouble() > 0))
     return emitOpError("theta must be positive (rope_table_c2)");
+  if (auto scaling = dyn_cast_or_null<RopeFactorsAttr>(
+          getScaling().value_or(Attribute()))) {
+    int64_t factors = scaling.getFactors().size();
+    if (factors != shape[1] / 2)
+      return emitOpError("has ") << factors << " factors for " << shape[1] / 2
+                                 << " frequencies (rope_table_c3)";
+  }
   return success();
 }
 
@@ -244,6 +258,17 @@ OpFoldResult ConvertOp::fold(FoldAdaptor) {
   return {};
 }
 
+LogicalResult DeinterleaveOp::verify() {
+  int64_t headDim = getHeadDim(), width = getWidth();
+  ArrayRef<int64_t> shape = shapeOf(getInput());
+  if (shape.empty() || headDim < 1 || shape.front() % headDim || width < 2 ||
+      width % 2 || width > headDim)
+    return emitOpError("reorders ")
+           << width << " of every " << headDim << " rows of "
+           << getInput().getType() << " (deinterleave_c1)";
+  return success();
+}
+
 LogicalResult InterleaveOp::verify() {
   SmallVector<int64_t> expected(shapeOf(getFirst()));
   if (expected.size() < 2)
@@ -254,6 +279,20 @@ LogicalResult InterleaveOp::verify() {
     return emitOpError("of ")
            << getFirst().getType() << " has " << rows << " rows, its result is "
            << getResult().getType() << " (interleave_c1)";
+  return success();
+}
+
+LogicalResult AppendColumnsOp::verify() {
+  SmallVector<int64_t> expected(shapeOf(getFirst()));
+  ArrayRef<int64_t> second = shapeOf(getSecond());
+  bool fits = expected.size() >= 2 && second.size() == expected.size() &&
+              second.drop_back() == ArrayRef(expected).drop_back();
+  if (fits)
+    expected.back() = roundUpToPanel(expected.back()) + second.back();
+  if (!fits || shapeOf(getResult()) != ArrayRef(expected))
+    return emitOpError("makes ")
+           << getResult().getType() << " of " << getFirst().getType() << " and "
+           << getSecond().getType() << " (append_columns_c1)";
   return success();
 }
 

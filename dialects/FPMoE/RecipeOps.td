@@ -10,6 +10,70 @@
 
 include "dialects/FPMoE/FPMoEBase.td"
 
+class FPMoE_RopeScalingAttr<string cppName, string attrMnemonic>
+    : AttrDef<FPMoEDialect, cppName> {
+  let mnemonic = attrMnemonic;
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+def FPMoE_RopeLinear : FPMoE_RopeScalingAttr<"RopeLinear", "rope_linear"> {
+  let summary = "Rotary frequencies divided by a factor";
+  let description = [{
+    * `rope_linear_c1`: `factor` is positive.
+
+    Example: `#fpmoe.rope_linear<factor = 2.0>`
+  }];
+  let parameters = (ins "::mlir::FloatAttr":$factor);
+}
+
+def FPMoE_RopeLlama3 : FPMoE_RopeScalingAttr<"RopeLlama3", "rope_llama3"> {
+  let summary = "Long waves divided by a factor, those in between in part";
+  let description = [{
+    With w = 2 pi / f: f is divided by `factor` where w > positions / `low`, stays where
+    w < positions / `high`, and in between is (1 - s) f / factor + s f with
+    s = (positions / w - low) / (high - low). `positions` is the context of the
+    pretraining.
+
+    * `rope_llama3_c1`: all parameters are positive, and `low` is below `high`.
+
+    Example: `#fpmoe.rope_llama3<factor = 8.0, low = 1.0, high = 4.0, positions = 8192>`
+  }];
+  let parameters = (ins "::mlir::FloatAttr":$factor, "::mlir::FloatAttr":$low,
+                        "::mlir::FloatAttr":$high, "int64_t":$positions);
+}
+
+def FPMoE_RopeYarn : FPMoE_RopeScalingAttr<"RopeYarn", "rope_yarn"> {
+  let summary = "Frequencies between interpolation and extrapolation, by a ramp";
+  let description = [{
+    arXiv 2309.00071: f_i becomes f_i / factor (1 - e_i) + f_i e_i, where e falls
+    from 1 at i = `first` to 0 at i = `last` (both in pairs of columns); cosines
+    and sines are multiplied by `magnitude`.
+
+    * `rope_yarn_c1`: `factor` and `magnitude` are positive.
+
+    Example: `#fpmoe.rope_yarn<factor = 40.0, first = 10.0, last = 23.0, magnitude = 1.0>`
+  }];
+  let parameters = (ins "::mlir::FloatAttr":$factor, "::mlir::FloatAttr":$first,
+                        "::mlir::FloatAttr":$last, "::mlir::FloatAttr":$magnitude);
+}
+
+def FPMoE_RopeFactors : FPMoE_RopeScalingAttr<"RopeFactors", "rope_factors"> {
+  let summary = "Rotary frequencies divided by a factor each";
+  let description = [{
+    f_i is divided by `factors`[i]: how GGUF files store what a scaling comes to.
+
+    * `rope_factors_c1`: all factors are positive.
+
+    Example: `#fpmoe.rope_factors<factors = [1.0, 8.0]>`
+  }];
+  let parameters = (ins "::mlir::DenseF32ArrayAttr":$factors);
+}
+
+def FPMoE_RopeScaling : AnyAttrOf<[FPMoE_RopeLinear, FPMoE_RopeLlama3, FPMoE_RopeYarn,
+                                   FPMoE_RopeFactors],
+                                  "a scaling of rotary embedding">;
+
 class FPMoE_RecipeOp<string mnemonic, list<Trait> traits = []>
     : FPMoE_Op<mnemonic, [Pure, ParentOneOf<["WeightOp"]>] # traits>;
 
@@ -76,8 +140,9 @@ def FPMoE_YieldOp : FPMoE_Op<"yield", [Pure, Terminator, HasParent<"WeightOp">]>
 def FPMoE_LoadOp : FPMoE_RecipeOp<"load"> {
   let summary = "A tensor of the checkpoint";
   let description = [{
-    Loads the tensor `name` of the model's checkpoint and converts it to f32, and
-    from there to the element type; `{}` in the name stands for the layer's number.
+    Loads the tensor `name` of the model's checkpoint, or of the part that `from`
+    names, and converts it to f32, and from there to the element type; `{}` in the
+    name stands for the layer's number.
     Without `at`, the tensor has the shape of the result. With `at`, it may have
     more dimensions, and `at` picks one index in each of those, in front; it may
     name one index more, the first of those that the load takes along the next
@@ -85,14 +150,23 @@ def FPMoE_LoadOp : FPMoE_RecipeOp<"load"> {
 
     * `load_c1`: the name has one `{}` where a layer is given, none otherwise.
     * `load_c2`: `at` is not negative.
+    * `load_c3`: a part is among the `parts` of the module's `fpmoe.model`.
 
     Example: `%0 = fpmoe.load "model.norm.weight" : tensor<8xf32>`
   }];
   let arguments = (ins StrAttr:$name, Optional<Index>:$layer,
-                       OptionalAttr<DenseI64ArrayAttr>:$at);
+                       OptionalAttr<DenseI64ArrayAttr>:$at,
+                       OptionalAttr<StrAttr>:$part);
   let results = (outs FPMoE_Weight:$result);
+  let builders = [OpBuilder<(ins "::mlir::Type":$result,
+                                 "::mlir::StringAttr":$name,
+                                 "::mlir::Value":$layer,
+                                 "::mlir::DenseI64ArrayAttr":$at), [{
+    build($_builder, $_state, result, name, layer, at, ::mlir::StringAttr());
+  }]>];
   let assemblyFormat = [{
-    $name (`[` $layer^ `]`)? (`at` $at^)? attr-dict `:` type($result)
+    $name (`[` $layer^ `]`)? (`from` $part^)? (`at` $at^)? attr-dict
+    `:` type($result)
   }];
   let hasVerifier = 1;
 }
@@ -121,17 +195,21 @@ def FPMoE_RandomOp : FPMoE_RecipeOp<"random"> {
 def FPMoE_RopeTableOp : FPMoE_RecipeOp<"rope_table"> {
   let summary = "Cosines and sines of rotary position embedding";
   let description = [{
-    For a result `[P, D]`: row p holds cos(p f_i) for i < D/2, then sin(p f_i), with
-    f_i = theta^(-2i/D), all in f32 as `transformers` computes them.
+    For a result `[P, D]`: row p holds a cos(p f_i) for i < D/2, then a sin(p f_i), with
+    f_i = theta^(-2i/D) and a = 1, all in f32 as `transformers` computes them. A
+    `scaling` changes f, and yarn a.
 
     * `rope_table_c1`: the result has two dimensions, the second one even.
     * `rope_table_c2`: `theta` is positive.
+    * `rope_table_c3`: a scaling by factors has one for each f.
 
     Example: `%0 = fpmoe.rope_table theta 1.0e4 : tensor<1024x32xf32>`
   }];
-  let arguments = (ins F64Attr:$theta);
+  let arguments = (ins F64Attr:$theta, OptionalAttr<FPMoE_RopeScaling>:$scaling);
   let results = (outs FPMoE_Weight:$result);
-  let assemblyFormat = "`theta` $theta attr-dict `:` type($result)";
+  let assemblyFormat = [{
+    `theta` $theta (`scaling` `(` $scaling^ `)`)? attr-dict `:` type($result)
+  }];
   let hasVerifier = 1;
 }
 
@@ -162,6 +240,26 @@ def FPMoE_ConcatOp : FPMoE_RecipeOp<"concat"> {
   let arguments = (ins Variadic<FPMoE_Weight>:$inputs);
   let results = (outs FPMoE_Weight:$result);
   let assemblyFormat = "$inputs attr-dict `:` type($inputs) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def FPMoE_AppendColumnsOp : FPMoE_RecipeOp<"append_columns"> {
+  let summary = "Puts columns behind those of a matrix";
+  let description = [{
+    Of `[.., N, K]` and `[.., N, R]` makes `[.., N, P + R]` with P = K rounded up to a
+    multiple of 16; columns from K to P are zero. The second operand multiplies
+    what `low_rank` puts behind the input of a product.
+
+    * `append_columns_c1`: the operands agree in all dimensions but the last, and so
+      does the result, which has P + R columns.
+
+    Example: `%2 = fpmoe.append_columns %0, %1 : tensor<4x20xf32>, tensor<4x3xf32> -> tensor<4x35xf32>`
+  }];
+  let arguments = (ins FPMoE_Weight:$first, FPMoE_Weight:$second);
+  let results = (outs FPMoE_Weight:$result);
+  let assemblyFormat = [{
+    $first `,` $second attr-dict `:` type($first) `,` type($second) `->` type($result)
+  }];
   let hasVerifier = 1;
 }
 
@@ -211,6 +309,27 @@ def FPMoE_ReshapeOp : FPMoE_RecipeOp<"reshape"> {
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
   let hasVerifier = 1;
   let hasFolder = 1;
+}
+
+def FPMoE_DeinterleaveOp : FPMoE_RecipeOp<"deinterleave", [AllTypesMatch<["input", "result"]>]> {
+  let summary = "Puts even rows of every head before odd ones";
+  let description = [{
+    In the last `width` rows of each group of `head_dim` rows, rows 2i and 2i + 1 become
+    rows i and width/2 + i. Rotary embedding that turns neighbouring columns then
+    turns halves, as `fpmoe.rope` does; products of q and k stay what they were. Rows
+    are those of the first dimension.
+
+    * `deinterleave_c1`: the first dimension is whole groups of `head_dim`; `width` is
+      even, positive and at most `head_dim`.
+
+    Example: `%1 = fpmoe.deinterleave %0 head_dim 4 width 4 : tensor<8x6xf32>`
+  }];
+  let arguments = (ins FPMoE_Weight:$input, I64Attr:$head_dim, I64Attr:$width);
+  let results = (outs FPMoE_Weight:$result);
+  let assemblyFormat = [{
+    $input `head_dim` $head_dim `width` $width attr-dict `:` type($input)
+  }];
+  let hasVerifier = 1;
 }
 
 def FPMoE_ConvertOp : FPMoE_RecipeOp<"convert"> {

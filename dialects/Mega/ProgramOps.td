@@ -36,8 +36,8 @@ def Mega_BufferOp : Mega_Op<"buffer", [HasParent<"ProgramOp">]> {
   let summary = "Memory of the team, of a worker, or of the caller";
   let description = [{
     `shared` and `private` memory is scratch of one step; `cache` lives as long
-    as the sequence, `[layers, kv_heads, positions, D]`, the positions being as many as the
-    caller has room for; `logits` is the caller's `[rows, vocabulary]`.
+    as the sequence, `[layers, kv_heads, positions, K + V]`, the positions being as many as the
+    caller has room for, K and V the columns of a key and a value, each rounded up to 16; `logits` is the caller's `[rows, vocabulary]`.
 
     * `buffer_c1`: all sizes are static, but for the positions of the cache and
       the rows of the logits.

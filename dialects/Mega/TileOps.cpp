@@ -41,11 +41,26 @@ void NormOp::getAccesses(Accesses &accesses) {
   add(*this, accesses, getOperand(), kWrite, {0});
 }
 
+int64_t LowRankOp::getTileRank() { return 1; }
+void LowRankOp::getAccesses(Accesses &accesses) {
+  add(*this, accesses, getOperand(), kRead, {0});
+  add(*this, accesses, getOperand(), kWrite, {0});
+}
+
 int64_t QkvOp::getTileRank() { return 2; }
 void QkvOp::getAccesses(Accesses &accesses) {
   add(*this, accesses, getOperand(), kRead, {1});
   add(*this, accesses, getQuery(), kWrite, {0, 1});
   add(*this, accesses, getCache(), kWrite, {0, 1});
+  add(*this, accesses, getHead(), kWrite, {});
+}
+
+int64_t HeadsOp::getTileRank() { return 1; }
+void HeadsOp::getAccesses(Accesses &accesses) {
+  for (Value rows : {getQ(), getK(), getV(), getTail()})
+    add(*this, accesses, rows, kRead, {0});
+  add(*this, accesses, getQuery(), kWrite, {0});
+  add(*this, accesses, getCache(), kWrite, {0});
   add(*this, accesses, getHead(), kWrite, {});
 }
 
@@ -72,6 +87,28 @@ void RouteOp::getAccesses(Accesses &accesses) {
   add(*this, accesses, getExperts(), kWrite, {0});
   add(*this, accesses, getWeights(), kWrite, {0});
   add(*this, accesses, getScores(), kWrite, {});
+}
+
+int64_t RouteOp::getNumRecorded() {
+  if (auto levels =
+          llvm::dyn_cast_or_null<fpmoe::TwoLevelAttr>(getRoutingAttr()))
+    return levels.getTopK();
+  return getNumTaken();
+}
+
+int64_t SegmentScoresOp::getTileRank() { return 1; }
+void SegmentScoresOp::getAccesses(Accesses &accesses) {
+  add(*this, accesses, getX(), kRead, {});
+  add(*this, accesses, getScores(), kWrite, {0});
+  add(*this, accesses, getPooled(), kWrite, {});
+}
+
+int64_t SegmentChooseOp::getTileRank() { return 1; }
+void SegmentChooseOp::getAccesses(Accesses &accesses) {
+  add(*this, accesses, getScores(), kRead, {});
+  add(*this, accesses, getExperts(), kWrite, {0});
+  add(*this, accesses, getWeights(), kWrite, {0});
+  add(*this, accesses, getTaken(), kWrite, {});
 }
 
 int64_t GroupOp::getTileRank() { return 0; }

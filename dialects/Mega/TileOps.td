@@ -22,10 +22,13 @@ class Mega_TileOp<string mnemonic, list<Trait> traits = []>
 def Mega_EmbedOp : Mega_TileOp<"embed"> {
   let summary = "Takes the tokens' rows of the embedding";
   let description = [{
-    Tiles: tokens. The table is packed.
+    Tiles: tokens. The table is packed. Rows are multiplied by `multiplier`, if any.
   }];
-  let arguments = (ins Mega_Weight:$table, Mega_Buffer:$x);
-  let assemblyFormat = "$table `into` $x attr-dict `:` type($table) `,` type($x)";
+  let arguments = (ins Mega_Weight:$table, Mega_Buffer:$x,
+                       OptionalAttr<F64Attr>:$multiplier);
+  let assemblyFormat = [{
+    $table `into` $x (`times` $multiplier^)? attr-dict `:` type($table) `,` type($x)
+  }];
 }
 
 def Mega_NormOp : Mega_TileOp<"norm"> {
@@ -41,22 +44,68 @@ def Mega_NormOp : Mega_TileOp<"norm"> {
   }];
 }
 
-def Mega_QkvOp : Mega_TileOp<"qkv"> {
-  let summary = "Projects a head of q, k or v, turns it, and stores it";
+def Mega_LowRankOp : Mega_TileOp<"low_rank"> {
+  let summary = "Low-rank activations behind the rows of an operand";
+  let description = [{
+    Tiles: blocks, or none. Of the first `columns` columns of a row, rounded up to 16,
+    makes the product with the packed weight, and stores it behind them; elements of
+    languages that the row's token does not have become zero. `ranks` are those of
+    `fpmoe.linear`.
+  }];
+  let arguments = (ins Mega_Buffer:$operand, Mega_Weight:$weight, I64Attr:$columns,
+                       DenseI64ArrayAttr:$ranks);
+  let assemblyFormat = [{
+    $operand `,` $weight `columns` $columns `ranks` $ranks attr-dict
+    `:` type($operand) `,` type($weight)
+  }];
+}
+
+def Mega_QkvOp : Mega_TileOp<"qkv", [AttrSizedOperandSegments]> {
+  let summary = "Projects a head of q, k or v, finishes it, and stores it";
   let description = [{
     Tiles: heads of q, k and v, groups of `span` blocks. Heads of q go to `[max_tokens, heads, D]`,
-    heads of k and v into the cache of the layer. `head` is scratch, `[rows, D]`.
+    heads of k and v into the cache of the layer. `head` is scratch, `[rows, D]`. Before
+    they are stored, heads go through what `fpmoe.qkv` says: bias, norm, clip and
+    rotary embedding.
   }];
   let arguments = (ins Mega_Buffer:$operand, Mega_Weight:$weight,
-                       Optional<Mega_Weight>:$bias, Mega_Weight:$table,
+                       Optional<Mega_Weight>:$bias, Optional<Mega_Weight>:$q_norm,
+                       Optional<Mega_Weight>:$k_norm, Mega_Weight:$table,
                        Mega_Buffer:$query, Mega_Buffer:$cache, Mega_Buffer:$head,
                        Index:$layer, I64Attr:$heads, I64Attr:$kv_heads,
-                       I64Attr:$head_dim, I64Attr:$span);
+                       I64Attr:$head_dim, I64Attr:$span, OptionalAttr<F64Attr>:$eps,
+                       OptionalAttr<F64Attr>:$clip);
   let assemblyFormat = [{
-    $operand `,` $weight (`bias` $bias^ `:` type($bias))? `rope` $table `into` $query `,` $cache
+    $operand `,` $weight (`bias` $bias^ `:` type($bias))?
+    (`norms` $q_norm^ `:` type($q_norm) `,` $k_norm `:` type($k_norm))? (`eps` $eps^)?
+    (`clip` $clip^)? `rope` $table `into` $query `,` $cache
     `by` $head `layer` $layer `heads` $heads `kv_heads` $kv_heads `head_dim` $head_dim `span` $span attr-dict
     `:` type($operand) `,` type($weight) `,` type($table) `,` type($query) `,`
     type($cache) `,` type($head)
+  }];
+}
+
+def Mega_HeadsOp : Mega_TileOp<"heads", [AttrSizedOperandSegments]> {
+  let summary = "Finishes projected heads of a token and stores them";
+  let description = [{
+    Tiles: tokens. What `mega.qkv` does behind its product, for rows of q, k and v that
+    are there already: norms of whole rows need all heads, and latent attention
+    appends `tail` to every head of k. `head` is scratch, `[1, D]`.
+  }];
+  let arguments = (ins Mega_Buffer:$q, Mega_Buffer:$k, Mega_Buffer:$v,
+                       Optional<Mega_Buffer>:$tail, Optional<Mega_Weight>:$q_norm,
+                       Optional<Mega_Weight>:$k_norm, Mega_Weight:$table,
+                       Mega_Buffer:$query, Mega_Buffer:$cache, Mega_Buffer:$head,
+                       Index:$layer, I64Attr:$heads, I64Attr:$kv_heads,
+                       I64Attr:$head_dim, I64Attr:$value_dim, OptionalAttr<F64Attr>:$eps,
+                       OptionalAttr<F64Attr>:$clip);
+  let assemblyFormat = [{
+    $q `,` $k `,` $v (`tail` $tail^ `:` type($tail))?
+    (`norms` $q_norm^ `:` type($q_norm) `,` $k_norm `:` type($k_norm))? (`eps` $eps^)?
+    (`clip` $clip^)? `rope` $table `into` $query `,` $cache `by` $head
+    `layer` $layer `heads` $heads `kv_heads` $kv_heads `head_dim` $head_dim
+    `value_dim` $value_dim attr-dict `:` type($q) `,` type($k) `,` type($v) `,`
+    type($table) `,` type($query) `,` type($cache) `,` type($head)
   }];
 }
 
@@ -64,15 +113,16 @@ def Mega_AttentionOp : Mega_TileOp<"attention"> {
   let summary = "Attention of a head over the cache";
   let description = [{
     Tiles: heads and blocks. For one token, tiles are key/value heads, and a
-    tile takes all heads that share it. `scores` is scratch, `[rows, context + 16]`.
+    tile takes all heads that share it. Heads of q and k have `head_dim` columns, those
+    of v `value_dim`. `scores` is scratch, `[rows, context + 16]`.
   }];
   let arguments = (ins Mega_Buffer:$query, Mega_Buffer:$cache, Mega_Buffer:$operand,
                        Mega_Buffer:$scores, Index:$layer, I64Attr:$heads,
-                       I64Attr:$kv_heads, I64Attr:$head_dim, F64Attr:$scale,
-                       OptionalAttr<I64Attr>:$window);
+                       I64Attr:$kv_heads, I64Attr:$head_dim, I64Attr:$value_dim,
+                       F64Attr:$scale, OptionalAttr<I64Attr>:$window);
   let assemblyFormat = [{
     $query `,` $cache `into` $operand `by` $scores `layer` $layer `heads` $heads
-    `kv_heads` $kv_heads `head_dim` $head_dim `scale` $scale (`window` $window^)? attr-dict
+    `kv_heads` $kv_heads `head_dim` $head_dim `value_dim` $value_dim `scale` $scale (`window` $window^)? attr-dict
     `:` type($query) `,` type($cache) `,` type($operand) `,` type($scores)
   }];
 }
@@ -80,14 +130,18 @@ def Mega_AttentionOp : Mega_TileOp<"attention"> {
 def Mega_LinearOp : Mega_TileOp<"linear"> {
   let summary = "Columns of a product";
   let description = [{
-    Tiles: chunks of `panels` panels, groups of `span` blocks. Adds to the activations with
-    `accumulate`, else writes (logits: rows of the tokens that have logits, `columns` of them).
+    Tiles: chunks of `panels` panels, groups of `span` blocks. The product, with the
+    bias added and multiplied by `multiplier`, where there are any, is added to the activations with
+    `accumulate`, else written (logits: rows of the tokens that have logits, `columns` of them).
   }];
-  let arguments = (ins Mega_Buffer:$operand, Mega_Weight:$weight, Mega_Buffer:$out,
-                       I64Attr:$columns, I64Attr:$panels, I64Attr:$span, UnitAttr:$accumulate);
+  let arguments = (ins Mega_Buffer:$operand, Mega_Weight:$weight,
+                       Optional<Mega_Weight>:$bias, Mega_Buffer:$out,
+                       I64Attr:$columns, I64Attr:$panels, I64Attr:$span, UnitAttr:$accumulate,
+                       OptionalAttr<F64Attr>:$multiplier);
   let assemblyFormat = [{
-    $operand `,` $weight `into` $out `columns` $columns `panels` $panels `span` $span
-    (`accumulate` $accumulate^)? attr-dict `:` type($operand) `,` type($weight) `,` type($out)
+    $operand `,` $weight (`bias` $bias^ `:` type($bias))? `into` $out `columns` $columns
+    `panels` $panels `span` $span (`accumulate` $accumulate^)? (`times` $multiplier^)? attr-dict
+    `:` type($operand) `,` type($weight) `,` type($out)
   }];
 }
 
@@ -96,18 +150,58 @@ def Mega_RouteOp : Mega_TileOp<"route", [AttrSizedOperandSegments]> {
   let description = [{
     Tiles: blocks, or none. Writes the normalised rows (`[max_tokens, K]`, in the
     format of the operands), the chosen experts `[max_tokens, top_k]` (-1: none), and the
-    weights of routed and shared experts, `[max_tokens, top_k + 1]`. `scores` is
-    scratch, as large as the router's rows and its candidates together.
+    weights of routed and shared experts, `[max_tokens, top_k + 1]`, times `multiplier`,
+    if any. `scores` is scratch, as large as the router's rows, its candidates and its
+    groups together.
   }];
   let arguments = (ins Mega_Buffer:$x, Mega_Weight:$norm, Optional<Mega_Weight>:$router,
                        Optional<Mega_Weight>:$scale, Mega_Buffer:$rows,
                        Mega_Buffer:$experts, Mega_Buffer:$weights, Mega_Buffer:$scores, Index:$layer, F64Attr:$eps,
-                       OptionalAttr<FPMoE_Routing>:$routing, I64Attr:$num_experts);
+                       OptionalAttr<FPMoE_Routing>:$routing, I64Attr:$num_experts,
+                       OptionalAttr<F64Attr>:$multiplier);
   let assemblyFormat = [{
     $x `norm` $norm (`router` $router^ `:` type($router))?
     (`scaled` $scale^ `:` type($scale))? `into` $rows `,` $experts `,` $weights `by` $scores
-    `layer` $layer `eps` $eps (`routing` $routing^)? `experts` $num_experts attr-dict `:` type($x) `,` type($norm) `,`
+    `layer` $layer `eps` $eps (`routing` $routing^)? `experts` $num_experts (`times` $multiplier^)? attr-dict `:` type($x) `,` type($norm) `,`
     type($rows) `,` type($experts) `,` type($weights) `,` type($scores)
+  }];
+  let extraClassDeclaration = [{
+    /// Routed experts that a token of this program takes at most.
+    int64_t getNumTaken() { return getWeights().getType().getDimSize(1) - 1; }
+    /// How many of them, the first ones, are worth telling people: those that
+    /// the token chose.
+    int64_t getNumRecorded();
+  }];
+}
+
+def Mega_SegmentScoresOp : Mega_TileOp<"segment_scores"> {
+  let summary = "Scores of complete segments";
+  let description = [{
+    Tiles: segments. Of every segment that the step completes, the softmax of the
+    router's rows for the segment level, `[segments, experts]`. `pooled` is scratch,
+    one row of activations. The rule is a `fpmoe.two_level`.
+  }];
+  let arguments = (ins Mega_Buffer:$x, Mega_Weight:$norm, Mega_Weight:$router,
+                       Mega_Buffer:$scores, Mega_Buffer:$pooled, F64Attr:$eps,
+                       FPMoE_TwoLevel:$routing);
+  let assemblyFormat = [{
+    $x `norm` $norm `router` $router `into` $scores `by` $pooled `eps` $eps `routing` $routing
+    attr-dict `:` type($x) `,` type($norm) `,` type($router) `,` type($scores) `,` type($pooled)
+  }];
+}
+
+def Mega_SegmentChooseOp : Mega_TileOp<"segment_choose"> {
+  let summary = "Gives the tokens of complete segments their experts";
+  let description = [{
+    Tiles: one. By the rule that the step asks for, published or causal, adds the
+    experts of its segment to the list that `mega.route` made for a token. `taken` is
+    scratch, `[segments, experts]`, and a number for each segment.
+  }];
+  let arguments = (ins Mega_Buffer:$scores, Mega_Buffer:$experts, Mega_Buffer:$weights,
+                       Mega_Buffer:$taken, FPMoE_TwoLevel:$routing);
+  let assemblyFormat = [{
+    $scores `into` $experts `,` $weights `by` $taken `routing` $routing attr-dict
+    `:` type($scores) `,` type($experts) `,` type($weights) `,` type($taken)
   }];
 }
 

@@ -9,15 +9,20 @@
 
 #include "lib/Driver/Compile.h"
 #include "dialects/Mega/Mega.h"
+#include "lib/Driver/EmitCheckpoint.h"
+#include "lib/Driver/Explain.h"
 #include "lib/Driver/Output.h"
 #include "lib/Driver/Progress.h"
+#include "lib/Model/Assembly.h"
 #include "lib/Model/Checkpoint.h"
 #include "lib/Model/Import.h"
 #include "lib/Model/Options.h"
 #include "lib/Target/CPU/Object.h"
 #include "lib/Target/Link/Link.h"
 #include "lib/Target/Link/Payload.h"
+#include "lib/Tokenizer/Gguf.h"
 #include "lib/Tokenizer/Tokenizer.h"
+#include "lib/Weights/Evaluate.h"
 #include "lib/Weights/Write.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -25,6 +30,7 @@
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "passes/CPU/Passes.h"
+#include "runtime/tokenizer/Tokenizer.h"
 #include "llvm/Support/Errno.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -37,6 +43,17 @@ using namespace llvm;
 using namespace fpmoe;
 
 namespace {
+
+/// Whether there is a checkpoint, right or wrong.
+bool hasCheckpoint(StringRef directory) {
+  return any_of(std::initializer_list<StringRef>{"model.safetensors",
+                                                 "model.safetensors.index.json"},
+                [&](StringRef name) {
+                  SmallString<128> path(directory);
+                  sys::path::append(path, name);
+                  return sys::fs::exists(path);
+                });
+}
 
 class Compiler {
 public:
@@ -53,11 +70,18 @@ public:
 
 private:
   Error readModel();
+  Error readRecipe();
+  void inheritOptions(const FileOptions &file);
+  Expected<std::vector<int64_t>> tokenize(StringRef directory, StringRef text);
+  Error writeCheckpoint();
+  Error printRecipe(StringRef name);
   Error readGraph();
   Error runPasses(Phase phase);
   Error dump(Phase phase);
   Error makeProgram();
   Error describe();
+  Error explain();
+  Expected<std::vector<uint8_t>> readTokenizer(StringRef source);
   Error writeProgramWeights(StringRef path, uint64_t offset);
   Error emitCode(StringRef path);
   /// Reports MLIR's diagnostics as the message of an error.
@@ -72,10 +96,17 @@ private:
   PhaseOptions phases;
   mlir::MLIRContext context;
   std::unique_ptr<Checkpoint> checkpoint;
+  /// Of a recipe.
+  std::unique_ptr<Assembly> assembly;
+  /// What the prompts of a recipe are tokenised with.
+  std::vector<uint8_t> tokenizerTables;
+  Tokenizer tokenizer;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   /// The module of the schedule phase: where weights are made from.
   mlir::OwningOpRef<mlir::ModuleOp> scheduled;
   ProgramDescription description;
+  /// Of a model in a directory.
+  bool hasWeights = true;
   std::string diagnostics;
 };
 
@@ -95,9 +126,15 @@ Error Compiler::run() {
         os << diagnostic << "\n";
         return mlir::success();
       });
-  if (Error error = StringRef(options.input).ends_with(".mlir") ? readGraph()
-                                                                : readModel())
+  StringRef input = options.input;
+  if (Error error = input.ends_with(".mlir")   ? readGraph()
+                    : input.ends_with(".toml") ? readRecipe()
+                                               : readModel())
     return error;
+  if (options.printRecipe)
+    return printRecipe(*options.printRecipe);
+  if (options.emitCheckpoint)
+    return writeCheckpoint();
   Expected<CpuTarget> target = getCpuTarget(options.cpu.value_or("native"));
   if (!target)
     return target.takeError();
@@ -110,6 +147,8 @@ Error Compiler::run() {
     return createStringError("weights '" + phases.weights +
                              "' is not a format (known: f32, bf16)");
 
+  if (options.explain)
+    return explain();
   if (Error error = dump(Phase::Import))
     return error;
   // IR of the schedule phase, read from a file, is past the earlier ones.
@@ -149,9 +188,7 @@ Error Compiler::readGraph() {
   if (!model)
     return createStringError(options.input +
                              ": the module has no 'fpmoe.model' attribute");
-  bool loads = false;
-  module->walk([&](LoadOp) { loads = true; });
-  if (!loads)
+  if (!needsCheckpoint(*module))
     return Error::success();
   Expected<std::unique_ptr<Checkpoint>> opened =
       Checkpoint::open(model.getAs<mlir::StringAttr>("source").getValue());
@@ -161,6 +198,120 @@ Error Compiler::readGraph() {
   return Error::success();
 }
 
+void Compiler::inheritOptions(const FileOptions &file) {
+  inherit(options.cpu, file.cpu);
+  inherit(options.weights, file.weights);
+  inherit(options.languages, file.languages);
+  inherit(options.prefillTokens, file.prefillTokens);
+  inherit(options.isStatic, file.isStatic);
+  inherit(options.weightsFile, file.weightsFile);
+}
+
+Expected<std::vector<int64_t>> Compiler::tokenize(StringRef directory,
+                                                  StringRef text) {
+  if (tokenizerTables.empty()) {
+    SmallString<128> path(directory);
+    sys::path::append(path, "tokenizer.json");
+    Expected<std::vector<uint8_t>> tables =
+        compileTokenizer(path, assembly->getConfig().vocabSize);
+    if (!tables)
+      return tables.takeError();
+    tokenizerTables = std::move(*tables);
+    std::string problem;
+    if (!Tokenizer::create(tokenizerTables.data(), tokenizerTables.size(),
+                           tokenizer, problem))
+      return createStringError(path + ": " + problem);
+  }
+  std::vector<int32_t> ids = tokenizer.encode(text, /*addSpecialTokens=*/true);
+  return std::vector<int64_t>(ids.begin(), ids.end());
+}
+
+Error Compiler::readRecipe() {
+  if (options.randomSeed)
+    return createStringError(options.input + ": is a recipe, which says where "
+                                             "its weights come from; random "
+                                             "ones are for a config.json");
+  Expected<MixtureRecipe> recipe = readMixtureRecipe(options.input);
+  if (!recipe)
+    return recipe.takeError();
+  inheritOptions(recipe->options);
+  Expected<std::unique_ptr<Assembly>> opened =
+      Assembly::open(std::move(*recipe), [this](StringRef text) {
+        return tokenize(assembly->getBaseDirectory(), text);
+      });
+  if (!opened)
+    return opened.takeError();
+  assembly = std::move(*opened);
+  StringRef directory = assembly->getBaseDirectory();
+  Expected<GenerationConfig> generation =
+      readGenerationConfig(directory, assembly->getConfig());
+  if (!generation)
+    return generation.takeError();
+  ImportOptions import;
+  import.recipes = assembly.get();
+  import.name = assembly->getRecipe().name;
+  import.generation = *generation;
+  Expected<mlir::OwningOpRef<mlir::ModuleOp>> imported =
+      importModel(&context, directory, assembly->getConfig(), nullptr, import);
+  if (!imported)
+    return imported.takeError();
+  module = std::move(*imported);
+  return Error::success();
+}
+
+Error Compiler::writeCheckpoint() {
+  if (!assembly)
+    return createStringError(options.input +
+                             ": is not a recipe; only what a recipe assembles "
+                             "can be written as a checkpoint");
+  if (!assembly->getRecipe().languages.empty())
+    return createStringError(options.input +
+                             ": has adapters for languages, which are no part "
+                             "of a checkpoint");
+  Expected<mlir::OwningOpRef<mlir::ModuleOp>> tensors =
+      assembly->makeTensors(*module);
+  if (!tensors)
+    return tensors.takeError();
+  Expected<Sources> sources = openSources(**tensors, nullptr);
+  if (!sources)
+    return sources.takeError();
+  return emitCheckpoint(*assembly, **tensors, *sources, options.output,
+                        options.shardBytes);
+}
+
+/// Of a weight of the graph, or of a tensor of an assembled model, whose name
+/// may have the number of a layer.
+Error Compiler::printRecipe(StringRef name) {
+  auto weight = module->lookupSymbol<WeightOp>(name);
+  mlir::OwningOpRef<mlir::ModuleOp> tensors;
+  if (!weight && assembly) {
+    Expected<mlir::OwningOpRef<mlir::ModuleOp>> made =
+        assembly->makeTensors(*module);
+    if (!made)
+      return made.takeError();
+    tensors = std::move(*made);
+    for (WeightOp tensor : tensors->getOps<WeightOp>())
+      for (int64_t i = 0; i != tensor.getNumInstances(); ++i) {
+        int64_t layer = tensor.getLayers() ? (*tensor.getLayers())[i] : 0;
+        if (tensor.getSymName() == name ||
+            formatTensorName(tensor.getSymName(), layer) == name)
+          weight = tensor;
+      }
+  }
+  if (!weight) {
+    std::string known;
+    for (WeightOp other : module->getOps<WeightOp>())
+      known += (known.empty() ? "" : ", ") + other.getSymName().str();
+    return createStringError(options.input + ": has no weight '" + name +
+                             "'; its weights are " + known);
+  }
+  std::string text;
+  raw_string_ostream os(text);
+  weight->print(os);
+  os << "\n";
+  return writeText(options.output, text);
+}
+
 Error Compiler::readModel() {
   SmallString<128> directory(options.input);
   if (sys::path::filename(directory) == "config.json") {
@@ -168,23 +319,23 @@ Error Compiler::readModel() {
     if (directory.empty())
       directory = ".";
   }
-  if (sys::fs::is_regular_file(directory))
+  bool isGguf = isGgufPath(directory);
+  if (!isGguf && sys::fs::is_regular_file(directory))
     return createStringError(directory +
                              ": is a file; name the directory that holds the "
-                             "model, or its config.json");
-  if (!sys::fs::is_directory(directory))
+                             "model, or its config.json, or a GGUF file that "
+                             "ends in .gguf");
+  if (!isGguf && !sys::fs::is_directory(directory))
     return createStringError(directory +
                              ": there is no such directory, a model is one "
                              "with config.json and model.safetensors");
-  Expected<FileOptions> file = readOptions(directory);
+  StringRef place = directory;
+  if (isGguf)
+    place = sys::path::parent_path(directory);
+  Expected<FileOptions> file = readOptions(place.empty() ? "." : place);
   if (!file)
     return file.takeError();
-  inherit(options.cpu, file->cpu);
-  inherit(options.weights, file->weights);
-  inherit(options.languages, file->languages);
-  inherit(options.prefillTokens, file->prefillTokens);
-  inherit(options.isStatic, file->isStatic);
-  inherit(options.weightsFile, file->weightsFile);
+  inheritOptions(*file);
 
   Expected<ModelConfig> config = readConfig(directory);
   if (!config)
@@ -193,6 +344,9 @@ Error Compiler::readModel() {
       readGenerationConfig(directory, *config);
   if (!generation)
     return generation.takeError();
+  hasWeights = isGguf || hasCheckpoint(directory);
+  if (options.explain && !hasWeights)
+    options.randomSeed = 0;
   if (!options.randomSeed) {
     Expected<std::unique_ptr<Checkpoint>> opened = Checkpoint::open(directory);
     if (!opened)
@@ -241,16 +395,44 @@ Error Compiler::describe() {
   if (options.weightsFile)
     description.weightsFile = sys::path::filename(*options.weightsFile).str();
   auto model = (*module)->getAttrOfType<mlir::DictionaryAttr>(kModelAttr);
-  SmallString<128> path(model.getAs<mlir::StringAttr>("source").getValue());
+  return readTokenizer(model.getAs<mlir::StringAttr>("source").getValue())
+      .moveInto(description.tokenizer);
+}
+
+/// Nothing where the model has none: the program takes and gives ids only.
+/// Goes through the phases up to the program's plan, which takes no weights.
+Error Compiler::explain() {
+  std::string graph;
+  for (Phase phase : {Phase::Assemble, Phase::Specialize, Phase::Fuse,
+                      Phase::Quantize, Phase::Schedule}) {
+    if (phase == Phase::Fuse)
+      graph = explainGraph(*module);
+    if (Error error = runPasses(phase))
+      return error;
+  }
+  if (Error error = describe())
+    return error;
+  return writeText(options.output,
+                   explainProgram(description, graph,
+                                  hasWeights ? ""
+                                             : "config.json alone: there are "
+                                               "no weights yet"));
+}
+
+Expected<std::vector<uint8_t>> Compiler::readTokenizer(StringRef source) {
+  if (isGgufPath(source)) {
+    Expected<GgufFile> file = readGguf(source);
+    if (!file)
+      return file.takeError();
+    if (!hasTokenizer(file->metadata))
+      return std::vector<uint8_t>();
+    return compileGgufTokenizer(file->metadata, description.vocabulary);
+  }
+  SmallString<128> path(source);
   sys::path::append(path, "tokenizer.json");
   if (!sys::fs::exists(path))
-    return Error::success(); // the program takes and gives ids only
-  Expected<std::vector<uint8_t>> tables =
-      compileTokenizer(path, description.vocabulary);
-  if (!tables)
-    return tables.takeError();
-  description.tokenizer = std::move(*tables);
-  return Error::success();
+    return std::vector<uint8_t>();
+  return compileTokenizer(path, description.vocabulary);
 }
 
 Error Compiler::emitCode(StringRef path) {
@@ -343,6 +525,9 @@ Error Compiler::makeProgram() {
 Error Compiler::writeProgramWeights(StringRef path, uint64_t offset) {
   StringRef name = options.weightsFile ? StringRef(*options.weightsFile)
                                        : StringRef(options.output);
+  Expected<Sources> sources = openSources(*scheduled, checkpoint.get());
+  if (!sources)
+    return sources.takeError();
   int file = ::open(path.str().c_str(), O_RDWR);
   if (file < 0)
     return createStringError(name + ": " + sys::StrError());
@@ -352,7 +537,7 @@ Error Compiler::writeProgramWeights(StringRef path, uint64_t offset) {
   write.progress = [&](uint64_t done, uint64_t total) {
     bar.update(done, total);
   };
-  Error error = writeWeights(*scheduled, checkpoint.get(), file, offset, write);
+  Error error = writeWeights(*scheduled, *sources, file, offset, write);
   uint64_t bytes = description.weightBytes;
   if (!error && ::ftruncate(file, offset + bytes) != 0)
     error = createStringError(name + ": " + sys::StrError());

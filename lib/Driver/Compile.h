@@ -15,8 +15,8 @@ namespace fpmoe {
 /// What the command line and fpmoe.toml say. Members without value have not
 /// been said; defaults are in the comments.
 struct CompileOptions {
-  std::string
-      input; ///< directory of the model, its config.json, or a .mlir file
+  std::string input; ///< directory of the model, its config.json, a recipe in
+                     ///< TOML, or a .mlir file
   std::string output; ///< "-" for text on the standard output
   Phase stopAfter = Phase::Link;
   std::string
@@ -28,8 +28,12 @@ struct CompileOptions {
   std::optional<bool> isStatic;                      ///< false
   std::optional<std::string> weightsFile;            ///< inside the program
   std::optional<uint64_t> randomSeed; ///< the checkpoint's weights
-  bool assembly = false;              ///< Phase::Object writes assembly text
-  bool verbose = false; ///< says what happened and how long it took
+  bool emitCheckpoint = false; ///< of a recipe: a directory, not a program
+  uint64_t shardBytes = 5'000'000'000;    ///< of a file of that directory
+  std::optional<std::string> printRecipe; ///< of this weight; nothing is made
+  bool explain = false;  ///< writes a page about the model; nothing is made
+  bool assembly = false; ///< Phase::Object writes assembly text
+  bool verbose = false;  ///< says what happened and how long it took
 };
 
 /// Compiles. On failure nothing is left behind but complete dumps.

@@ -13,7 +13,7 @@
 using namespace llvm;
 using namespace fpmoe;
 
-Expected<OutputFile> OutputFile::create(StringRef path) {
+Expected<OutputFile> OutputFile::create(StringRef path, StringRef beside) {
   if (sys::fs::is_directory(path))
     return createStringError(path + ": is a directory, not a file to write");
   // The file takes its name by renaming, which would replace a device.
@@ -22,7 +22,7 @@ Expected<OutputFile> OutputFile::create(StringRef path) {
   int descriptor;
   SmallString<128> temporary;
   if (std::error_code error = sys::fs::createUniqueFile(
-          path + ".%%%%%%.partial", descriptor, temporary))
+          beside + ".%%%%%%.partial", descriptor, temporary))
     return createStringError(path + ": cannot be written: " + error.message());
   sys::fs::file_t file = sys::fs::convertFDToNativeFile(descriptor);
   sys::fs::closeFile(file);

@@ -19,7 +19,13 @@ namespace fpmoe {
 /// name when it is kept. Dropped without keep(), or by a signal, it is removed.
 class OutputFile {
 public:
-  static llvm::Expected<OutputFile> create(llvm::StringRef path);
+  static llvm::Expected<OutputFile> create(llvm::StringRef path) {
+    return create(path, path);
+  }
+  /// Writes beside the file `beside`; the directory of `path` need not be there
+  /// before keep().
+  static llvm::Expected<OutputFile> create(llvm::StringRef path,
+                                           llvm::StringRef beside);
   OutputFile(OutputFile &&other);
   OutputFile &operator=(OutputFile &&) = delete;
   ~OutputFile();

@@ -21,7 +21,7 @@ class AttentionTile {
 public:
   AttentionTile(PhaseContext &phase, mega::AttentionOp op, Tile tile)
       : phase(phase), op(op), b(phase.b), one(phase.info.maxTokens == 1),
-        group(op.getHeads() / op.getKvHeads()), cache(phase, op.getCache()),
+        group(op.getHeads() / op.getKvHeads()), cache(phase, op.getCache(), op.getHeadDim()),
         scores(phase.base(op.getScores())),
         scoreBytes(dim(op.getScores(), 1) * 4), padded(dim(op.getQuery(), 2)),
         block(tile[1]) {
@@ -119,7 +119,7 @@ private:
   }
 
   void emitSum(int64_t firstRow, int64_t numRows, Value rows) {
-    int64_t panels = padded / kLanes, operandRows = phase.info.rows;
+    int64_t panels = cache.valueBytes() / (kLanes * 4), operandRows = phase.info.rows;
     Value weights = b.at(b.at(scores, firstRow * scoreBytes), b.mul(from, 4));
     Value operand =
         b.at(phase.base(op.getOperand()),
@@ -150,10 +150,10 @@ private:
   /// Columns [16 panel, ...) of a head, as K of the next product.
   void storeHead(Value lanes, Value operand, int64_t row, int64_t panel,
                  int64_t operandRows) {
-    int64_t headDim = op.getHeadDim(), stepWidth = phase.info.bf16 ? 2 : 1;
-    int64_t valid = std::min(kLanes, headDim - panel * kLanes);
+    int64_t valueDim = op.getValueDim(), stepWidth = phase.info.bf16 ? 2 : 1;
+    int64_t valid = std::min(kLanes, valueDim - panel * kLanes);
     Value own = one ? b.add(head, row) : head;
-    Value step = b.div(b.add(b.mul(own, headDim), panel * kLanes), stepWidth);
+    Value step = b.div(b.add(b.mul(own, valueDim), panel * kLanes), stepWidth);
     Value to = b.at(operand, b.mul(step, operandRows * kStepBytes));
     if (!one)
       to = b.at(to, row * kStepBytes);

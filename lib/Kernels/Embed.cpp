@@ -21,16 +21,24 @@ void fpmoe::emitEmbed(PhaseContext &phase, mega::EmbedOp op, Tile tile) {
   Value panel = b.at(table, b.mul(b.div(id, kLanes), steps * kPanelStepBytes));
   Value source = b.at(panel, b.mul(b.rem(id, kLanes), kStepBytes));
   Value x = b.at(phase.base(op.getX()), b.mul(token, dim(op.getX(), 1) * 4));
+  auto scaled = [&](Value number) {
+    return op.getMultiplier()
+               ? b.fmul(number, b.f32(op.getMultiplier()->convertToDouble()))
+               : number;
+  };
   b.loop(b.i64(0), b.i64(steps), 1, [&](Value k) {
     Value element = b.at(source, b.mul(k, kPanelStepBytes));
     if (!phase.info.bf16)
-      return b.storeF32(b.load(b.getF32Type(), element), x, k);
+      return b.storeF32(scaled(b.load(b.getF32Type(), element)), x, k);
     // Two bf16 are the upper halves of two f32.
     Value pair = b.load(b.getI32Type(), element);
     Value low = arith::ShLIOp::create(b, pair, b.i32(16));
     Value high = arith::AndIOp::create(b, pair, b.i32(-65536));
     Value to = b.at(x, b.mul(k, 8));
-    b.store(low, to);
-    b.store(high, b.at(to, 4));
+    auto number = [&](Value bits) {
+      return scaled(arith::BitcastOp::create(b, b.getF32Type(), bits));
+    };
+    b.store(number(low), to);
+    b.store(number(high), b.at(to, 4));
   });
 }

@@ -27,8 +27,10 @@ void fpmoe::emitLinear(PhaseContext &phase, mega::LinearOp op, Tile tile) {
   int64_t rows = phase.info.rows, width = dim(op.getOut(), 1);
   int64_t panels = dim(op.getWeight(), 0), steps = dim(op.getWeight(), 1);
   int64_t panelBytes = steps * kPanelStepBytes;
-  int64_t lastValid = op.getColumns() - (panels - 1) * kLanes;
   bool isLogits = mega::getSpace(op.getOut()) == mega::BufferSpace::Logits;
+  // Rows of logits have no padding.
+  int64_t lastValid =
+      isLogits ? op.getColumns() - (panels - 1) * kLanes : kLanes;
   Value count = isLogits ? b.sub(phase.count, phase.logitsFrom()) : phase.count;
   Value weight = phase.weight(op.getWeight());
   Value operand = phase.base(op.getOperand()), out = phase.base(op.getOut());
@@ -55,6 +57,14 @@ void fpmoe::emitLinear(PhaseContext &phase, mega::LinearOp op, Tile tile) {
       b.ifThen(b.less(b.add(token, i), count), [&] {
         for (int64_t p = 0; p < n; ++p) {
           Value sum = sums[i * n + p];
+          // Weights lie at multiples of 64 bytes, with zeros between them.
+          if (op.getBias())
+            sum = b.fadd(sum, b.loadLanes(b.at(phase.weight(op.getBias()),
+                                               b.mul(b.add(panel, p),
+                                                     kLanes * 4))));
+          if (op.getMultiplier())
+            sum = b.fmul(sum,
+                         b.f32Splat(op.getMultiplier()->convertToDouble()));
           Value place = b.at(to, (i * width + p * kLanes) * 4);
           if (op.getAccumulate())
             b.store(b.fadd(b.loadLanes(place), sum), place);

@@ -24,7 +24,9 @@ static_assert(offsetof(FpmoeStep, tokens) == 0 &&
                   offsetof(FpmoeStep, routes) == 80 &&
                   offsetof(FpmoeStep, team) == 88 &&
                   offsetof(FpmoeStep, workers) == 96 &&
-                  offsetof(FpmoeStep, language) == 100,
+                  offsetof(FpmoeStep, language) == 100 &&
+                  offsetof(FpmoeStep, languages) == 104 &&
+                  offsetof(FpmoeStep, segments) == 112,
               "the layout of FpmoeStep changed: bump FPMOE_ABI_VERSION");
 
 Value PhaseContext::base(Value buffer) {

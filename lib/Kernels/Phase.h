@@ -73,10 +73,15 @@ using Tile = llvm::ArrayRef<mlir::Value>;
 
 void emitEmbed(PhaseContext &phase, mega::EmbedOp op, Tile tile);
 void emitNorm(PhaseContext &phase, mega::NormOp op, Tile tile);
+void emitHeads(PhaseContext &phase, mega::HeadsOp op, Tile tile);
+void emitLowRank(PhaseContext &phase, mega::LowRankOp op, Tile tile);
 void emitQkv(PhaseContext &phase, mega::QkvOp op, Tile tile);
 void emitAttention(PhaseContext &phase, mega::AttentionOp op, Tile tile);
 void emitLinear(PhaseContext &phase, mega::LinearOp op, Tile tile);
 void emitRoute(PhaseContext &phase, mega::RouteOp op, Tile tile);
+void emitSegmentScores(PhaseContext &phase, mega::SegmentScoresOp op,
+                       Tile tile);
+void emitSegmentChoose(PhaseContext &phase, mega::SegmentChooseOp op);
 void emitGroup(PhaseContext &phase, mega::GroupOp op);
 void emitGather(PhaseContext &phase, mega::GatherOp op, Tile tile);
 void emitExpertUp(PhaseContext &phase, mega::ExpertUpOp op, Tile tile);

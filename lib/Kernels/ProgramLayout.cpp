@@ -28,7 +28,7 @@ ProgramLayout::ProgramLayout(mega::ProgramOp program) {
         return place(buffer, privateBytes);
       case mega::BufferSpace::Cache:
         // Keys and values.
-        cacheBytesPerPosition = 2 * type.getDimSize(0) * type.getDimSize(1) *
+        cacheBytesPerPosition = type.getDimSize(0) * type.getDimSize(1) *
                                 type.getDimSize(3) *
                                 type.getElementTypeBitWidth() / 8;
         return;

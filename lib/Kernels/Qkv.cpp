@@ -4,36 +4,15 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-// A tile makes one head of a span of blocks: the product goes to scratch, from
-// where it is turned and stored as the attention wants it.
+// A tile makes one head of a span of blocks: the product goes to scratch, where
+// it is finished, and from there to where the attention wants it.
 //===----------------------------------------------------------------------===//
 
-#include "lib/Kernels/Attention.h"
 #include "lib/Kernels/Dot.h"
-#include "lib/Kernels/Phase.h"
+#include "lib/Kernels/Heads.h"
 
 using namespace mlir;
 using namespace fpmoe;
-
-/// Turns the first `headDim` elements of a row by the table's row, in place:
-/// (x0, x1) becomes (x0 c - x1 s, x1 c + x0 s).
-static void emitRope(KernelBuilder &b, Value row, Value table,
-                     int64_t headDim) {
-  int64_t half = headDim / 2;
-  int64_t width = 1;
-  while (width < kLanes && half % (2 * width) == 0)
-    width *= 2;
-  Type type = width == 1 ? Type(b.getF32Type())
-                         : VectorType::get({width}, b.getF32Type());
-  b.loop(b.i64(0), b.i64(half), width, [&](Value i) {
-    Value low = b.at(row, b.mul(i, 4)), high = b.at(low, half * 4);
-    Value cosine = b.at(table, b.mul(i, 4)), sine = b.at(cosine, half * 4);
-    Value x0 = b.load(type, low), x1 = b.load(type, high);
-    Value c = b.load(type, cosine), s = b.load(type, sine);
-    b.store(b.fsub(b.fmul(x0, c), b.fmul(x1, s)), low);
-    b.store(b.fadd(b.fmul(x1, c), b.fmul(x0, s)), high);
-  });
-}
 
 void fpmoe::emitQkv(PhaseContext &phase, mega::QkvOp op, Tile tile) {
   KernelBuilder &b = phase.b;
@@ -45,12 +24,15 @@ void fpmoe::emitQkv(PhaseContext &phase, mega::QkvOp op, Tile tile) {
   Value weight =
       b.at(phase.weight(op.getWeight()), b.mul(head, panels * panelBytes));
   Value operand = phase.base(op.getOperand()), made = phase.base(op.getHead());
-  Value query = phase.base(op.getQuery()), table = phase.weight(op.getTable());
-  Value position = phase.position();
-  CacheLayout cache(phase, op.getCache());
+  Value table = phase.weight(op.getTable()), position = phase.position();
+  HeadStore store(phase, op.getQuery(), op.getCache(), heads, headDim);
   Value firstBlock = b.mul(tile[1], op.getSpan());
   Value lastBlock = b.min(b.add(firstBlock, op.getSpan()), phase.blocks());
 
+  auto clip = [&](Value row) {
+    if (op.getClip())
+      emitClamp(b, row, headDim, op.getClip()->convertToDouble());
+  };
   b.loop(firstBlock, lastBlock, 1, [&](Value block) {
     Value first = b.mul(block, rows);
     Value left = b.min(b.sub(phase.count, first), b.i64(rows));
@@ -84,36 +66,31 @@ void fpmoe::emitQkv(PhaseContext &phase, mega::QkvOp op, Tile tile) {
           b.storeF32(b.fadd(b.loadF32(row, i), b.loadF32(bias, i)), row, i);
         });
       }
-      b.ifThen(b.less(head, b.i64(heads + kvHeads)), [&] {
-        emitRope(b, row, b.at(table, b.mul(place, headDim * 4)), headDim);
-      });
+      auto finish = [&](Value norm) {
+        if (norm)
+          emitHeadNorm(b, row, headDim, phase.weight(norm),
+                       op.getEps()->convertToDouble());
+        clip(row);
+        emitRope(b, row, b.at(table, b.mul(place, headDim * 4)), headDim,
+                 headDim);
+      };
       b.ifThen(
           b.less(head, b.i64(heads)),
           [&] {
-            Value to = b.at(
-                query, b.mul(b.add(b.mul(token, heads), head), padded * 4));
-            b.loop(b.i64(0), b.i64(panels), 1, [&](Value p) {
-              Value offset = b.mul(p, kLanes * 4);
-              b.store(b.loadLanes(b.at(row, offset)), b.at(to, offset));
-            });
+            finish(op.getQNorm());
+            store.storeQuery(row, head, token);
           },
           [&] {
+            Value kvHead = b.sub(head, b.i64(heads));
             b.ifThen(
-                b.less(head, b.i64(heads + kvHeads)),
+                b.less(kvHead, b.i64(kvHeads)),
                 [&] {
-                  Value to = cache.key(b.sub(head, b.i64(heads)), place);
-                  b.loop(b.i64(0), b.i64(headDim), 1, [&](Value i) {
-                    b.store(b.loadF32(row, i),
-                            b.at(to, b.mul(i, kPanelStepBytes)));
-                  });
+                  finish(op.getKNorm());
+                  store.storeKey(row, kvHead, place);
                 },
                 [&] {
-                  Value to =
-                      cache.value(b.sub(head, b.i64(heads + kvHeads)), place);
-                  b.loop(b.i64(0), b.i64(panels), 1, [&](Value p) {
-                    Value offset = b.mul(p, kLanes * 4);
-                    b.store(b.loadLanes(b.at(row, offset)), b.at(to, offset));
-                  });
+                  clip(row);
+                  store.storeValue(row, b.sub(kvHead, b.i64(kvHeads)), place);
                 });
           });
     });

@@ -1,4 +1,4 @@
-//===- Checkpoint.cpp - the tensors of a Hugging Face directory -*- C++ -*-===//
+//===- Checkpoint.cpp - the tensors of a checkpoint -------------*- C++ -*-===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -10,12 +10,11 @@
 
 #include "lib/Model/Checkpoint.h"
 
+#include "lib/Model/Gguf.h"
 #include "lib/Model/Input.h"
 #include "lib/Model/Json.h"
 
 #include "llvm/ADT/StringSet.h"
-#include "llvm/ADT/bit.h"
-#include "llvm/Support/Endian.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
@@ -30,6 +29,7 @@ namespace fpmoe {
 
 static constexpr StringLiteral singleName = "model.safetensors";
 static constexpr StringLiteral indexName = "model.safetensors.index.json";
+static constexpr StringLiteral adapterName = "adapter_model.safetensors";
 
 //===----------------------------------------------------------------------===//
 // Index
@@ -90,33 +90,39 @@ Checkpoint::~Checkpoint() {
       ::close(file.descriptor);
 }
 
-/// Reads exactly `bytes` bytes at `offset`.
-static Error readAt(int descriptor, StringRef path, uint64_t offset,
-                    uint8_t *out, uint64_t bytes) {
-  while (bytes) {
-    // One call transfers less than 2 GiB.
-    size_t window = std::min<uint64_t>(bytes, 1 << 30);
-    ssize_t count =
-        ::pread(descriptor, out, window, static_cast<off_t>(offset));
-    if (count < 0 && errno == EINTR)
-      continue;
-    if (count < 0)
-      return fileError(path, "cannot be read at byte " + Twine(offset) + ": " +
-                                 std::strerror(errno));
-    if (count == 0)
-      return fileError(path, "ends at byte " + Twine(offset) + ", " +
-                                 Twine(bytes) + " more were to be read; it " +
-                                 "became shorter after it was opened");
-    out += count;
-    offset += count;
-    bytes -= count;
-  }
-  return Error::success();
-}
-
 static int64_t modificationTime(const struct stat &status) {
   return static_cast<int64_t>(status.st_mtim.tv_sec) * 1'000'000'000 +
          status.st_mtim.tv_nsec;
+}
+
+Expected<std::vector<TensorInfo>>
+Checkpoint::readSafetensors(const File &file) const {
+  char first[8] = {};
+  if (file.size >= 8)
+    if (Error e = readAt(file.descriptor, file.path, 0,
+                         reinterpret_cast<uint8_t *>(first), 8))
+      return e;
+  Expected<uint64_t> length =
+      parseSafetensorsLength(StringRef(first, 8), file.size, file.path);
+  if (!length)
+    return length.takeError();
+  std::string header(*length, '\0');
+  if (Error e = readAt(file.descriptor, file.path, 8,
+                       reinterpret_cast<uint8_t *>(header.data()), *length))
+    return e;
+  return parseSafetensorsHeader(header, file.size, file.path, files.size() - 1);
+}
+
+Expected<std::vector<TensorInfo>>
+Checkpoint::readGgufTensors(const File &file) const {
+  auto read = [&](uint64_t offset, MutableArrayRef<uint8_t> out) {
+    return readAt(file.descriptor, file.path, offset, out.data(), out.size());
+  };
+  Expected<GgufFile> gguf =
+      parseGguf(read, file.size, file.path, files.size() - 1);
+  if (!gguf)
+    return gguf.takeError();
+  return std::move(gguf->tensors);
 }
 
 Error Checkpoint::openFile(std::string path) {
@@ -132,21 +138,8 @@ Error Checkpoint::openFile(std::string path) {
     return fileError(file.path, std::strerror(errno));
   files.back().modified = modificationTime(status);
 
-  char first[8] = {};
-  if (file.size >= 8)
-    if (Error e = readAt(file.descriptor, file.path, 0,
-                         reinterpret_cast<uint8_t *>(first), 8))
-      return e;
-  Expected<uint64_t> length =
-      parseSafetensorsLength(StringRef(first, 8), file.size, file.path);
-  if (!length)
-    return length.takeError();
-  std::string header(*length, '\0');
-  if (Error e = readAt(file.descriptor, file.path, 8,
-                       reinterpret_cast<uint8_t *>(header.data()), *length))
-    return e;
   Expected<std::vector<TensorInfo>> tensors =
-      parseSafetensorsHeader(header, file.size, file.path, files.size() - 1);
+      gguf ? readGgufTensors(files.back()) : readSafetensors(files.back());
   if (!tensors)
     return tensors.takeError();
   for (TensorInfo &tensor : *tensors) {
@@ -197,11 +190,19 @@ Expected<std::unique_ptr<Checkpoint>> Checkpoint::open(StringRef directory) {
   checkpoint->root = directory.str();
   if (!sys::fs::exists(directory))
     return fileError(directory, "there is no such directory");
+  if (isGgufPath(directory)) {
+    checkpoint->gguf = true;
+    if (Error e = checkpoint->openFile(directory.str()))
+      return e;
+    return checkpoint;
+  }
   if (!sys::fs::is_directory(directory))
     return fileError(directory, "is not a directory; a checkpoint is a "
                                 "directory with " +
-                                    singleName + " or " + indexName);
-  SmallString<256> single(directory), index(directory);
+                                    singleName + " or " + indexName +
+                                    ", or a file that ends in .gguf");
+  SmallString<256> single(directory), index(directory), adapter(directory);
+  sys::path::append(adapter, adapterName);
   sys::path::append(single, singleName);
   sys::path::append(index, indexName);
   Error e = Error::success();
@@ -209,6 +210,8 @@ Expected<std::unique_ptr<Checkpoint>> Checkpoint::open(StringRef directory) {
     e = checkpoint->openFile(std::string(single));
   else if (sys::fs::exists(index))
     e = checkpoint->openShards(index);
+  else if (sys::fs::exists(adapter))
+    e = checkpoint->openFile(std::string(adapter));
   else
     e = fileError(directory, "has neither " + singleName + " nor " + indexName);
   if (e)
@@ -252,42 +255,6 @@ Error Checkpoint::readRaw(const TensorInfo &tensor, uint64_t byteOffset,
                 out.data(), out.size());
 }
 
-/// Widens an IEEE half exactly: the exponent is moved by a multiplication,
-/// which also normalises subnormals; infinities and NaNs are patched.
-static float halfToFloat(uint16_t half) {
-  uint32_t magnitude = static_cast<uint32_t>(half & 0x7fff) << 13;
-  float scaled = bit_cast<float>(magnitude) * bit_cast<float>(0x77800000u);
-  uint32_t bits = bit_cast<uint32_t>(scaled);
-  if (magnitude >= 0x0f800000u)
-    bits = magnitude | 0x7f800000u;
-  return bit_cast<float>(bits | static_cast<uint32_t>(half & 0x8000) << 16);
-}
-
-static void convert(DType dtype, const uint8_t *from, float *to, size_t count) {
-  using namespace support::endian;
-  switch (dtype) {
-  case DType::F32:
-    for (size_t i = 0; i < count; ++i)
-      to[i] = bit_cast<float>(read32le(from + 4 * i));
-    break;
-  case DType::BF16:
-    for (size_t i = 0; i < count; ++i)
-      to[i] =
-          bit_cast<float>(static_cast<uint32_t>(read16le(from + 2 * i)) << 16);
-    break;
-  case DType::F16:
-    for (size_t i = 0; i < count; ++i)
-      to[i] = halfToFloat(read16le(from + 2 * i));
-    break;
-  case DType::F64:
-    for (size_t i = 0; i < count; ++i)
-      to[i] = static_cast<float>(bit_cast<double>(read64le(from + 8 * i)));
-    break;
-  default:
-    llvm_unreachable("isLoadable() was checked");
-  }
-}
-
 Error Checkpoint::read(const TensorInfo &tensor, uint64_t firstElement,
                        MutableArrayRef<float> out) const {
   StringRef path = fileName(tensor.file);
@@ -295,20 +262,34 @@ Error Checkpoint::read(const TensorInfo &tensor, uint64_t firstElement,
     return fileError(path, "tensor " + quoted(tensor.name) + " is " +
                                getName(tensor.dtype) +
                                ", only F32, F16, BF16 and F64 can be read");
-  uint64_t elements = tensor.elements();
-  if (firstElement > elements || out.size() > elements - firstElement)
+  uint64_t total = tensor.elements();
+  if (firstElement > total || out.size() > total - firstElement)
     return fileError(path, "tensor " + quoted(tensor.name) + " has " +
-                               Twine(elements) + " elements, " +
+                               Twine(total) + " elements, " +
                                Twine(out.size()) + " from " +
                                Twine(firstElement) + " on were asked for");
-  size_t size = getBits(tensor.dtype) / 8;
+  // Blocks that lie whole in the range go straight to `out`; the first and
+  // last one may have to be cut.
+  size_t bytes = getBits(tensor.dtype) / 8;
+  size_t elements = getBlockElements(tensor.dtype);
   uint8_t window[1 << 16];
+  float block[maxBlockElements];
   while (!out.empty()) {
-    size_t count = std::min<size_t>(out.size(), sizeof(window) / size);
-    if (Error e = readRaw(tensor, firstElement * size,
-                          MutableArrayRef<uint8_t>(window, count * size)))
+    uint64_t first = firstElement / elements, skipped = firstElement % elements;
+    bool isCut = skipped || out.size() < elements;
+    size_t blocks =
+        isCut ? 1 : std::min(out.size() / elements, sizeof(window) / bytes);
+    if (Error e = readRaw(tensor, first * bytes,
+                          MutableArrayRef<uint8_t>(window, blocks * bytes)))
       return e;
-    convert(tensor.dtype, window, out.data(), count);
+    size_t count = blocks * elements;
+    if (isCut) {
+      convertBlocks(tensor.dtype, window, block, 1);
+      count = std::min<size_t>(elements - skipped, out.size());
+      std::copy_n(block + skipped, count, out.data());
+    } else {
+      convertBlocks(tensor.dtype, window, out.data(), blocks);
+    }
     firstElement += count;
     out = out.drop_front(count);
   }

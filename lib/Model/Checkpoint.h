@@ -1,11 +1,12 @@
-//===- Checkpoint.h - the tensors of a Hugging Face directory ---*- C++ -*-===//
+//===- Checkpoint.h - the tensors of a checkpoint ---------------*- C++ -*-===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Opens `model.safetensors`, or the shards that `model.safetensors.index.json`
-// names, and reads windows of their tensors as f32. Nothing is mapped: a file
-// that shrinks or changes while it is read gives an error, not a signal.
+// Opens `model.safetensors` of a directory, or the shards that its
+// `model.safetensors.index.json` names, or a GGUF file, and reads windows of
+// their tensors as f32. Nothing is mapped: a file that shrinks or changes while
+// it is read gives an error, not a signal.
 //
 //===----------------------------------------------------------------------===//
 
@@ -35,9 +36,10 @@ llvm::Expected<CheckpointIndex> parseCheckpointIndex(llvm::StringRef json,
 /// An open checkpoint. All const members may be called from many threads.
 class Checkpoint {
 public:
-  /// Opens the checkpoint in `directory` and checks every header. When both a
-  /// single file and an index are there, the single file is taken, as
-  /// transformers does.
+  /// Opens the checkpoint in `directory`, or the GGUF file of that name, and
+  /// checks every header. When both a single file and an index are there, the
+  /// single file is taken, as transformers does; where neither is, the file of
+  /// an adapter.
   static llvm::Expected<std::unique_ptr<Checkpoint>>
   open(llvm::StringRef directory);
 
@@ -50,14 +52,17 @@ public:
   /// All tensors, by file and offset.
   llvm::ArrayRef<TensorInfo> tensors() const { return allTensors; }
 
-  /// The directory as it was given to open().
+  /// The directory or GGUF file as it was given to open().
   llvm::StringRef directory() const { return root; }
+  /// Whether it is a GGUF file, whose tensors have names of their own.
+  bool isGguf() const { return gguf; }
   /// Path of a file of the checkpoint, for TensorInfo::file.
   llvm::StringRef fileName(unsigned file) const { return files[file].path; }
 
   /// Reads out.size() elements from `firstElement` on, converted to f32 (F64
-  /// is rounded to nearest). Errors: a dtype that is not loadable, a range
-  /// outside the tensor, a file that changed since open(), an I/O error.
+  /// is rounded to nearest, blocks are dequantised). Errors: a dtype that is
+  /// not loadable, a range outside the tensor, a file that changed since
+  /// open(), an I/O error.
   llvm::Error read(const TensorInfo &tensor, uint64_t firstElement,
                    llvm::MutableArrayRef<float> out) const;
 
@@ -76,10 +81,15 @@ private:
 
   Checkpoint() = default;
   llvm::Error openFile(std::string path);
+  llvm::Expected<std::vector<TensorInfo>>
+  readSafetensors(const File &file) const;
+  llvm::Expected<std::vector<TensorInfo>>
+  readGgufTensors(const File &file) const;
   llvm::Error openShards(llvm::StringRef indexPath);
   llvm::Error checkUnchanged(const File &file) const;
 
   std::string root;
+  bool gguf = false;
   std::vector<File> files;
   std::vector<TensorInfo> allTensors;
   llvm::StringMap<unsigned> byName;

@@ -14,39 +14,115 @@
 
 #include "lib/Model/Options.h"
 
+#include <optional>
+
 namespace fpmoe {
 
-/// Hyperparameters of a `Qwen2MoeForCausalLM`. As returned by readConfig all
+/// Which norm queries and keys pass before they are turned.
+enum class HeadNorm { None, PerHead, WholeRow };
+
+/// How frequencies of rotary embedding differ from theta^(-2i/D).
+struct RopeScaling {
+  enum Kind { None, Linear, Llama3, Yarn };
+  Kind kind = None;
+  /// At least 1.
+  double factor = 1;
+  /// Context of the pretraining; llama3 and yarn.
+  int64_t originalPositions = 0;
+  /// Llama3: below `low` turns in that context a wave is scaled, above `high`
+  /// it is kept.
+  double low = 1, high = 4;
+  /// Yarn: as `low` and `high`, fast being the larger number of turns; whether
+  /// pairs of columns are rounded; what cosines and sines are multiplied by.
+  double betaFast = 32, betaSlow = 1;
+  bool truncate = true;
+  double magnitude = 1;
+};
+
+/// Hyperparameters of one of the architectures in Architectures.h, whose
+/// differences are the values of these fields. As returned by readConfig all
 /// values are in range: sizes are positive, numHeads is a multiple of
-/// numKeyValueHeads, headDim is even, topK <= numExperts, and
+/// numKeyValueHeads, headDim and ropeDim() are even, topK <= numExperts, and
 /// parameterCount() fits in 50 bits.
 struct ModelConfig {
+  /// A name that findArchitecture() knows.
   std::string architecture;
 
-  int64_t vocabSize = 151936;
-  int64_t hiddenSize = 2048;
-  int64_t numLayers = 24;
-  int64_t numHeads = 16;
-  int64_t numKeyValueHeads = 16;
-  /// hiddenSize / numHeads if config.json has none.
-  int64_t headDim = 128;
+  int64_t vocabSize = 0;
+  int64_t hiddenSize = 0;
+  int64_t numLayers = 0;
   /// Context length in tokens.
-  int64_t maxPositions = 32768;
-  bool qkvBias = true;
+  int64_t maxPositions = 0;
   bool tieWordEmbeddings = false;
   double rmsNormEps = 1e-6;
+  /// What rows of the embedding, the result of every block before it is added,
+  /// and logits are multiplied by.
+  double embeddingMultiplier = 1;
+  double residualMultiplier = 1;
+  double logitsMultiplier = 1;
+
+  int64_t numHeads = 0;
+  int64_t numKeyValueHeads = 0;
+  /// Columns of a head of queries and keys.
+  int64_t headDim = 0;
+  /// What products of queries and keys are multiplied by.
+  double attentionScale = 0;
+  /// Biases of the projections to queries, keys and values (with a latent: to
+  /// the latents), and of the one after attention.
+  bool qkvBias = false;
+  bool outputBias = false;
+  HeadNorm headNorm = HeadNorm::None;
+  /// Limit of the magnitude of queries, keys and values, if there is one.
+  std::optional<double> clipQKV;
   double ropeTheta = 10000;
+  /// Whether the rows of queries and keys that a rotation takes together are
+  /// neighbours in the checkpoint, as in GGUF files of Llama.
+  bool neighboursRotate = false;
+  RopeScaling ropeScaling;
+
+  /// Width of the latent that keys and values come from, or 0 for attention
+  /// without one. With a latent, a head of queries and keys has `nopeDim`
+  /// columns as they are and then `latentRopeDim` turned ones, which all key
+  /// heads share.
+  int64_t kvLatent = 0;
+  /// Width of the latent that queries come from, or 0 for none.
+  int64_t queryLatent = 0;
+  int64_t nopeDim = 0;
+  int64_t latentRopeDim = 0;
+  int64_t latentValueDim = 0;
 
   /// Width of the feed-forward network of dense layers.
-  int64_t intermediateSize = 5632;
-  int64_t moeIntermediateSize = 1408;
-  int64_t sharedExpertIntermediateSize = 5632;
-  int64_t numExperts = 60;
-  int64_t topK = 4;
+  int64_t intermediateSize = 0;
+  /// 0 if there are no experts; the fields below then mean nothing.
+  int64_t numExperts = 0;
+  int64_t topK = 0;
+  int64_t moeIntermediateSize = 0;
+  /// Width of the expert that every token takes, or 0 if there is none.
+  int64_t sharedExpertIntermediateSize = 0;
+  /// Whether that expert is scaled by a sigmoid of its own.
+  bool sharedExpertGate = false;
   /// Whether the weights of the chosen experts are scaled to a sum of 1.
   bool normTopKProb = false;
+  /// What these weights are multiplied by after that.
+  double routedScale = 1;
+  /// Experts are chosen from the best `topGroups` of `numGroups` groups; 0 if
+  /// they are not in groups.
+  int64_t numGroups = 0;
+  int64_t topGroups = 0;
   /// One per expert, unique; "expert0" ... by default.
   std::vector<std::string> expertNames;
+
+  /// The rule of `MultiPLMoeForCausalLM`, whose experts are first those that
+  /// tokens choose, the last of which every token takes, then those of
+  /// segments.
+  struct TwoLevels {
+    int64_t tokenExperts = 6, segmentExperts = 6;
+    int64_t segment = 64;   ///< tokens of a segment
+    double capacity = 1;    ///< segments an expert takes, over their share
+    int64_t maxExperts = 4; ///< experts of a segment
+    double tokenWeight = 0.7, segmentWeight = 0.3;
+  };
+  std::optional<TwoLevels> twoLevels;
 
   /// Ids in [0, vocabSize) that end a text; may be empty.
   std::vector<int64_t> eosTokens;
@@ -57,6 +133,10 @@ struct ModelConfig {
   /// one included, or 0 for all.
   std::vector<int64_t> windows;
 
+  /// Columns of a head that rotary embedding turns, the last ones.
+  int64_t ropeDim() const { return kvLatent ? latentRopeDim : headDim; }
+  /// Columns of a head of values.
+  int64_t valueDim() const { return kvLatent ? latentValueDim : headDim; }
   /// Whether the layer has experts; otherwise one feed-forward network.
   bool isSparse(int64_t layer) const { return sparseLayers[layer]; }
   /// The sliding window of the layer, in positions, if it has one.
@@ -68,8 +148,8 @@ struct ModelConfig {
   int64_t parameterCount() const;
 };
 
-/// Reads `config.json` of a directory, or the given file, and the `fpmoe.toml`
-/// beside it. Errors read
+/// Reads `config.json` of a directory, or the given file, or the metadata of a
+/// GGUF file, and the `fpmoe.toml` beside it. Errors read
 /// `config.json: num_attention_heads is -3, it must be between 1 and 65536`.
 llvm::Expected<ModelConfig> readConfig(llvm::StringRef directoryOrFile);
 
@@ -92,7 +172,7 @@ struct GenerationConfig {
 };
 
 /// Reads `generation_config.json` of a directory, or the given file. A
-/// directory without one gives the defaults, with the end tokens of `model`.
+/// directory without one, or a GGUF file, gives the defaults, with the end tokens of `model`.
 llvm::Expected<GenerationConfig>
 readGenerationConfig(llvm::StringRef directoryOrFile, const ModelConfig &model);
 

@@ -11,6 +11,7 @@
 #include "lib/Model/Config.h"
 
 #include "lib/Model/Fields.h"
+#include "lib/Model/Gguf.h"
 #include "lib/Model/Input.h"
 #include "lib/Model/Json.h"
 
@@ -56,8 +57,9 @@ Expected<GenerationConfig> parseGenerationConfig(StringRef json,
 
 Expected<GenerationConfig> readGenerationConfig(StringRef directoryOrFile,
                                                 const ModelConfig &model) {
-  std::optional<std::string> path =
-      findFile(directoryOrFile, "generation_config.json");
+  std::optional<std::string> path;
+  if (!isGgufPath(directoryOrFile))
+    path = findFile(directoryOrFile, "generation_config.json");
   if (!path) {
     GenerationConfig config;
     config.eosTokens = model.eosTokens;

@@ -13,6 +13,7 @@
 
 #include "lib/Model/Checkpoint.h"
 #include "lib/Model/Config.h"
+#include "lib/Model/TensorRecipes.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -27,6 +28,11 @@ struct ImportOptions {
   /// checkpoint: norms about 1 with a deviation of 0.1, all else about 0 with
   /// 0.02, so that activations stay finite.
   std::optional<uint64_t> randomSeed;
+  /// What makes the tensors of an assembled model, in the place of a
+  /// checkpoint.
+  TensorRecipes *recipes = nullptr;
+  /// The model's name, if it is not that of its directory.
+  std::string name;
   /// End tokens and sampling defaults of the program.
   GenerationConfig generation;
 };
@@ -36,12 +42,15 @@ struct ImportOptions {
 /// body, `@sparse`, `@dense`, `@sparse_window` or `@dense_window`, and a weight
 /// for each role in it, such as `@sparse.q_proj`.
 ///
-/// Experts are accepted as a tensor for each, and as the fused tensors
-/// `gate_up_proj` `[E, 2 I, H]` and `down_proj` `[E, H, I]` for all. A tensor
-/// that is missing, left over or of the wrong shape is an error.
+/// Tensors are called as Architectures.h says; names of roles are the same for
+/// all architectures. Experts are accepted in any of the architecture's layouts:
+/// as a tensor for each, or as the fused tensors `gate_up_proj` `[E, 2 I, H]`
+/// and `down_proj` `[E, H, I]` for all. Tied embeddings may be stored twice. A
+/// tensor that is missing, left over or of the wrong shape is an error.
 ///
-/// `checkpoint` is null for random weights, then `options.randomSeed` is set.
-/// Loads the dialects that it needs into `context`.
+/// `checkpoint` is null for random weights, then `options.randomSeed` is set,
+/// and for an assembled model, then `options.recipes` is. Loads the dialects
+/// that it needs into `context`.
 llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
 importModel(mlir::MLIRContext *context, llvm::StringRef directory,
             const ModelConfig &config, const Checkpoint *checkpoint,

@@ -64,6 +64,29 @@ Expected<int> openRegularFile(const std::string &path, uint64_t &size) {
   return descriptor;
 }
 
+Error readAt(int descriptor, StringRef path, uint64_t offset, uint8_t *out,
+             uint64_t bytes) {
+  while (bytes) {
+    // One call transfers less than 2 GiB.
+    size_t window = std::min<uint64_t>(bytes, 1 << 30);
+    ssize_t count =
+        ::pread(descriptor, out, window, static_cast<off_t>(offset));
+    if (count < 0 && errno == EINTR)
+      continue;
+    if (count < 0)
+      return fileError(path, "cannot be read at byte " + Twine(offset) + ": " +
+                                 std::strerror(errno));
+    if (count == 0)
+      return fileError(path, "ends at byte " + Twine(offset) + ", " +
+                                 Twine(bytes) + " more were to be read; it " +
+                                 "became shorter after it was opened");
+    out += count;
+    offset += count;
+    bytes -= count;
+  }
+  return Error::success();
+}
+
 Expected<std::string> readSmallFile(const std::string &path, uint64_t limit) {
   uint64_t size = 0;
   Expected<int> descriptor = openRegularFile(path, size);

@@ -37,6 +37,10 @@ std::string quoted(llvm::StringRef text);
 /// Returns the descriptor and sets `size`.
 llvm::Expected<int> openRegularFile(const std::string &path, uint64_t &size);
 
+/// Reads exactly `bytes` bytes at `offset` of an open file.
+llvm::Error readAt(int descriptor, llvm::StringRef path, uint64_t offset,
+                   uint8_t *out, uint64_t bytes);
+
 /// Reads a file of at most `limit` bytes.
 llvm::Expected<std::string> readSmallFile(const std::string &path,
                                           uint64_t limit);

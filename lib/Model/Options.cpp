@@ -54,6 +54,7 @@ public:
   explicit OptionsParser(StringRef fileName) : fileName(fileName) {}
 
   Error top(const toml::table &table);
+  Error compileOf(const toml::table &table);
   FileOptions options;
 
 private:
@@ -156,6 +157,15 @@ Error OptionsParser::compile(const toml::table &table) {
   return Error::success();
 }
 
+/// `[compile]` of a file that has other keys, too.
+Error OptionsParser::compileOf(const toml::table &table) {
+  const toml::node *node = table.get("compile");
+  if (!node)
+    return Error::success();
+  return node->is_table() ? compile(*node->as_table())
+                          : wrongType(*node, "compile", "a table");
+}
+
 Error OptionsParser::top(const toml::table &table) {
   for (auto &&[key, node] : table) {
     Error e = Error::success();
@@ -175,7 +185,9 @@ Error OptionsParser::top(const toml::table &table) {
   return Error::success();
 }
 
-Expected<FileOptions> parseOptions(StringRef text, StringRef fileName) {
+/// Parses a text and hands its table to `read`.
+static Error parseToml(StringRef text, StringRef fileName,
+                       function_ref<Error(const toml::table &)> read) {
   if (text.count('.') > maxDots)
     return fileError(fileName, "has more than " + Twine(maxDots) +
                                    " dots, keys could be nested too deep");
@@ -187,8 +199,23 @@ Expected<FileOptions> parseOptions(StringRef text, StringRef fileName) {
         (fileName + ":" + Twine(at.line) + ":" + Twine(at.column)).str(),
         printable(StringRef(result.error().description())));
   }
+  return read(result.table());
+}
+
+Expected<FileOptions> parseOptions(StringRef text, StringRef fileName) {
   OptionsParser parser(fileName);
-  if (Error e = parser.top(result.table()))
+  if (Error e = parseToml(text, fileName, [&](const toml::table &table) {
+        return parser.top(table);
+      }))
+    return e;
+  return std::move(parser.options);
+}
+
+Expected<FileOptions> parseCompileOptions(StringRef text, StringRef fileName) {
+  OptionsParser parser(fileName);
+  if (Error e = parseToml(text, fileName, [&](const toml::table &table) {
+        return parser.compileOf(table);
+      }))
     return e;
   return std::move(parser.options);
 }

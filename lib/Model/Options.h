@@ -52,6 +52,10 @@ llvm::Expected<FileOptions> readOptions(llvm::StringRef directoryOrFile);
 llvm::Expected<FileOptions> parseOptions(llvm::StringRef text,
                                          llvm::StringRef fileName);
 
+/// Only `[compile]` of a TOML text; other keys are not looked at.
+llvm::Expected<FileOptions> parseCompileOptions(llvm::StringRef text,
+                                                llvm::StringRef fileName);
+
 /// The rule for names of experts, wherever they stand: unique, 1 to 64
 /// characters of [A-Za-z0-9_.+#-]. Empty if `names` obeys it, else what is
 /// wrong, as the end of a message.

@@ -24,47 +24,6 @@ using namespace llvm;
 
 namespace fpmoe {
 
-namespace {
-struct DTypeEntry {
-  DType dtype;
-  StringLiteral name;
-  unsigned bits;
-};
-} // namespace
-
-static constexpr DTypeEntry dtypes[] = {
-    {DType::F32, "F32", 32},
-    {DType::F16, "F16", 16},
-    {DType::BF16, "BF16", 16},
-    {DType::F64, "F64", 64},
-    {DType::F8E4M3, "F8_E4M3", 8},
-    {DType::F8E5M2, "F8_E5M2", 8},
-    {DType::F8E8M0, "F8_E8M0", 8},
-    {DType::F8E4M3FNUZ, "F8_E4M3FNUZ", 8},
-    {DType::F8E5M2FNUZ, "F8_E5M2FNUZ", 8},
-    {DType::F6E2M3, "F6_E2M3", 6},
-    {DType::F6E3M2, "F6_E3M2", 6},
-    {DType::F4, "F4", 4},
-    {DType::Bool, "BOOL", 8},
-    {DType::I8, "I8", 8},
-    {DType::I16, "I16", 16},
-    {DType::I32, "I32", 32},
-    {DType::I64, "I64", 64},
-    {DType::U8, "U8", 8},
-    {DType::U16, "U16", 16},
-    {DType::U32, "U32", 32},
-    {DType::U64, "U64", 64},
-    {DType::C64, "C64", 64},
-};
-
-static const DTypeEntry &entryOf(DType dtype) {
-  return *find_if(dtypes, [&](auto &entry) { return entry.dtype == dtype; });
-}
-
-StringRef getName(DType dtype) { return entryOf(dtype).name; }
-unsigned getBits(DType dtype) { return entryOf(dtype).bits; }
-bool isLoadable(DType dtype) { return dtype <= DType::F64; }
-
 int64_t TensorInfo::elements() const {
   int64_t count = 1;
   for (int64_t extent : shape)
@@ -227,10 +186,10 @@ Error HeaderParser::tensor(StringRef name) {
                                   : "";
   if (!missing.empty())
     return tensorError(name, "has no " + missing);
-  auto *entry = find_if(dtypes, [&](auto &e) { return e.name == *dtype; });
-  if (entry == std::end(dtypes))
+  std::optional<DType> known = findDType(*dtype);
+  if (!known || getBlockElements(*known) > 1)
     return tensorError(name, "has the unknown dtype " + quoted(*dtype));
-  info.dtype = entry->dtype;
+  info.dtype = *known;
   if (Error e = checkSpan(info, span->first, span->second))
     return e;
   tensors.push_back(std::move(info));

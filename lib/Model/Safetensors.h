@@ -12,6 +12,8 @@
 #ifndef FPMOE_LIB_MODEL_SAFETENSORS_H
 #define FPMOE_LIB_MODEL_SAFETENSORS_H
 
+#include "lib/Model/DType.h"
+
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
@@ -22,50 +24,17 @@
 
 namespace fpmoe {
 
-/// Element types of the safetensors format. All of them are parsed, with their
-/// sizes; only those for which isLoadable() holds can be read as numbers.
-enum class DType : uint8_t {
-  F32,
-  F16,
-  BF16,
-  F64,
-  F8E4M3,
-  F8E5M2,
-  F8E8M0,
-  F8E4M3FNUZ,
-  F8E5M2FNUZ,
-  F6E2M3,
-  F6E3M2,
-  F4,
-  Bool,
-  I8,
-  I16,
-  I32,
-  I64,
-  U8,
-  U16,
-  U32,
-  U64,
-  C64,
-};
-
-/// The name as safetensors spells it, such as "BF16".
-llvm::StringRef getName(DType dtype);
-/// Bits of one element; the sub-byte types have 4 and 6.
-unsigned getBits(DType dtype);
-/// Whether Checkpoint::read converts it to f32: F32, F16, BF16 and F64.
-bool isLoadable(DType dtype);
-
 /// One tensor of a checkpoint. Row-major, little-endian, dense.
 struct TensorInfo {
   std::string name;
   DType dtype = DType::F32;
   /// Every extent is at least 0; a scalar has none. The product of extents
-  /// and the size in bits fit in 63 bits.
+  /// and the size in bits fit in 63 bits. The last extent is a multiple of
+  /// getBlockElements().
   llvm::SmallVector<int64_t, 4> shape;
   /// First byte, counted from the start of its file.
   uint64_t offset = 0;
-  /// Exactly elements() times the size of an element.
+  /// Exactly elements() times the size of an element, or as many blocks.
   uint64_t bytes = 0;
   /// Which file of the checkpoint, see Checkpoint::fileName.
   unsigned file = 0;

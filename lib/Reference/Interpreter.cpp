@@ -25,8 +25,10 @@ namespace fpmoe {
 class Interpreter::Frame {
 public:
   /// `layer` is the number of the layer whose body runs, or -1 in `@main`.
-  Frame(Interpreter &owner, const Ids &positions, int64_t layer)
-      : owner(owner), store(owner.store), positions(positions), layer(layer) {}
+  Frame(Interpreter &owner, const Ids &positions, SegmentMode mode,
+        int64_t layer)
+      : owner(owner), store(owner.store), positions(positions), mode(mode),
+        layer(layer) {}
 
   Expected<Rows> runMain(func::FuncOp function, const Ids &ids);
   Expected<Rows> runBody(func::FuncOp function, Rows x);
@@ -47,6 +49,13 @@ private:
   const WeightRef *optionalWeight(Value value) {
     return value ? &weight(value) : nullptr;
   }
+  /// Absent where an optional operand is.
+  std::optional<LowRank>
+  lowRank(Value value, std::optional<llvm::ArrayRef<int64_t>> ranks) {
+    if (!value)
+      return std::nullopt;
+    return LowRank{weight(value), *ranks, owner.runLanguages};
+  }
   /// Keeps a result, or passes its error on.
   Error set(Value value, Expected<Rows> result) {
     if (!result)
@@ -54,8 +63,14 @@ private:
     bindings[value] = std::move(*result);
     return Error::success();
   }
-  /// Keeps the columns [first, first + count) as a result.
-  void setColumns(Value value, const Rows &all, int64_t first, int64_t count);
+  /// What heads go through; absent steps are null.
+  struct HeadSteps {
+    const WeightRef *norm;
+    std::optional<APFloat> eps, clip;
+    const WeightRef *table;
+    int64_t headDim;
+  };
+  Expected<Rows> turnHeads(Rows x, const HeadSteps &steps);
   void record(const Routes &routes);
 
   Error visit(GetOp op);
@@ -64,17 +79,22 @@ private:
   Error visit(RmsNormOp op);
   Error visit(LinearOp op);
   Error visit(RopeOp op);
+  Error visit(ExtendHeadsOp op);
+  Error visit(ClampOp op);
+  Error visit(ScaleOp op);
   Error visit(AttentionOp op);
   Error visit(AddOp op);
   Error visit(RouteOp op);
   Error visit(ExpertsOp op);
   Error visit(MlpOp op);
+  Error visit(HeadsOp op);
   Error visit(QkvOp op);
   Error visit(MoeOp op);
 
   Interpreter &owner;
   WeightStore &store;
   const Ids &positions;
+  SegmentMode mode;
   int64_t layer;
   llvm::DenseMap<Value, Binding> bindings;
 };
@@ -103,8 +123,8 @@ Expected<Rows> Interpreter::Frame::runBlock(Block &block) {
       return rows(result.getOperand(0));
     Expected<bool> known =
         dispatch<GetOp, LayersOp, EmbeddingOp, RmsNormOp, LinearOp, RopeOp,
-                 AttentionOp, AddOp, RouteOp, ExpertsOp, MlpOp, QkvOp, MoeOp>(
-            &op);
+                 ExtendHeadsOp, ClampOp, ScaleOp, AttentionOp, AddOp, RouteOp,
+                 ExpertsOp, MlpOp, HeadsOp, QkvOp, MoeOp>(&op);
     if (!known)
       return known.takeError();
     if (!*known)
@@ -138,7 +158,7 @@ Error Interpreter::Frame::visit(LayersOp op) {
                                quoted(body.getValue()) +
                                ", which is not a function of one block");
     Expected<Rows> y =
-        Frame(owner, positions, number).runBody(function, std::move(x));
+        Frame(owner, positions, mode, number).runBody(function, std::move(x));
     if (!y)
       return y.takeError();
     x = std::move(*y);
@@ -164,8 +184,10 @@ Error Interpreter::Frame::visit(GetOp op) {
 }
 
 Error Interpreter::Frame::visit(EmbeddingOp op) {
-  return set(op.getResult(),
-             embedding(store, ids(op.getIds()), weight(op.getTable())));
+  Expected<Rows> x = embedding(store, ids(op.getIds()), weight(op.getTable()));
+  if (x && op.getMultiplier())
+    x = scale(std::move(*x), op.getMultiplier()->convertToDouble());
+  return set(op.getResult(), std::move(x));
 }
 
 Error Interpreter::Frame::visit(RmsNormOp op) {
@@ -183,6 +205,12 @@ Error Interpreter::Frame::visit(LinearOp op) {
       return normed.takeError();
     x = std::move(*normed);
   }
+  if (std::optional<LowRank> low = lowRank(op.getLowRank(), op.getRanks())) {
+    Expected<Rows> wide = widen(store, x, *low);
+    if (!wide)
+      return wide.takeError();
+    x = std::move(*wide);
+  }
   const WeightRef &matrix = weight(op.getWeight());
   Expected<Rows> y = multiply(store, x, matrix, 0, matrix.shape().front());
   if (!y)
@@ -190,6 +218,8 @@ Error Interpreter::Frame::visit(LinearOp op) {
   if (op.getBias())
     if (Error e = addBias(store, *y, weight(op.getBias())))
       return e;
+  if (op.getMultiplier())
+    y = scale(std::move(*y), op.getMultiplier()->convertToDouble());
   if (op.getResidual())
     y = add(*y, rows(op.getResidual()));
   return set(op.getResult(), std::move(y));
@@ -198,7 +228,22 @@ Error Interpreter::Frame::visit(LinearOp op) {
 Error Interpreter::Frame::visit(RopeOp op) {
   return set(op.getResult(),
              rope(store, rows(op.getInput()), ids(op.getPositions()),
-                  weight(op.getTable())));
+                  weight(op.getTable()), op.getHeadWidth()));
+}
+
+Error Interpreter::Frame::visit(ExtendHeadsOp op) {
+  return set(op.getResult(), extendHeads(rows(op.getInput()),
+                                         rows(op.getTail()), op.getHeads()));
+}
+
+Error Interpreter::Frame::visit(ClampOp op) {
+  return set(op.getResult(),
+             clamp(rows(op.getInput()), op.getLimit().convertToDouble()));
+}
+
+Error Interpreter::Frame::visit(ScaleOp op) {
+  return set(op.getResult(),
+             scale(rows(op.getInput()), op.getMultiplier().convertToDouble()));
 }
 
 Error Interpreter::Frame::visit(AttentionOp op) {
@@ -216,7 +261,7 @@ Error Interpreter::Frame::visit(AddOp op) {
 }
 
 void Interpreter::Frame::record(const Routes &routes) {
-  if (!owner.options.recordRoutes)
+  if (!owner.options.recordRoutes || mode == SegmentMode::closed)
     return;
   for (int64_t row = 0; row < routes.experts.rows; ++row)
     owner.routes.push_back({std::max<int64_t>(layer, 0), positions[row],
@@ -227,7 +272,7 @@ void Interpreter::Frame::record(const Routes &routes) {
 Error Interpreter::Frame::visit(RouteOp op) {
   Expected<Routes> routes =
       route(store, rows(op.getInput()), optionalWeight(op.getRouter()),
-            op.getRouting());
+            op.getRouting(), mode);
   if (!routes)
     return routes.takeError();
   record(*routes);
@@ -247,7 +292,9 @@ Error Interpreter::Frame::visit(ExpertsOp op) {
 
 Error Interpreter::Frame::visit(MlpOp op) {
   FeedForward weights{weight(op.getGate()), weight(op.getUp()),
-                      weight(op.getDown())};
+                      weight(op.getDown()),
+                      lowRank(op.getUpLowRank(), op.getUpRanks()),
+                      lowRank(op.getDownLowRank(), op.getDownRanks())};
   return set(op.getResult(), mlp(store, rows(op.getInput()), weights,
                                  optionalWeight(op.getScale())));
 }
@@ -256,12 +303,51 @@ Error Interpreter::Frame::visit(MlpOp op) {
 // Fused ops
 //===----------------------------------------------------------------------===//
 
-void Interpreter::Frame::setColumns(Value value, const Rows &all, int64_t first,
-                                    int64_t count) {
+/// The columns [first, first + count).
+static Rows columns(const Rows &all, int64_t first, int64_t count) {
   Rows part(all.rows, count);
   for (int64_t row = 0; row < all.rows; ++row)
     llvm::copy(all[row].slice(first, count), part[row].begin());
-  bindings[value] = std::move(part);
+  return part;
+}
+
+/// Norm, clip and rotary embedding of heads of q or k; each may be absent.
+Expected<Rows> Interpreter::Frame::turnHeads(Rows x, const HeadSteps &steps) {
+  if (steps.norm) {
+    Expected<Rows> normed =
+        rmsNorm(store, x, *steps.norm, steps.eps->convertToDouble());
+    if (!normed)
+      return normed.takeError();
+    x = std::move(*normed);
+  }
+  if (steps.clip)
+    x = clamp(std::move(x), steps.clip->convertToDouble());
+  if (!steps.table)
+    return x;
+  return rope(store, x, positions, *steps.table, steps.headDim);
+}
+
+Error Interpreter::Frame::visit(HeadsOp op) {
+  int64_t headDim = op.getQuery().getType().getDimSize(1) / op.getHeads();
+  const WeightRef &table = weight(op.getTable());
+  HeadSteps steps{optionalWeight(op.getQNorm()), op.getEps(), op.getClip(),
+                  &table, headDim};
+  if (Error e = set(op.getQuery(), turnHeads(rows(op.getQ()), steps)))
+    return e;
+  steps.norm = optionalWeight(op.getKNorm());
+  HeadSteps clipOnly{nullptr, std::nullopt, op.getClip(), nullptr, headDim};
+  if (op.getTail()) {
+    Expected<Rows> tail =
+        rope(store, rows(op.getTail()), positions, table, table.columns());
+    if (!tail)
+      return tail.takeError();
+    Expected<Rows> k = turnHeads(rows(op.getK()), clipOnly);
+    if (Error e = set(op.getKey(), extendHeads(*k, *tail, op.getKvHeads())))
+      return e;
+  } else if (Error e = set(op.getKey(), turnHeads(rows(op.getK()), steps))) {
+    return e;
+  }
+  return set(op.getValue(), turnHeads(rows(op.getV()), clipOnly));
 }
 
 Error Interpreter::Frame::visit(QkvOp op) {
@@ -269,6 +355,11 @@ Error Interpreter::Frame::visit(QkvOp op) {
                              op.getEps().convertToDouble());
   if (!n)
     return n.takeError();
+  if (std::optional<LowRank> low = lowRank(op.getLowRank(), op.getRanks())) {
+    n = widen(store, *n, *low);
+    if (!n)
+      return n.takeError();
+  }
   // All heads together: those of q, then of k, then of v.
   int64_t q = op.getQuery().getType().getDimSize(1);
   int64_t k = op.getKey().getType().getDimSize(1);
@@ -279,14 +370,16 @@ Error Interpreter::Frame::visit(QkvOp op) {
   if (op.getBias())
     if (Error e = addBias(store, *all, weight(op.getBias())))
       return e;
-  setColumns(op.getQuery(), *all, 0, q);
-  setColumns(op.getKey(), *all, q, k);
-  setColumns(op.getValue(), *all, q + k, k);
-  for (Value turned : {op.getQuery(), op.getKey()})
-    if (Error e = set(turned, rope(store, rows(turned), ids(op.getPositions()),
-                                   weight(op.getTable()))))
-      return e;
-  return Error::success();
+  int64_t headDim = weight(op.getTable()).columns();
+  HeadSteps steps{optionalWeight(op.getQNorm()), op.getHeadEps(), op.getClip(),
+                  &weight(op.getTable()), headDim};
+  if (Error e = set(op.getQuery(), turnHeads(columns(*all, 0, q), steps)))
+    return e;
+  steps.norm = optionalWeight(op.getKNorm());
+  if (Error e = set(op.getKey(), turnHeads(columns(*all, q, k), steps)))
+    return e;
+  HeadSteps clipOnly{nullptr, std::nullopt, op.getClip(), nullptr, headDim};
+  return set(op.getValue(), turnHeads(columns(*all, q + k, k), clipOnly));
 }
 
 Error Interpreter::Frame::visit(MoeOp op) {
@@ -298,7 +391,7 @@ Error Interpreter::Frame::visit(MoeOp op) {
   std::optional<Rows> sum;
   if (op.getGateUp()) {
     Expected<Routes> routes =
-        route(store, *n, optionalWeight(op.getRouter()), *op.getRouting());
+        route(store, *n, optionalWeight(op.getRouter()), *op.getRouting(), mode);
     if (!routes)
       return routes.takeError();
     record(*routes);
@@ -311,13 +404,17 @@ Error Interpreter::Frame::visit(MoeOp op) {
   }
   if (op.getSharedGateUp()) {
     FeedForward weights{weight(op.getSharedGateUp()), std::nullopt,
-                        weight(op.getSharedDown())};
+                        weight(op.getSharedDown()),
+                        lowRank(op.getUpLowRank(), op.getUpRanks()),
+                        lowRank(op.getDownLowRank(), op.getDownRanks())};
     Expected<Rows> shared =
         mlp(store, *n, weights, optionalWeight(op.getScale()));
     if (!shared)
       return shared.takeError();
     sum = sum ? add(*sum, *shared) : std::move(*shared);
   }
+  if (op.getMultiplier())
+    sum = scale(std::move(*sum), op.getMultiplier()->convertToDouble());
   return set(op.getResult(), add(x, *sum));
 }
 
@@ -345,11 +442,21 @@ static Error checkActivations(func::FuncOp function) {
     SmallVector<Value> activations;
     if (isa<EmbeddingOp>(op))
       activations.push_back(op->getResult(0));
-    if (isa<LayersOp, RmsNormOp, LinearOp, RopeOp, AddOp, RouteOp, ExpertsOp,
-            MlpOp, QkvOp, MoeOp>(op))
+    if (isa<LayersOp, RmsNormOp, LinearOp, RopeOp, ExtendHeadsOp, ClampOp,
+            ScaleOp, AddOp, RouteOp, ExpertsOp, MlpOp, QkvOp, MoeOp>(op))
       activations.append({op->getOperand(0), op->getResult(0)});
-    if (auto attention = dyn_cast<AttentionOp>(op))
+    if (auto extend = dyn_cast<ExtendHeadsOp>(op))
+      activations.push_back(extend.getTail());
+    if (auto attention = dyn_cast<AttentionOp>(op)) {
       activations.append({attention.getQuery(), attention.getKey()});
+      activations.append({attention.getValue(), attention.getResult()});
+    }
+    if (auto heads = dyn_cast<HeadsOp>(op)) {
+      activations.append({heads.getQ(), heads.getK(), heads.getV()});
+      activations.append(op->result_begin(), op->result_end());
+      if (heads.getTail())
+        activations.push_back(heads.getTail());
+    }
     if (auto experts = dyn_cast<ExpertsOp>(op))
       activations.push_back(experts.getWeights());
     if (auto qkv = dyn_cast<QkvOp>(op))
@@ -364,11 +471,28 @@ static Error checkActivations(func::FuncOp function) {
   return error;
 }
 
+/// The length of the segments that the routers of a model know, or 0.
+static Expected<int64_t> findSegment(ModuleOp module) {
+  int64_t found = 0;
+  bool agree = true;
+  module.walk([&](Operation *op) {
+    auto levels = op->getAttrOfType<TwoLevelAttr>("routing");
+    if (!levels)
+      return;
+    int64_t length = levels.getWhole().getSegment();
+    agree &= found == 0 || found == length;
+    found = length;
+  });
+  if (!agree)
+    return createStringError("routers have segments of different lengths");
+  return found;
+}
+
 Expected<std::unique_ptr<Interpreter>>
-Interpreter::create(ModuleOp module, const Checkpoint *checkpoint,
+Interpreter::create(ModuleOp module, const Sources &sources,
                     InterpreterOptions options) {
   std::unique_ptr<Interpreter> result(
-      new Interpreter(module, checkpoint, options));
+      new Interpreter(module, sources, options));
   func::FuncOp main = result->getFunction("main");
   if (!main)
     return createStringError("there is no function 'main' of one block");
@@ -387,7 +511,11 @@ Interpreter::create(ModuleOp module, const Checkpoint *checkpoint,
   for (func::FuncOp function : module.getOps<func::FuncOp>())
     if (Error e = checkActivations(function))
       return e;
-  if (Error e = checkRecipes(module, checkpoint))
+  Expected<int64_t> segment = findSegment(module);
+  if (!segment)
+    return segment.takeError();
+  result->segment = *segment;
+  if (Error e = checkRecipes(module, sources))
     return e;
   return result;
 }
@@ -402,18 +530,69 @@ Expected<Rows> Interpreter::run(ArrayRef<int32_t> ids) {
                                " tokens are more than the context of " +
                                Twine(context));
   }
+  if (options.wholeText && position > 0)
+    return createStringError("a whole text is one run, and " +
+                             Twine(position) + " tokens are there already");
+  if (options.wholeText || segment == 0) {
+    Expected<Rows> logits = runPart(ids, position, options.wholeText
+                                                       ? SegmentMode::whole
+                                                       : SegmentMode::open);
+    if (logits)
+      position += ids.size();
+    return logits;
+  }
+  // Segment by segment: first for the logits of its tokens, then, when it is
+  // complete, for the keys and values that later ones see.
+  Rows all;
+  int64_t done = 0, start = position;
+  Ids idsBefore = openIds;
+  std::map<int64_t, LayerCache> cachesBefore = caches;
+  auto fail = [&](Error error) {
+    openIds = std::move(idsBefore);
+    caches = std::move(cachesBefore);
+    return error;
+  };
+  while (done < static_cast<int64_t>(ids.size())) {
+    int64_t at = start + done;
+    int64_t count = std::min<int64_t>(ids.size() - done, segment - at % segment);
+    ArrayRef<int32_t> part = ids.slice(done, count);
+    Expected<Rows> logits = runPart(part, at, SegmentMode::open);
+    if (!logits)
+      return fail(logits.takeError());
+    all.rows += count;
+    all.columns = logits->columns;
+    llvm::append_range(all.data, logits->data);
+    llvm::append_range(openIds, part);
+    done += count;
+    if (static_cast<int64_t>(openIds.size()) < segment)
+      break;
+    Expected<Rows> again =
+        runPart(openIds, at + count - segment, SegmentMode::closed);
+    if (!again)
+      return fail(again.takeError());
+    openIds.clear();
+  }
+  position = start + done;
+  return all;
+}
+
+Expected<Rows> Interpreter::runPart(ArrayRef<int32_t> ids, int64_t first,
+                                    SegmentMode mode) {
   Ids positions(ids.size());
   for (auto [i, p] : llvm::enumerate(positions))
-    p = position + i;
-  Expected<Rows> logits =
-      Frame(*this, positions, -1).runMain(getFunction("main"), ids.vec());
-  if (logits)
-    position += ids.size();
-  return logits;
+    p = first + i;
+  runLanguages.assign(ids.size(), -1);
+  for (auto [language, p] : llvm::zip(runLanguages, positions))
+    if (p < static_cast<int64_t>(languages.size()))
+      language = languages[p];
+  return Frame(*this, positions, mode, -1)
+      .runMain(getFunction("main"), ids.vec());
 }
 
 void Interpreter::reset() {
   position = 0;
+  openIds.clear();
+  languages.clear();
   caches.clear();
   routes.clear();
 }

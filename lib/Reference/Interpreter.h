@@ -28,6 +28,9 @@ struct InterpreterOptions {
   uint64_t keptBytes = uint64_t(1) << 29;
   /// Whether takeRoutes() is to have anything to give.
   bool recordRoutes = false;
+  /// Whether a run is a whole text, whose segments are routed as published
+  /// (`two_level`); otherwise they are routed causally, as the text grows.
+  bool wholeText = false;
 };
 
 /// What the router of a layer did with a token.
@@ -42,19 +45,23 @@ struct Route {
 class Interpreter {
 public:
   /// For a module that verifies; it and the checkpoint must outlive the
-  /// interpreter. `checkpoint` may be null if nothing is loaded. Fails if
+  /// interpreter. Fails if
   /// `@main` is missing or of another type than (ids, positions) -> logits, or
   /// if the recipes do not check (checkRecipes).
   static llvm::Expected<std::unique_ptr<Interpreter>>
-  create(mlir::ModuleOp module, const Checkpoint *checkpoint,
+  create(mlir::ModuleOp module, const Sources &sources,
          InterpreterOptions options = {});
 
   /// Runs the tokens, at least one, at the positions that follow those of the
   /// last run, and returns their logits, a row for each. The result of many
-  /// runs is that of one run of all tokens. Fails, and does not advance, for
-  /// ids outside the vocabulary, positions beyond the context, and ops that the
-  /// reference does not know.
+  /// runs is that of one run of all tokens; only with `wholeText` there is but
+  /// one run. Fails, and does not advance, for ids outside the vocabulary,
+  /// positions beyond the context, and ops that the reference does not know.
   llvm::Expected<Rows> run(llvm::ArrayRef<int32_t> ids);
+
+  /// The languages of tokens, by position: for weights of low rank that differ
+  /// by language. Tokens further on have none.
+  void setLanguages(Ids byPosition) { languages = std::move(byPosition); }
 
   /// Forgets all tokens: the next run starts at position 0.
   void reset();
@@ -62,15 +69,16 @@ public:
   /// Position of the next token.
   int64_t getPosition() const { return position; }
 
-  /// What the routers did since the last call, run by run and layer by layer.
+  /// What the routers did since the last call, run by run and layer by layer:
+  /// for the logits, that is, before the segment of a token is complete.
   std::vector<Route> takeRoutes() { return std::move(routes); }
 
 private:
   class Frame;
 
-  Interpreter(mlir::ModuleOp module, const Checkpoint *checkpoint,
+  Interpreter(mlir::ModuleOp module, const Sources &sources,
               InterpreterOptions options)
-      : module(module), symbols(module), store(checkpoint, options.keptBytes),
+      : module(module), symbols(module), store(sources, options.keptBytes),
         options(options) {}
 
   mlir::ModuleOp module;
@@ -79,7 +87,17 @@ private:
   InterpreterOptions options;
   mlir::func::FuncOp getFunction(llvm::StringRef name) const;
 
+  llvm::Expected<Rows> runPart(llvm::ArrayRef<int32_t> ids, int64_t first,
+                               SegmentMode mode);
+
   int64_t position = 0;
+  /// Tokens of a segment where the routing has segments, else 0.
+  int64_t segment = 0;
+  Ids languages;
+  /// Of the tokens that are run, a number or -1 each.
+  Ids runLanguages;
+  /// Of the segment that is not complete.
+  Ids openIds;
   std::map<int64_t, LayerCache> caches;
   std::vector<Route> routes;
 };

@@ -10,6 +10,7 @@
 
 #include "lib/Reference/Ops.h"
 
+#include <algorithm>
 #include <cmath>
 
 using namespace llvm;
@@ -62,12 +63,14 @@ Expected<Rows> rmsNorm(WeightStore &store, const Rows &x,
   if (!w)
     return w.takeError();
   Rows y(x.rows, x.columns);
-  for (int64_t row = 0; row < x.rows; ++row) {
-    double meanOfSquares = dot(x[row], x[row]) / x.columns;
-    double scale = 1 / std::sqrt(meanOfSquares + eps);
-    for (int64_t i = 0; i < x.columns; ++i)
-      y[row][i] = (*w)[i] * (x[row][i] * scale);
-  }
+  int64_t width = w->size();
+  for (int64_t row = 0; row < x.rows; ++row)
+    for (int64_t group = 0; group < x.columns; group += width) {
+      ArrayRef<float> in = x[row].slice(group, width);
+      double scale = 1 / std::sqrt(dot(in, in) / width + eps);
+      for (int64_t i = 0; i < width; ++i)
+        y[row][group + i] = (*w)[i] * (in[i] * scale);
+    }
   return y;
 }
 
@@ -82,6 +85,28 @@ Expected<Rows> multiply(WeightStore &store, const Rows &x,
   };
   if (Error e = store.forEachBlock(weight, first, count, use))
     return e;
+  return y;
+}
+
+Expected<Rows> widen(WeightStore &store, const Rows &x,
+                     const LowRank &lowRank) {
+  int64_t rank = lowRank.weight.shape().front();
+  int64_t padded = roundUpToPanel(x.columns);
+  Expected<Rows> low = multiply(store, x, lowRank.weight, 0, rank);
+  if (!low)
+    return low;
+  Rows y(x.rows, padded + rank);
+  for (int64_t row = 0; row < x.rows; ++row) {
+    llvm::copy(x[row], y[row].begin());
+    // The first range is every token's.
+    int64_t at = 0;
+    for (auto [i, size] : enumerate(lowRank.ranks)) {
+      bool has = i == 0 || lowRank.languages[row] == static_cast<int64_t>(i) - 1;
+      if (has)
+        llvm::copy((*low)[row].slice(at, size), y[row].begin() + padded + at);
+      at += size;
+    }
+  }
   return y;
 }
 
@@ -102,13 +127,38 @@ Rows add(const Rows &x, const Rows &y) {
   return z;
 }
 
+Rows scale(Rows x, double multiplier) {
+  for (float &element : x.data)
+    element *= multiplier;
+  return x;
+}
+
+Rows clamp(Rows x, double limit) {
+  float bound = limit;
+  for (float &element : x.data)
+    element = std::clamp(element, -bound, bound);
+  return x;
+}
+
+Rows extendHeads(const Rows &x, const Rows &tail, int64_t heads) {
+  int64_t width = x.columns / heads, wide = width + tail.columns;
+  Rows y(x.rows, heads * wide);
+  for (int64_t row = 0; row < x.rows; ++row)
+    for (int64_t head = 0; head < heads; ++head) {
+      MutableArrayRef<float> out = y[row].slice(head * wide, wide);
+      llvm::copy(x[row].slice(head * width, width), out.begin());
+      llvm::copy(tail[row], out.begin() + width);
+    }
+  return y;
+}
+
 //===----------------------------------------------------------------------===//
 // Attention
 //===----------------------------------------------------------------------===//
 
 Expected<Rows> rope(WeightStore &store, const Rows &x, const Ids &positions,
-                    const WeightRef &table) {
-  Rows y(x.rows, x.columns);
+                    const WeightRef &table, int64_t headDim) {
+  Rows y = x;
   int64_t dim = table.columns(), half = dim / 2;
   for (int64_t row = 0; row < x.rows; ++row) {
     int64_t position = positions[row];
@@ -118,7 +168,7 @@ Expected<Rows> rope(WeightStore &store, const Rows &x, const Ids &positions,
                                "which has " +
                                Twine(table.shape().front()) + " rows");
     auto turn = [&](int64_t, ArrayRef<float> angles) {
-      for (int64_t head = 0; head < x.columns; head += dim)
+      for (int64_t head = headDim - dim; head < x.columns; head += headDim)
         for (int64_t i = 0; i < half; ++i) {
           double c = angles[i], s = angles[i + half];
           double a = x[row][head + i], b = x[row][head + i + half];
@@ -143,39 +193,42 @@ static void keep(Rows &cache, int64_t position, ArrayRef<float> row) {
 Expected<Rows> attention(LayerCache &cache, const Rows &query, const Rows &key,
                          const Rows &value, const Ids &positions,
                          const AttentionShape &shape) {
-  if (cache.keys.rows && cache.keys.columns != key.columns)
-    return createStringError("a layer's keys have " + Twine(key.columns) +
-                             " columns, those in its "
-                             "cache have " +
-                             Twine(cache.keys.columns));
+  for (auto [kept, added] : {std::pair(&cache.keys, &key),
+                             std::pair(&cache.values, &value)})
+    if (kept->rows && kept->columns != added->columns)
+      return createStringError("a layer's keys or values have " +
+                               Twine(added->columns) +
+                               " columns, those in its cache have " +
+                               Twine(kept->columns));
   for (int64_t row = 0; row < query.rows; ++row) {
     keep(cache.keys, positions[row], key[row]);
     keep(cache.values, positions[row], value[row]);
   }
-  Rows result(query.rows, query.columns);
   int64_t dim = query.columns / shape.heads;
+  int64_t valueDim = value.columns / shape.kvHeads;
+  Rows result(query.rows, shape.heads * valueDim);
   for (int64_t row = 0; row < query.rows; ++row) {
     int64_t end = positions[row] + 1;
     int64_t begin =
         shape.window ? std::max<int64_t>(end - *shape.window, 0) : 0;
     for (int64_t head = 0; head < shape.heads; ++head) {
-      int64_t kvColumn = head * shape.kvHeads / shape.heads * dim;
+      int64_t kvHead = head * shape.kvHeads / shape.heads;
       ArrayRef<float> q = query[row].slice(head * dim, dim);
       std::vector<double> weights;
       double largest = -INFINITY;
       for (int64_t p = begin; p < end; ++p) {
         weights.push_back(shape.scale *
-                          dot(q, cache.keys[p].slice(kvColumn, dim)));
+                          dot(q, cache.keys[p].slice(kvHead * dim, dim)));
         largest = std::max(largest, weights.back());
       }
       double sum = 0;
       for (double &weight : weights)
         sum += weight = std::exp(weight - largest);
-      for (int64_t i = 0; i < dim; ++i) {
+      for (int64_t i = 0; i < valueDim; ++i) {
         double y = 0;
         for (int64_t p = begin; p < end; ++p)
-          y += weights[p - begin] * cache.values[p][kvColumn + i];
-        result[row][head * dim + i] = y / sum;
+          y += weights[p - begin] * cache.values[p][kvHead * valueDim + i];
+        result[row][head * valueDim + i] = y / sum;
       }
     }
   }
@@ -187,9 +240,18 @@ Expected<Rows> attention(LayerCache &cache, const Rows &query, const Rows &key,
 //===----------------------------------------------------------------------===//
 
 /// down(silu(gate x) * up x) with the weights of one expert, or of all (0).
-static Expected<Rows> feedForward(WeightStore &store, const Rows &x,
+static Expected<Rows> feedForward(WeightStore &store, const Rows &input,
                                   const FeedForward &weights, int64_t expert) {
-  int64_t hidden = x.columns, inner = weights.down.columns();
+  int64_t hidden = input.columns;
+  int64_t inner = weights.downLowRank ? weights.downLowRank->weight.columns()
+                                      : weights.down.columns();
+  Rows x = input;
+  if (weights.upLowRank) {
+    Expected<Rows> wide = widen(store, input, *weights.upLowRank);
+    if (!wide)
+      return wide;
+    x = std::move(*wide);
+  }
   Rows active(x.rows, inner);
   if (weights.up) {
     Expected<Rows> gate =
@@ -215,6 +277,12 @@ static Expected<Rows> feedForward(WeightStore &store, const Rows &x,
         active[row][i] =
             silu((*gateUp)[row][at]) * (*gateUp)[row][at + kPanelRows];
       }
+  }
+  if (weights.downLowRank) {
+    Expected<Rows> wide = widen(store, active, *weights.downLowRank);
+    if (!wide)
+      return wide;
+    active = std::move(*wide);
   }
   return multiply(store, active, weights.down, expert * hidden, hidden);
 }

@@ -51,12 +51,22 @@ struct Routes {
   Matrix<int32_t> experts;
 };
 
+/// What widens the input of a product, and the language of each row.
+struct LowRank {
+  WeightRef weight;
+  llvm::ArrayRef<int64_t> ranks;
+  const Ids &languages;
+};
+
 /// The weights of a feed-forward network, or of one for each expert. The plain
 /// ops have gate and up apart; the fused ones interleave them in `gate`.
 struct FeedForward {
   WeightRef gate;
   std::optional<WeightRef> up;
   WeightRef down;
+  /// For the inputs of gate and up, and of down.
+  std::optional<LowRank> upLowRank = std::nullopt;
+  std::optional<LowRank> downLowRank = std::nullopt;
 };
 
 /// Errors of all functions: reading a weight fails; and what else they say.
@@ -64,18 +74,28 @@ struct FeedForward {
 /// Fails for an id that is not a row of the table.
 llvm::Expected<Rows> embedding(WeightStore &store, const Ids &ids,
                                const WeightRef &table);
+/// Of every row, or of every group of columns as wide as the weight.
 llvm::Expected<Rows> rmsNorm(WeightStore &store, const Rows &x,
                              const WeightRef &weight, double eps);
 /// x W^T for rows [first, first + count) of the weight.
 llvm::Expected<Rows> multiply(WeightStore &store, const Rows &x,
                               const WeightRef &weight, int64_t first,
                               int64_t count);
+/// Puts A x behind x, without what other languages than the row's have.
+llvm::Expected<Rows> widen(WeightStore &store, const Rows &x,
+                           const LowRank &lowRank);
 /// Adds the bias to every row of x.
 llvm::Error addBias(WeightStore &store, Rows &x, const WeightRef &bias);
-/// Fails for a position that is not a row of the table.
+/// Turns the last columns of every head. Fails for a position that is not a row
+/// of the table.
 llvm::Expected<Rows> rope(WeightStore &store, const Rows &x,
-                          const Ids &positions, const WeightRef &table);
+                          const Ids &positions, const WeightRef &table,
+                          int64_t headDim);
 Rows add(const Rows &x, const Rows &y);
+Rows scale(Rows x, double multiplier);
+Rows clamp(Rows x, double limit);
+/// Every head of x followed by the row of `tail`.
+Rows extendHeads(const Rows &x, const Rows &tail, int64_t heads);
 
 struct AttentionShape {
   int64_t heads;
@@ -90,9 +110,22 @@ llvm::Expected<Rows> attention(LayerCache &cache, const Rows &query,
                                const Ids &positions,
                                const AttentionShape &shape);
 
-/// Fails for a rule other than token choice and fixed.
+/// What a run knows of the segments that its tokens are in (`two_level`).
+enum class SegmentMode {
+  open,  ///< they may go on: the token level alone
+  closed, ///< the run starts with a segment: complete ones are routed causally
+  whole  ///< the run is the whole text: segments are routed as published
+};
+
+/// Fails for a segment-level rule alone, and for one by language.
 llvm::Expected<Routes> route(WeightStore &store, const Rows &x,
-                             const WeightRef *router, mlir::Attribute routing);
+                             const WeightRef *router, mlir::Attribute routing,
+                             SegmentMode mode);
+/// Adds the experts of complete segments to lists that have those of the token
+/// level.
+llvm::Error routeSegments(WeightStore &store, const Rows &x,
+                          const WeightRef &router, TwoLevelAttr levels,
+                          SegmentMode mode, Routes &routes);
 /// Fails for an expert that the weights do not hold.
 llvm::Expected<Rows> experts(WeightStore &store, const Rows &x,
                              const Routes &routes, const FeedForward &weights);

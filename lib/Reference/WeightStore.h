@@ -34,8 +34,8 @@ struct WeightRef {
 class WeightStore {
 public:
   /// Keeps up to `budget` bytes of weights.
-  WeightStore(const Checkpoint *checkpoint, uint64_t budget)
-      : evaluator(checkpoint), budget(budget) {}
+  WeightStore(const Sources &sources, uint64_t budget)
+      : evaluator(sources), budget(budget) {}
 
   /// Calls `use(row, elements)` for blocks of whole rows that together are the
   /// rows [first, first + count), in order. A row is what the last dimension

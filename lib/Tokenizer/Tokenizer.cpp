@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Tokenizer/Tokenizer.h"
+#include "lib/Tokenizer/Gguf.h"
 #include "lib/Tokenizer/Image.h"
 #include "runtime/tokenizer/Tokenizer.h"
 
@@ -132,6 +133,15 @@ Expected<std::vector<uint8_t>> compileTokenizer(StringRef path,
     return createStringError(file.getError(),
                              path + ": " + file.getError().message());
   return compileTokenizerText((*file)->getBuffer(), path, vocabularySize);
+}
+
+Expected<std::vector<uint8_t>>
+compileGgufTokenizer(const GgufMetadata &metadata, int64_t vocabularySize) {
+  Expected<std::string> json = makeTokenizerJson(metadata);
+  if (!json)
+    return json.takeError();
+  return compileTokenizerText(*json, metadata.file() + ": tokenizer.ggml",
+                              vocabularySize);
 }
 
 } // namespace fpmoe

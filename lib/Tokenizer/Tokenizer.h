@@ -18,6 +18,8 @@
 
 namespace fpmoe {
 
+class GgufMetadata;
+
 /// The tables (tokenizer_format.h) of the tokenizer.json at `path`, for a model
 /// with logits for `vocabularySize` ids. The file is not trusted. An error
 /// names the file, the field and the values: what cannot be read, a component
@@ -37,6 +39,10 @@ llvm::Expected<std::vector<uint8_t>> compileTokenizer(llvm::StringRef path,
 llvm::Expected<std::vector<uint8_t>>
 compileTokenizerText(llvm::StringRef json, llvm::StringRef path,
                      int64_t vocabularySize);
+
+/// The same for the `tokenizer.ggml.*` of a GGUF file (lib/Tokenizer/Gguf.h).
+llvm::Expected<std::vector<uint8_t>>
+compileGgufTokenizer(const GgufMetadata &metadata, int64_t vocabularySize);
 
 } // namespace fpmoe
 

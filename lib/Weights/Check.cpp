@@ -12,6 +12,7 @@
 #include "lib/Weights/Evaluate.h"
 
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/SmallPtrSet.h"
 
 using namespace llvm;
 using namespace mlir;
@@ -60,8 +61,9 @@ static std::optional<uint64_t> windowStart(ArrayRef<int64_t> have,
 }
 
 Expected<LoadedTensor> resolveLoad(LoadOp load, int64_t layer,
-                                   const Checkpoint *checkpoint) {
+                                   const Sources &sources) {
   std::string name = formatTensorName(load.getName(), layer);
+  const Checkpoint *checkpoint = sources.find(load.getPart().value_or(""));
   if (!checkpoint)
     return createStringError("tensor " + quoted(name) +
                              " is to be loaded, but there is no checkpoint");
@@ -82,15 +84,33 @@ Expected<LoadedTensor> resolveLoad(LoadOp load, int64_t layer,
                                formatShape(tensor->shape) +
                                ", the recipe loads " + formatShape(want) +
                                (at.empty() ? "" : " at " + formatShape(at)));
-  return LoadedTensor{tensor, *first};
+  return LoadedTensor{checkpoint, tensor, *first};
 }
 
-static Error checkRecipe(WeightOp weight, const Checkpoint *checkpoint) {
+/// The ops that make the weight of a layer.
+static SmallPtrSet<Operation *, 16> findLive(WeightOp weight, int64_t layer) {
+  SmallPtrSet<Operation *, 16> live;
+  SmallVector<Value> pending{weight.getResultValue()};
+  while (!pending.empty()) {
+    Operation *op = pending.pop_back_val().getDefiningOp();
+    if (!op || !live.insert(op).second)
+      continue;
+    if (auto choice = dyn_cast<ByLayerOp>(op))
+      pending.push_back(choice.getInputOf(layer));
+    else
+      append_range(pending, op->getOperands());
+  }
+  return live;
+}
+
+static Error checkOps(WeightOp weight) {
   Block &body = weight.getRecipe().front();
   llvm::DenseMap<Value, unsigned> depths;
   for (Operation &op : body.without_terminator()) {
     if (!isa<LoadOp, RandomOp, RopeTableOp, StackOp, ConcatOp, SliceOp,
-             SelectOp, ReshapeOp, ConvertOp, InterleaveOp, PackOp>(op))
+             SelectOp, ReshapeOp, ConvertOp, DeinterleaveOp, InterleaveOp,
+             AppendColumnsOp, PackOp, FillOp, ByLayerOp, TransposeOp, ProductOp,
+             WeightedSumOp, TaskArithmeticOp, TiesOp, SumRowsOp, UnitOp>(op))
       return weightError(weight, "'" + op.getName().getStringRef() +
                                      "' is not an op of recipes");
     unsigned depth = 0;
@@ -103,12 +123,20 @@ static Error checkRecipe(WeightOp weight, const Checkpoint *checkpoint) {
       return weightError(weight, "its recipe is more than " +
                                      Twine(maxRecipeDepth) + " ops deep");
     depths[op.getResult(0)] = depth + 1;
-    auto load = dyn_cast<LoadOp>(op);
-    if (!load)
-      continue;
-    static constexpr int64_t none[] = {0};
-    for (int64_t layer : weight.getLayers().value_or(ArrayRef<int64_t>(none))) {
-      Expected<LoadedTensor> found = resolveLoad(load, layer, checkpoint);
+  }
+  return Error::success();
+}
+
+static Error checkRecipe(WeightOp weight, const Sources &sources) {
+  if (Error e = checkOps(weight))
+    return e;
+  static constexpr int64_t none[] = {0};
+  for (int64_t layer : weight.getLayers().value_or(ArrayRef<int64_t>(none))) {
+    SmallPtrSet<Operation *, 16> live = findLive(weight, layer);
+    for (LoadOp load : weight.getRecipe().getOps<LoadOp>()) {
+      if (!live.contains(load))
+        continue;
+      Expected<LoadedTensor> found = resolveLoad(load, layer, sources);
       if (!found)
         return found.takeError();
     }
@@ -116,16 +144,40 @@ static Error checkRecipe(WeightOp weight, const Checkpoint *checkpoint) {
   return Error::success();
 }
 
-Error checkRecipes(ModuleOp module, const Checkpoint *checkpoint) {
+Error checkRecipes(ModuleOp module, const Sources &sources) {
   for (WeightOp weight : module.getOps<WeightOp>())
-    if (Error e = checkRecipe(weight, checkpoint))
+    if (Error e = checkRecipe(weight, sources))
       return e;
   return Error::success();
 }
 
 bool needsCheckpoint(ModuleOp module) {
-  return module.walk([](LoadOp) { return WalkResult::interrupt(); })
+  return module
+      .walk([](LoadOp load) {
+        return load.getPart() ? WalkResult::advance() : WalkResult::interrupt();
+      })
       .wasInterrupted();
+}
+
+Expected<Sources> openSources(ModuleOp module, const Checkpoint *own) {
+  Sources sources(own);
+  Error failure = Error::success();
+  module.walk([&](LoadOp load) {
+    StringRef part = load.getPart().value_or("");
+    if (part.empty() || sources.find(part))
+      return WalkResult::advance();
+    Expected<std::unique_ptr<Checkpoint>> opened =
+        Checkpoint::open(getPartDirectory(module, part));
+    if (!opened) {
+      failure = joinErrors(std::move(failure), opened.takeError());
+      return WalkResult::interrupt();
+    }
+    sources.add(part, std::move(*opened));
+    return WalkResult::advance();
+  });
+  if (failure)
+    return std::move(failure);
+  return sources;
 }
 
 } // namespace fpmoe

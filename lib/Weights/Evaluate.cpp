@@ -6,11 +6,14 @@
 // Pulls a window through a recipe: each op turns it into windows of its
 // operands. Rounding to bf16 commutes with every op that only moves elements,
 // so a bf16 value is pulled as bf16 down to its sources; a bf16 checkpoint is
-// then copied, not converted.
+// then copied, not converted. Arithmetic is in f32 and rounded at the end.
 //
 //===----------------------------------------------------------------------===//
 
 #include "lib/Weights/Evaluate.h"
+
+#include "lib/Weights/Cache.h"
+#include "lib/Weights/Merge.h"
 
 #include "llvm/ADT/bit.h"
 #include "llvm/Support/Endian.h"
@@ -65,8 +68,8 @@ namespace {
 /// the bits of a bf16.
 class Puller {
 public:
-  Puller(const Checkpoint *checkpoint, int64_t layer)
-      : checkpoint(checkpoint), layer(layer) {}
+  Puller(const Sources &sources, RecipeCache &cache, int64_t layer)
+      : sources(sources), cache(cache), layer(layer) {}
 
   template <typename T>
   Error pull(Value value, int64_t first, MutableArrayRef<T> out) {
@@ -78,8 +81,11 @@ public:
                                Twine(first + out.size()) + " of a value of " +
                                Twine(elementsOf(value)) + " were asked for");
     return dispatch<LoadOp, RandomOp, RopeTableOp, StackOp, ConcatOp, SliceOp,
-                    SelectOp, ReshapeOp, ConvertOp, InterleaveOp, PackOp>(
-        value.getDefiningOp(), first, out);
+                    SelectOp, ReshapeOp, ConvertOp, DeinterleaveOp,
+                    InterleaveOp, AppendColumnsOp, PackOp, FillOp, ByLayerOp,
+                    TransposeOp, ProductOp, WeightedSumOp, TaskArithmeticOp,
+                    TiesOp, SumRowsOp, UnitOp>(value.getDefiningOp(), first,
+                                               out);
   }
 
 private:
@@ -100,25 +106,26 @@ private:
   //===--------------------------------------------------------------------===//
 
   Error visit(LoadOp op, int64_t first, MutableArrayRef<float> out) {
-    Expected<LoadedTensor> from = resolveLoad(op, layer, checkpoint);
+    Expected<LoadedTensor> from = resolveLoad(op, layer, sources);
     if (!from)
       return from.takeError();
-    if (Error e = checkpoint->read(*from->tensor, from->first + first, out))
+    if (Error e =
+            from->checkpoint->read(*from->tensor, from->first + first, out))
       return e;
     roundIfBF16(op.getType(), out);
     return Error::success();
   }
 
   Error visit(LoadOp op, int64_t first, MutableArrayRef<uint16_t> out) {
-    Expected<LoadedTensor> from = resolveLoad(op, layer, checkpoint);
+    Expected<LoadedTensor> from = resolveLoad(op, layer, sources);
     if (!from)
       return from.takeError();
     if (from->tensor->dtype != DType::BF16)
       return roundWindows(op, first, out);
     auto bytes = MutableArrayRef<uint8_t>(
         reinterpret_cast<uint8_t *>(out.data()), out.size() * 2);
-    if (Error e = checkpoint->readRaw(*from->tensor, (from->first + first) * 2,
-                                      bytes))
+    if (Error e = from->checkpoint->readRaw(*from->tensor,
+                                            (from->first + first) * 2, bytes))
       return e;
     if constexpr (llvm::endianness::native == llvm::endianness::big)
       for (uint16_t &bits : out)
@@ -157,14 +164,65 @@ private:
     for (int64_t i = 0; i < half; ++i)
       frequencies[i] = 1.0f / std::pow(theta, static_cast<float>(2 * i) /
                                                   static_cast<float>(columns));
+    float magnitude = 1;
+    if (op.getScaling())
+      magnitude = scaleFrequencies(*op.getScaling(), frequencies);
     for (size_t i = 0; i < out.size(); ++i) {
       int64_t column = (first + i) % columns;
       float angle = static_cast<float>((first + i) / columns) *
                     frequencies[column % half];
-      out[i] = column < half ? std::cos(angle) : std::sin(angle);
+      out[i] = magnitude * (column < half ? std::cos(angle) : std::sin(angle));
     }
     roundIfBF16(op.getType(), out);
     return Error::success();
+  }
+
+  Error visit(FillOp op, int64_t, MutableArrayRef<float> out) {
+    std::fill(out.begin(), out.end(), op.getValue().convertToDouble());
+    roundIfBF16(op.getType(), out);
+    return Error::success();
+  }
+
+  /// Scales in place; what cosines and sines are multiplied by.
+  static float scaleFrequencies(Attribute scaling,
+                                MutableArrayRef<float> frequencies) {
+    auto number = [](FloatAttr value) -> float {
+      return value.getValueAsDouble();
+    };
+    if (auto linear = dyn_cast<RopeLinearAttr>(scaling)) {
+      for (float &f : frequencies)
+        f /= number(linear.getFactor());
+      return 1;
+    }
+    if (auto llama = dyn_cast<RopeLlama3Attr>(scaling)) {
+      float low = number(llama.getLow()), high = number(llama.getHigh());
+      float positions = llama.getPositions(),
+            factor = number(llama.getFactor());
+      for (float &f : frequencies) {
+        float wave = static_cast<float>(2 * M_PI) / f;
+        float smooth = (positions / wave - low) / (high - low);
+        if (wave > positions / low)
+          f /= factor;
+        else if (wave >= positions / high)
+          f = (1 - smooth) * f / factor + smooth * f;
+      }
+      return 1;
+    }
+    if (auto each = dyn_cast<RopeFactorsAttr>(scaling)) {
+      for (auto [f, factor] :
+           llvm::zip_equal(frequencies, each.getFactors().asArrayRef()))
+        f /= factor;
+      return 1;
+    }
+    auto yarn = cast<RopeYarnAttr>(scaling);
+    float begin = number(yarn.getFirst()), end = number(yarn.getLast());
+    for (auto [i, f] : enumerate(frequencies)) {
+      float ramp = (static_cast<float>(i) - begin) /
+                   (begin == end ? 0.001f : end - begin);
+      ramp = std::clamp(ramp, 0.0f, 1.0f);
+      f = f / number(yarn.getFactor()) * ramp + f * (1 - ramp);
+    }
+    return number(yarn.getMagnitude());
   }
 
   Error visit(RandomOp op, int64_t first, MutableArrayRef<uint16_t> out) {
@@ -173,14 +231,17 @@ private:
   Error visit(RopeTableOp op, int64_t first, MutableArrayRef<uint16_t> out) {
     return roundWindows(op, first, out);
   }
+  Error visit(FillOp op, int64_t first, MutableArrayRef<uint16_t> out) {
+    return roundWindows(op, first, out);
+  }
 
-  /// A source of bf16, made in f32 windows.
+  /// What is made in f32, as bf16.
   template <typename Source>
   Error roundWindows(Source op, int64_t first, MutableArrayRef<uint16_t> out) {
-    float window[4096];
+    std::vector<float> window(std::min(out.size(), windowElements));
     while (!out.empty()) {
-      size_t count = std::min(out.size(), std::size(window));
-      if (Error e = visit(op, first, MutableArrayRef<float>(window, count)))
+      size_t count = std::min(out.size(), window.size());
+      if (Error e = visit(op, first, MutableArrayRef(window).take_front(count)))
         return e;
       for (size_t i = 0; i < count; ++i)
         out[i] = roundToBF16(window[i]);
@@ -282,6 +343,22 @@ private:
   }
 
   template <typename T>
+  Error visit(DeinterleaveOp op, int64_t first, MutableArrayRef<T> out) {
+    ArrayRef<int64_t> shape = shapeOf(op.getInput());
+    int64_t columns = elementsBelow(shape, 1), headDim = op.getHeadDim();
+    int64_t width = op.getWidth(), start = headDim - width;
+    return cut(
+        first, out, columns,
+        [&](int64_t row, int64_t at, MutableArrayRef<T> part) {
+          int64_t place = row % headDim - start;
+          int64_t from = place < 0           ? place
+                         : place < width / 2 ? 2 * place
+                                             : 2 * (place - width / 2) + 1;
+          return pull(op.getInput(), (row - place + from) * columns + at, part);
+        });
+  }
+
+  template <typename T>
   Error visit(InterleaveOp op, int64_t first, MutableArrayRef<T> out) {
     ArrayRef<int64_t> in = shapeOf(op.getFirst());
     int64_t rows = in[in.size() - 2], columns = in.back();
@@ -299,6 +376,37 @@ private:
                  return pull(block % 2 ? op.getSecond() : op.getFirst(),
                              matrix * rows * columns + start,
                              part.take_front(count));
+               });
+  }
+
+  template <typename T>
+  Error visit(AppendColumnsOp op, int64_t first, MutableArrayRef<T> out) {
+    int64_t columns = shapeOf(op.getFirst()).back();
+    int64_t padded = roundUpToPanel(columns);
+    int64_t added = shapeOf(op.getSecond()).back();
+    // A row is a stretch: columns of the first, zeros, columns of the second.
+    return cut(first, out, padded + added,
+               [&](int64_t row, int64_t at, MutableArrayRef<T> part) -> Error {
+                 while (!part.empty()) {
+                   int64_t end = at < columns  ? columns
+                                 : at < padded ? padded
+                                               : padded + added;
+                   size_t count = std::min<int64_t>(part.size(), end - at);
+                   Error error = Error::success();
+                   if (at < columns)
+                     error = pull(op.getFirst(), row * columns + at,
+                                  part.take_front(count));
+                   else if (at < padded)
+                     std::fill_n(part.begin(), count, T(0));
+                   else
+                     error = pull(op.getSecond(), row * added + at - padded,
+                                  part.take_front(count));
+                   if (error)
+                     return error;
+                   at += count;
+                   part = part.drop_front(count);
+                 }
+                 return Error::success();
                });
   }
 
@@ -331,20 +439,242 @@ private:
     return Error::success();
   }
 
-  const Checkpoint *checkpoint;
+  //===--------------------------------------------------------------------===//
+  // Arithmetic
+  //===--------------------------------------------------------------------===//
+
+  template <typename T>
+  Error visit(ByLayerOp op, int64_t first, MutableArrayRef<T> out) {
+    return pull(op.getInputOf(layer), first, out);
+  }
+
+  /// Matrix `index` of a value, kept if that is worth it.
+  Expected<RecipeCache::Matrix> getMatrix(Value value, int64_t index) {
+    int64_t elements = elementsBelow(shapeOf(value), shapeOf(value).size() - 2);
+    auto make = [&](MutableArrayRef<float> out) {
+      return pull(value, index * elements, out);
+    };
+    if (elements * sizeof(float) <= RecipeCache::maxMatrixBytes)
+      return cache.matrix(value, index, layer, elements, make);
+    auto matrix = std::make_shared<std::vector<float>>(elements);
+    if (Error e = make(*matrix))
+      return std::move(e);
+    return RecipeCache::Matrix(matrix);
+  }
+
+  Error visit(TransposeOp op, int64_t first, MutableArrayRef<float> out) {
+    ArrayRef<int64_t> in = shapeOf(op.getInput());
+    int64_t rows = in[in.size() - 2], columns = in.back();
+    return cut(
+        first, out, rows * columns,
+        [&](int64_t i, int64_t at, MutableArrayRef<float> part) -> Error {
+          Expected<RecipeCache::Matrix> all = getMatrix(op.getInput(), i);
+          if (!all)
+            return all.takeError();
+          for (size_t e = 0; e < part.size(); ++e) {
+            int64_t to = at + static_cast<int64_t>(e);
+            part[e] = (**all)[to % rows * columns + to / rows];
+          }
+          return Error::success();
+        });
+  }
+
+  Error visit(ProductOp op, int64_t first, MutableArrayRef<float> out) {
+    ArrayRef<int64_t> shape = shapeOf(op.getLeft());
+    int64_t rows = shape[shape.size() - 2], inner = shape.back();
+    int64_t columns = shapeOf(op.getRight()).back();
+    // Stretches are rows of the result.
+    Error result =
+        cut(first, out, columns,
+            [&](int64_t row, int64_t at, MutableArrayRef<float> part) -> Error {
+              Expected<RecipeCache::Matrix> right =
+                  getMatrix(op.getRight(), row / rows);
+              if (!right)
+                return right.takeError();
+              Expected<RecipeCache::Matrix> left =
+                  getMatrix(op.getLeft(), row / rows);
+              if (!left)
+                return left.takeError();
+              std::fill(part.begin(), part.end(), 0.0f);
+              for (int64_t k = 0; k < inner; ++k) {
+                float factor = (**left)[row % rows * inner + k];
+                const float *from = (*right)->data() + k * columns + at;
+                for (size_t e = 0; e < part.size(); ++e)
+                  part[e] += factor * from[e];
+              }
+              return Error::success();
+            });
+    if (!result)
+      roundIfBF16(op.getType(), out);
+    return result;
+  }
+
+  /// Pulls the same window of all inputs.
+  Error pullAll(ValueRange inputs, int64_t first, size_t size, Windows &out) {
+    out.resize(inputs.size());
+    for (auto [input, window] : llvm::zip(inputs, out)) {
+      window.resize(size);
+      if (Error e = pull(input, first, MutableArrayRef<float>(window)))
+        return e;
+    }
+    return Error::success();
+  }
+
+  /// Calls merge(first, part) for windows that leave room for one of each
+  /// operand.
+  template <typename Op, typename Merge>
+  Error mergeWindows(Op op, int64_t first, MutableArrayRef<float> out,
+                     Merge merge) {
+    while (!out.empty()) {
+      MutableArrayRef<float> part =
+          out.take_front(std::min(out.size(), windowElements));
+      if (Error e = merge(first, part))
+        return e;
+      roundIfBF16(op.getType(), part);
+      first += part.size();
+      out = out.drop_front(part.size());
+    }
+    return Error::success();
+  }
+
+  Error visit(WeightedSumOp op, int64_t first, MutableArrayRef<float> out) {
+    Windows inputs;
+    return mergeWindows(
+        op, first, out, [&](int64_t at, MutableArrayRef<float> part) -> Error {
+          if (Error e = pullAll(op.getInputs(), at, part.size(), inputs))
+            return e;
+          mergeWeightedSum(op, inputs, part);
+          return Error::success();
+        });
+  }
+
+  Error visit(TaskArithmeticOp op, int64_t first, MutableArrayRef<float> out) {
+    Windows inputs;
+    return mergeWindows(
+        op, first, out, [&](int64_t at, MutableArrayRef<float> part) -> Error {
+          if (Error e = pull(op.getBase(), at, part))
+            return e;
+          if (Error e = pullAll(op.getInputs(), at, part.size(), inputs))
+            return e;
+          mergeTaskArithmetic(op, inputs, part);
+          return Error::success();
+        });
+  }
+
+  /// What of the difference of an operand to the base is kept.
+  Expected<Selection> getSelection(TiesOp op, int64_t operand) {
+    int64_t elements = elementsOf(op.getResult());
+    return cache.select(op, operand, layer, [&] {
+      return selectLargest(
+          elements,
+          countKept(op.getForm(), op.getDensities()[operand], elements),
+          [&](int64_t first, MutableArrayRef<float> out) -> Error {
+            std::vector<float> base(out.size());
+            if (Error e =
+                    pull(op.getBase(), first, MutableArrayRef<float>(base)))
+              return e;
+            if (Error e = pull(op.getInputs()[operand], first, out))
+              return e;
+            for (size_t e = 0; e < out.size(); ++e)
+              out[e] -= base[e];
+            return Error::success();
+          });
+    });
+  }
+
+  Error visit(TiesOp op, int64_t first, MutableArrayRef<float> out) {
+    SmallVector<Selection> kept;
+    for (size_t i = 0; i < op.getInputs().size(); ++i) {
+      Expected<Selection> selection = getSelection(op, i);
+      if (!selection)
+        return selection.takeError();
+      kept.push_back(*selection);
+    }
+    Windows inputs;
+    return mergeWindows(
+        op, first, out, [&](int64_t at, MutableArrayRef<float> part) -> Error {
+          if (Error e = pull(op.getBase(), at, part))
+            return e;
+          if (Error e = pullAll(op.getInputs(), at, part.size(), inputs))
+            return e;
+          mergeTies(op, kept, at, inputs, part);
+          return Error::success();
+        });
+  }
+
+  Error visit(SumRowsOp op, int64_t first, MutableArrayRef<float> out) {
+    std::fill(out.begin(), out.end(), 0.0f);
+    std::vector<float> row(out.size());
+    for (int64_t number : op.getRows()) {
+      if (Error e = pull(op.getTable(),
+                         number * shapeOf(op.getTable()).back() + first,
+                         MutableArrayRef<float>(row)))
+        return e;
+      for (size_t e = 0; e < out.size(); ++e)
+        out[e] += row[e];
+    }
+    roundIfBF16(op.getType(), out);
+    return Error::success();
+  }
+
+  Error visit(UnitOp op, int64_t first, MutableArrayRef<float> out) {
+    std::vector<float> all(elementsOf(op.getInput()));
+    if (Error e = pull(op.getInput(), 0, MutableArrayRef<float>(all)))
+      return e;
+    double squares = 0;
+    for (float value : all)
+      squares += static_cast<double>(value) * value;
+    float length = std::max(std::sqrt(squares), 1e-8);
+    for (size_t e = 0; e < out.size(); ++e)
+      out[e] = all[first + e] / length;
+    roundIfBF16(op.getType(), out);
+    return Error::success();
+  }
+
+  Error visit(TransposeOp op, int64_t first, MutableArrayRef<uint16_t> out) {
+    return roundWindows(op, first, out);
+  }
+  Error visit(ProductOp op, int64_t first, MutableArrayRef<uint16_t> out) {
+    return roundWindows(op, first, out);
+  }
+  Error visit(WeightedSumOp op, int64_t first, MutableArrayRef<uint16_t> out) {
+    return roundWindows(op, first, out);
+  }
+  Error visit(TaskArithmeticOp op, int64_t first,
+              MutableArrayRef<uint16_t> out) {
+    return roundWindows(op, first, out);
+  }
+  Error visit(TiesOp op, int64_t first, MutableArrayRef<uint16_t> out) {
+    return roundWindows(op, first, out);
+  }
+  Error visit(SumRowsOp op, int64_t first, MutableArrayRef<uint16_t> out) {
+    return roundWindows(op, first, out);
+  }
+  Error visit(UnitOp op, int64_t first, MutableArrayRef<uint16_t> out) {
+    return roundWindows(op, first, out);
+  }
+
+  /// Elements that are computed at once where others are needed for them.
+  static constexpr size_t windowElements = 16384;
+
+  const Sources &sources;
+  RecipeCache &cache;
   int64_t layer;
 };
 
 } // namespace
 
+RecipeEvaluator::RecipeEvaluator(Sources sources)
+    : sources(std::move(sources)), cache(std::make_shared<RecipeCache>()) {}
+
 Error RecipeEvaluator::evaluate(Value value, int64_t layer, int64_t first,
                                 MutableArrayRef<float> out) const {
-  return Puller(checkpoint, layer).pull(value, first, out);
+  return Puller(sources, *cache, layer).pull(value, first, out);
 }
 
 Error RecipeEvaluator::evaluate(Value value, int64_t layer, int64_t first,
                                 MutableArrayRef<uint16_t> out) const {
-  return Puller(checkpoint, layer).pull(value, first, out);
+  return Puller(sources, *cache, layer).pull(value, first, out);
 }
 
 void packPanel(const uint32_t *rows, int64_t words, uint32_t *out) {

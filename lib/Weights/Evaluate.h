@@ -3,9 +3,9 @@
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM
 // Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Computes any window of the value of a recipe op, reading from the checkpoint
-// what that window needs and nothing else. Nothing is kept between calls, so
-// that the memory in use does not depend on the size of the model.
+// Computes any window of the value of a recipe op, reading from the checkpoints
+// what that window needs and nothing else. What is kept between calls is
+// bounded, so that the memory in use does not depend on the size of the model.
 //
 //===----------------------------------------------------------------------===//
 
@@ -14,20 +14,24 @@
 
 #include "dialects/FPMoE/FPMoE.h"
 #include "lib/Model/Checkpoint.h"
+#include "lib/Weights/Sources.h"
 
 #include "llvm/Support/Error.h"
 
+#include <memory>
 #include <string>
 
 namespace fpmoe {
 
-/// Checks every recipe of a module that verifies, for each of its layers: the
-/// ops are known, and the checkpoint has every tensor that is loaded, with the
-/// right shape and a type that can be read. Call it once before the first
-/// evaluation. Without a checkpoint (null), nothing may be loaded.
-llvm::Error checkRecipes(mlir::ModuleOp module, const Checkpoint *checkpoint);
+class RecipeCache;
 
-/// Whether any recipe of the module loads from a checkpoint.
+/// Checks every recipe of a module that verifies, for each of its layers: the
+/// ops are known, and the checkpoints have every tensor that is loaded, with
+/// the right shape and a type that can be read. Call it once before the first
+/// evaluation. Without a checkpoint (null), nothing may be loaded.
+llvm::Error checkRecipes(mlir::ModuleOp module, const Sources &sources);
+
+/// Whether any recipe of the module loads from the model's own checkpoint.
 bool needsCheckpoint(mlir::ModuleOp module);
 
 /// The name of a tensor with `{}` replaced by the layer's number.
@@ -37,18 +41,17 @@ std::string formatTensorName(llvm::StringRef name, int64_t layer);
 /// element where it starts. Fails if the tensor is missing, is not loadable, or
 /// has another shape.
 struct LoadedTensor {
+  const Checkpoint *checkpoint;
   const TensorInfo *tensor;
   uint64_t first;
 };
 llvm::Expected<LoadedTensor> resolveLoad(LoadOp load, int64_t layer,
-                                         const Checkpoint *checkpoint);
+                                         const Sources &sources);
 
 /// Evaluates recipes. Thread-safe; the module must not change meanwhile.
 class RecipeEvaluator {
 public:
-  /// `checkpoint` may be null if no recipe loads from one.
-  explicit RecipeEvaluator(const Checkpoint *checkpoint)
-      : checkpoint(checkpoint) {}
+  explicit RecipeEvaluator(Sources sources);
 
   /// Elements [first, first + out.size()) of the row-major value, for a layer
   /// (0 where the weight has none). Of a bf16 value, `out` gets the rounded
@@ -61,7 +64,8 @@ public:
                        llvm::MutableArrayRef<uint16_t> out) const;
 
 private:
-  const Checkpoint *checkpoint;
+  Sources sources;
+  std::shared_ptr<RecipeCache> cache;
 };
 
 /// `words` 32-bit words of each of 16 rows that follow one another in `rows`

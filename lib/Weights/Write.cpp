@@ -67,14 +67,16 @@ struct Buffers {
 
 class Writer {
 public:
-  Writer(const Checkpoint *checkpoint, int descriptor,
-         const WriteOptions &options)
-      : evaluator(checkpoint), descriptor(descriptor), options(options) {}
+  Writer(const Sources &sources, int descriptor, const WriteOptions &options)
+      : evaluator(sources), descriptor(descriptor), options(options) {}
 
   Error plan(ModuleOp module, uint64_t base);
+  Error plan(ArrayRef<Placement> placements);
   Error run();
 
 private:
+  void add(const Placement &placement);
+  Error order();
   void work();
   Error writeChunk(const Instance &instance, int64_t chunk, Buffers &buffers);
   Error writePlain(const Instance &instance, int64_t first, int64_t end,
@@ -135,9 +137,6 @@ Error Writer::plan(ModuleOp module, uint64_t base) {
     if (!weight.getOffset())
       continue;
     uint64_t bytes = weight.getInstanceBytes();
-    int64_t unitBytes = 16;
-    if (PackOp pack = getPack(weight))
-      unitBytes = getSteps(pack) * kPanelRows * 4;
     for (int64_t i = 0, e = weight.getNumInstances(); i < e; ++i) {
       uint64_t position, end;
       if (__builtin_mul_overflow(*weight.getStride(), i, &position) ||
@@ -148,16 +147,36 @@ Error Writer::plan(ModuleOp module, uint64_t base) {
         return createStringError("weight " + quoted(weight.getSymName()) +
                                  ": instance " + Twine(i) +
                                  " does not fit in a file");
-      Instance instance{};
-      instance.weight = weight;
-      instance.layer = weight.getLayers() ? (*weight.getLayers())[i] : 0;
-      instance.position = position;
-      instance.bytes = bytes;
-      instance.units = (bytes + unitBytes - 1) / unitBytes;
-      instance.unitsPerChunk = std::max<int64_t>(chunkBytes / unitBytes, 1);
-      instances.push_back(instance);
+      int64_t layer = weight.getLayers() ? (*weight.getLayers())[i] : 0;
+      add({weight, layer, position});
     }
   }
+  return order();
+}
+
+Error Writer::plan(ArrayRef<Placement> placements) {
+  for (const Placement &placement : placements)
+    add(placement);
+  return order();
+}
+
+void Writer::add(const Placement &placement) {
+  uint64_t bytes = WeightOp(placement.weight).getInstanceBytes();
+  int64_t unitBytes = 16;
+  if (PackOp pack = getPack(placement.weight))
+    unitBytes = getSteps(pack) * kPanelRows * 4;
+  Instance instance{};
+  instance.weight = placement.weight;
+  instance.layer = placement.layer;
+  instance.position = placement.position;
+  instance.bytes = bytes;
+  instance.units = (bytes + unitBytes - 1) / unitBytes;
+  instance.unitsPerChunk = std::max<int64_t>(chunkBytes / unitBytes, 1);
+  instances.push_back(instance);
+}
+
+/// Sorts the instances and numbers their chunks.
+Error Writer::order() {
   llvm::sort(instances, [](const Instance &a, const Instance &b) {
     return a.position < b.position;
   });
@@ -338,12 +357,20 @@ Error Writer::write(ArrayRef<uint8_t> bytes, uint64_t position) {
   return Error::success();
 }
 
-Error writeWeights(ModuleOp module, const Checkpoint *checkpoint,
-                   int descriptor, uint64_t base, const WriteOptions &options) {
-  if (Error e = checkRecipes(module, checkpoint))
+Error writeWeights(ModuleOp module, const Sources &sources, int descriptor,
+                   uint64_t base, const WriteOptions &options) {
+  if (Error e = checkRecipes(module, sources))
     return e;
-  Writer writer(checkpoint, descriptor, options);
+  Writer writer(sources, descriptor, options);
   if (Error e = writer.plan(module, base))
+    return e;
+  return writer.run();
+}
+
+Error writeInstances(ArrayRef<Placement> placements, const Sources &sources,
+                     int descriptor, const WriteOptions &options) {
+  Writer writer(sources, descriptor, options);
+  if (Error e = writer.plan(placements))
     return e;
   return writer.run();
 }

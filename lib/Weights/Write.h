@@ -12,7 +12,7 @@
 #define FPMOE_LIB_WEIGHTS_WRITE_H
 
 #include "dialects/FPMoE/FPMoE.h"
-#include "lib/Model/Checkpoint.h"
+#include "lib/Weights/Sources.h"
 
 #include "llvm/Support/Error.h"
 
@@ -31,6 +31,14 @@ struct WriteOptions {
   std::string fileName = "weights";
 };
 
+/// Where an instance of a weight goes: the one of `layer` (0 where the weight
+/// has none), from byte `position` of the file on.
+struct Placement {
+  WeightOp weight;
+  int64_t layer = 0;
+  uint64_t position = 0;
+};
+
 /// Bytes from the start of the weights to the end of the last one, rounded up
 /// to 4096.
 uint64_t getBlobBytes(mlir::ModuleOp module);
@@ -44,9 +52,15 @@ uint64_t getBlobBytes(mlir::ModuleOp module);
 /// Checks all recipes first, as checkRecipes() does, and that no two instances
 /// overlap. Any later failure (the checkpoint changed, the disk is full) stops
 /// all threads; the first one is returned.
-llvm::Error writeWeights(mlir::ModuleOp module, const Checkpoint *checkpoint,
+llvm::Error writeWeights(mlir::ModuleOp module, const Sources &sources,
                          int descriptor, uint64_t base,
                          const WriteOptions &options);
+
+/// Writes instances of weights wherever they are to be, otherwise the same. The
+/// recipes must have been checked.
+llvm::Error writeInstances(llvm::ArrayRef<Placement> placements,
+                           const Sources &sources, int descriptor,
+                           const WriteOptions &options);
 
 } // namespace fpmoe
 

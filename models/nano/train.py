@@ -31,6 +31,7 @@ if __name__ == "__main__" and any(k not in os.environ for k in MALLOC):
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import save_file
 
 import corpus as corpora
 import data
@@ -224,6 +225,12 @@ def write_model(options):
     for name in ["base", *LANGUAGES, "shared"]:
         export.write(restore(options, name), options.work,
                      options.work / "parts" / name, None)
+    # The gate before joint training: with it, models/recipes/fpmoe.toml assembles
+    # the parts to what the stage of that name did.
+    gate = {k: v.contiguous() for k, v in torch.load(options.work / "assembled.pt").items()
+            if k.endswith(".mlp.gate.weight")}
+    (options.work / "parts/gate").mkdir(exist_ok=True)
+    save_file(gate, options.work / "parts/gate/model.safetensors")
     export.write(restore(options, "mixture", len(LANGUAGES)), options.work,
                  options.out, LANGUAGES)
 

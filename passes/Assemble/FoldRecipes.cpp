@@ -56,9 +56,9 @@ struct SelectOfLoad : OpRewritePattern<SelectOp> {
     auto entry = type.clone(type.getShape().drop_front());
     SmallVector<Value> entries;
     for (int64_t index : op.getIndices())
-      entries.push_back(LoadOp::create(rewriter, load.getLoc(), entry,
-                                       load.getNameAttr(), load.getLayer(),
-                                       rewriter.getDenseI64ArrayAttr(index)));
+      entries.push_back(LoadOp::create(
+          rewriter, load.getLoc(), entry, load.getNameAttr(), load.getLayer(),
+          rewriter.getDenseI64ArrayAttr(index), load.getPartAttr()));
     rewriter.replaceOpWithNewOp<StackOp>(op, type, entries);
     return success();
   }
@@ -110,7 +110,8 @@ struct SliceOfLoad : OpRewritePattern<SliceOp> {
     int64_t first = op.getFirst();
     auto loadRows = [&](RankedTensorType rows, ArrayRef<int64_t> at) {
       return LoadOp::create(rewriter, load.getLoc(), rows, load.getNameAttr(),
-                            load.getLayer(), rewriter.getDenseI64ArrayAttr(at));
+                            load.getLayer(), rewriter.getDenseI64ArrayAttr(at),
+                            load.getPartAttr());
     };
     if (type.getRank() == 2) {
       rewriter.replaceOp(op, loadRows(type, {first}));
@@ -158,7 +159,7 @@ struct RoundOfSource : OpRewritePattern<ConvertOp> {
   LogicalResult matchAndRewrite(ConvertOp op,
                                 PatternRewriter &rewriter) const override {
     Operation *source = op.getInput().getDefiningOp();
-    if (!isa_and_nonnull<LoadOp, RandomOp, RopeTableOp>(source) ||
+    if (!isa_and_nonnull<LoadOp, RandomOp, RopeTableOp, FillOp>(source) ||
         !typeOf(op).getElementType().isBF16())
       return failure();
     Operation *rounded = rewriter.clone(*source);
@@ -176,7 +177,7 @@ struct RoundOfMove : OpRewritePattern<ConvertOp> {
     Operation *move = op.getInput().getDefiningOp();
     Type element = typeOf(op).getElementType();
     if (!isa_and_nonnull<StackOp, ConcatOp, SliceOp, SelectOp, ReshapeOp,
-                         InterleaveOp>(move) ||
+                         DeinterleaveOp, InterleaveOp>(move) ||
         !element.isBF16())
       return failure();
     IRMapping mapping;

@@ -27,7 +27,7 @@ struct VerifyRecipesPass : impl::VerifyRecipesBase<VerifyRecipesPass> {
         if (op.getDialect() != weight->getDialect()) {
           op.emitOpError("stands in the recipe of '")
               << weight.getSymName()
-              << "', which comes from load, random and rope_table alone";
+              << "', which comes from load, random, rope_table and fill alone";
           return signalPassFailure();
         }
   }

@@ -197,10 +197,14 @@ void ProgramEmitter::emitTile(PhaseContext &phase, Operation &op,
   llvm::TypeSwitch<Operation *>(&op)
       .Case([&](mega::EmbedOp o) { emitEmbed(phase, o, tile); })
       .Case([&](mega::NormOp o) { emitNorm(phase, o, tile); })
+      .Case([&](mega::HeadsOp o) { emitHeads(phase, o, tile); })
+      .Case([&](mega::LowRankOp o) { emitLowRank(phase, o, tile); })
       .Case([&](mega::QkvOp o) { emitQkv(phase, o, tile); })
       .Case([&](mega::AttentionOp o) { emitAttention(phase, o, tile); })
       .Case([&](mega::LinearOp o) { emitLinear(phase, o, tile); })
       .Case([&](mega::RouteOp o) { emitRoute(phase, o, tile); })
+      .Case([&](mega::SegmentScoresOp o) { emitSegmentScores(phase, o, tile); })
+      .Case([&](mega::SegmentChooseOp o) { emitSegmentChoose(phase, o); })
       .Case([&](mega::GroupOp o) { emitGroup(phase, o); })
       .Case([&](mega::GatherOp o) { emitGather(phase, o, tile); })
       .Case([&](mega::ExpertUpOp o) { emitExpertUp(phase, o, tile); })
@@ -211,7 +215,8 @@ LogicalResult ProgramEmitter::emitPhase(mega::PhaseOp op, const Twine &name) {
   for (Operation &tile : op.getBody().front())
     if (auto route = dyn_cast<mega::RouteOp>(tile))
       if (route.getRouting() &&
-          !isa<TokenChoiceAttr, FixedChoiceAttr>(*route.getRouting()))
+          !isa<TokenChoiceAttr, FixedChoiceAttr, TwoLevelAttr>(
+              *route.getRouting()))
         return route.emitOpError("cannot be compiled with routing ")
                << *route.getRouting();
   Type i64 = b.getI64Type(), ptr = b.ptrType();
@@ -264,7 +269,10 @@ LogicalResult ProgramEmitter::emitPhase(mega::PhaseOp op, const Twine &name) {
     auto share = [&](Value w) -> Value {
       return arith::DivUIOp::create(b, b.mul(total, w), workers);
     };
-    b.loop(share(fnWorker), share(b.add(fnWorker, 1)), 1, emitNumber);
+    // In this order, whatever compiler built this.
+    Value first = share(fnWorker);
+    Value last = share(b.add(fnWorker, 1));
+    b.loop(first, last, 1, emitNumber);
   } else {
     Value ticket = entry->getArgument(5);
     auto draw = [&]() -> Value {
@@ -303,7 +311,7 @@ struct MegaToVectorPass : fpmoe::impl::MegaToVectorBase<MegaToVectorPass> {
           std::max<int64_t>(info.routeTokens, program.getMaxTokens());
       program.walk([&](mega::RouteOp route) {
         info.routeColumns =
-            std::max(info.routeColumns, dim(route.getWeights(), 1) - 1);
+            std::max(info.routeColumns, route.getNumRecorded());
       });
     }
     declareBarrier(module);

@@ -22,9 +22,11 @@ namespace fpmoe {
 #include "passes/Fuse/Passes.h.inc"
 
 namespace {
-/// A feed-forward block: x + (routed + shared), either of them alone, too.
+/// A feed-forward block: x + m (routed + shared), either of them alone and
+/// without a multiplier, too.
 struct Match {
   AddOp residual, sum;
+  ScaleOp scale;
   ExpertsOp experts;
   RouteOp route;
   MlpOp shared;
@@ -67,11 +69,20 @@ std::optional<Match> match(AddOp add, Value input, Value output,
   m.residual = add;
   if (!output.hasOneUse())
     return std::nullopt;
+  if ((m.scale = output.getDefiningOp<ScaleOp>())) {
+    output = m.scale.getInput();
+    if (!output.hasOneUse())
+      return std::nullopt;
+  }
   m.sum = output.getDefiningOp<AddOp>();
   if (m.sum ? !takeExpert(m, m.sum.getLhs()) || !takeExpert(m, m.sum.getRhs())
             : !takeExpert(m, output))
     return std::nullopt;
   if (!takeNorm(m, input))
+    return std::nullopt;
+  // Beside routed experts, tokens are not where their languages are.
+  if (m.experts && m.shared &&
+      (m.shared.getUpLowRank() || m.shared.getDownLowRank()))
     return std::nullopt;
   if (m.experts &&
       !haveSameLayers(symbols, {m.experts.getGate(), m.experts.getUp()}))
@@ -100,6 +111,8 @@ Value joinGateUp(OpBuilder &builder, SymbolTable &symbols, StringRef name,
 void fuse(StringRef body, Match m, SymbolTable &symbols) {
   OpBuilder builder(m.residual);
   Value router, gateUp, down, sharedGateUp, sharedDown, scale;
+  Value upLowRank, downLowRank;
+  DenseI64ArrayAttr upRanks, downRanks;
   Attribute routing;
   ArrayAttr names;
   if (m.experts) {
@@ -116,14 +129,21 @@ void fuse(StringRef body, Match m, SymbolTable &symbols) {
                    m.shared.getGate(), m.shared.getUp());
     sharedDown = m.shared.getDown();
     scale = m.shared.getScale();
+    upLowRank = m.shared.getUpLowRank();
+    upRanks = m.shared.getUpRanksAttr();
+    downLowRank = m.shared.getDownLowRank();
+    downRanks = m.shared.getDownRanksAttr();
   }
   Value moe = MoeOp::create(builder, m.residual.getLoc(), m.residual.getType(),
                             m.norm.getInput(), m.norm.getWeight(),
                             m.norm.getEpsAttr(), router, routing, gateUp, down,
-                            names, sharedGateUp, sharedDown, scale);
+                            names, sharedGateUp, sharedDown, scale,
+                            m.scale ? m.scale.getMultiplierAttr()
+                                    : FloatAttr(),
+                            upLowRank, upRanks, downLowRank, downRanks);
   m.residual.replaceAllUsesWith(moe);
   for (Operation *op : std::initializer_list<Operation *>{
-           m.residual, m.sum, m.experts, m.route, m.shared, m.norm})
+           m.residual, m.scale, m.sum, m.experts, m.route, m.shared, m.norm})
     if (op)
       op->erase();
 }

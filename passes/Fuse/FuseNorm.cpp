@@ -33,7 +33,10 @@ struct FuseNormPass : impl::FuseNormBase<FuseNormPass> {
   void runOnOperation() override {
     SmallVector<RmsNormOp> norms;
     getOperation().walk([&](RmsNormOp norm) {
-      if (!norm->use_empty() && llvm::all_of(norm->getUses(), canTakeNorm))
+      // The norms that linear maps compute are of whole rows.
+      auto type = cast<RankedTensorType>(norm.getWeight().getType());
+      if (type.getDimSize(0) == norm.getType().getDimSize(1) &&
+          !norm->use_empty() && llvm::all_of(norm->getUses(), canTakeNorm))
         norms.push_back(norm);
     });
     for (RmsNormOp norm : norms) {
@@ -43,7 +46,9 @@ struct FuseNormPass : impl::FuseNormBase<FuseNormPass> {
         Value fused = LinearOp::create(
             builder, linear.getLoc(), linear.getType(), norm.getInput(),
             linear.getWeight(), norm.getWeight(), norm.getEpsAttr(),
-            linear.getBias(), linear.getResidual());
+            linear.getBias(), linear.getResidual(),
+            linear.getMultiplierAttr(), linear.getLowRank(),
+            linear.getRanksAttr());
         linear.replaceAllUsesWith(fused);
         linear.erase();
       }

@@ -3,8 +3,8 @@
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Finds, from the attention backwards, the norm, the three projections and the
-// rotary embeddings, and makes a qkv of them.
+// Finds, from the heads backwards, the three projections and their norm, and
+// makes a qkv of them.
 //
 //===----------------------------------------------------------------------===//
 
@@ -22,9 +22,8 @@ namespace fpmoe {
 #include "passes/Fuse/Passes.h.inc"
 
 namespace {
-/// What comes before an attention.
+/// What comes before the heads.
 struct Match {
-  RopeOp queryRope, keyRope;
   LinearOp query, key, value;
   RmsNormOp norm;
 };
@@ -34,26 +33,42 @@ template <typename OpT> OpT producer(Value value) {
   return value.hasOneUse() ? value.getDefiningOp<OpT>() : OpT();
 }
 
-std::optional<Match> match(AttentionOp attention, const SymbolTable &symbols) {
-  Match m;
-  m.queryRope = producer<RopeOp>(attention.getQuery());
-  m.keyRope = producer<RopeOp>(attention.getKey());
-  m.value = producer<LinearOp>(attention.getValue());
-  if (!m.queryRope || !m.keyRope || !m.value ||
-      m.queryRope.getTable() != m.keyRope.getTable() ||
-      m.queryRope.getPositions() != m.keyRope.getPositions())
+int64_t width(Value weight) {
+  return cast<RankedTensorType>(weight.getType()).getShape().back();
+}
+
+/// Whether both are absent, or got from one weight for one layer.
+bool getsTheSame(Value a, Value b) {
+  if (!a || !b)
+    return !a && !b;
+  auto left = a.getDefiningOp<GetOp>(), right = b.getDefiningOp<GetOp>();
+  return a == b || (left && right && left.getWeight() == right.getWeight() &&
+                    left.getLayer() == right.getLayer());
+}
+
+std::optional<Match> match(HeadsOp heads, const SymbolTable &symbols) {
+  int64_t headDim = width(heads.getQuery()) / heads.getHeads();
+  if (heads.getTail() || width(heads.getTable()) != headDim ||
+      width(heads.getValue()) != width(heads.getKey()) ||
+      (heads.getQNorm() && (width(heads.getQNorm()) != headDim ||
+                            width(heads.getKNorm()) != headDim)))
     return std::nullopt;
-  m.query = producer<LinearOp>(m.queryRope.getInput());
-  m.key = producer<LinearOp>(m.keyRope.getInput());
-  if (!m.query || !m.key)
+  Match m;
+  m.query = producer<LinearOp>(heads.getQ());
+  m.key = producer<LinearOp>(heads.getK());
+  m.value = producer<LinearOp>(heads.getV());
+  if (!m.query || !m.key || !m.value)
     return std::nullopt;
   m.norm = m.query.getInput().getDefiningOp<RmsNormOp>();
-  if (!m.norm || !m.norm.getResult().hasNUses(3))
+  if (!m.norm || !m.norm.getResult().hasNUses(3) ||
+      width(m.norm.getWeight()) != width(m.norm.getInput()))
     return std::nullopt;
   SmallVector<Value> biases;
   for (LinearOp linear : {m.query, m.key, m.value}) {
     if (linear.getInput() != m.norm.getResult() || linear.getNorm() ||
-        linear.getResidual())
+        linear.getResidual() || linear.getMultiplier() ||
+        !getsTheSame(linear.getLowRank(), m.query.getLowRank()) ||
+        linear.getRanksAttr() != m.query.getRanksAttr())
       return std::nullopt;
     if (linear.getBias())
       biases.push_back(linear.getBias());
@@ -81,11 +96,9 @@ Value joinHeads(OpBuilder &builder, ValueRange parts, int64_t headDim) {
   return ReshapeOp::create(builder, loc, type.clone(joined), rows);
 }
 
-void fuse(StringRef body, AttentionOp attention, Match m,
-          SymbolTable &symbols) {
-  OpBuilder builder(attention);
-  Value table = m.queryRope.getTable();
-  int64_t headDim = cast<RankedTensorType>(table.getType()).getDimSize(1);
+void fuse(StringRef body, HeadsOp heads, Match m, SymbolTable &symbols) {
+  OpBuilder builder(heads);
+  int64_t headDim = width(heads.getTable());
   auto join = [&](OpBuilder &recipe, ValueRange parts) {
     return joinHeads(recipe, parts, headDim);
   };
@@ -98,14 +111,15 @@ void fuse(StringRef body, AttentionOp attention, Match m,
                        {m.query.getBias(), m.key.getBias(), m.value.getBias()},
                        join);
   auto qkv = QkvOp::create(
-      builder, m.norm.getLoc(), m.queryRope.getType(), m.keyRope.getType(),
-      m.value.getType(), m.norm.getInput(), m.queryRope.getPositions(),
-      m.norm.getWeight(), m.norm.getEpsAttr(), weight, bias, table);
-  m.queryRope.replaceAllUsesWith(qkv.getQuery());
-  m.keyRope.replaceAllUsesWith(qkv.getKey());
-  m.value.replaceAllUsesWith(qkv.getValue());
+      builder, m.norm.getLoc(), heads.getQuery().getType(),
+      heads.getKey().getType(), heads.getValue().getType(), m.norm.getInput(),
+      heads.getPositions(), m.norm.getWeight(), m.norm.getEpsAttr(), weight,
+      bias, heads.getQNorm(), heads.getKNorm(), heads.getEpsAttr(),
+      heads.getClipAttr(), heads.getTable(), m.query.getLowRank(),
+      m.query.getRanksAttr());
+  heads.replaceAllUsesWith(qkv.getResults());
   for (Operation *op : std::initializer_list<Operation *>{
-           m.queryRope, m.keyRope, m.query, m.key, m.value, m.norm})
+           heads, m.query, m.key, m.value, m.norm})
     op->erase();
 }
 
@@ -114,9 +128,9 @@ struct FuseQkvPass : impl::FuseQkvBase<FuseQkvPass> {
     SymbolTable symbols(getOperation());
     bool changed = false;
     for (auto function : getOperation().getOps<func::FuncOp>())
-      function.walk([&](AttentionOp attention) {
-        if (std::optional<Match> m = match(attention, symbols)) {
-          fuse(function.getSymName(), attention, *m, symbols);
+      function.walk([&](HeadsOp heads) {
+        if (std::optional<Match> m = match(heads, symbols)) {
+          fuse(function.getSymName(), heads, *m, symbols);
           changed = true;
         }
       });

@@ -44,7 +44,10 @@ struct FuseResidualPass : impl::FuseResidualBase<FuseResidualPass> {
       Value fused = LinearOp::create(builder, add.getLoc(), add.getType(),
                                      linear.getInput(), linear.getWeight(),
                                      linear.getNorm(), linear.getEpsAttr(),
-                                     linear.getBias(), residual);
+                                     linear.getBias(), residual,
+                                     linear.getMultiplierAttr(),
+                                     linear.getLowRank(),
+                                     linear.getRanksAttr());
       add.replaceAllUsesWith(fused);
       add.erase();
       linear.erase();

@@ -20,8 +20,10 @@ namespace fpmoe {
 #include "passes/Fuse/Passes.h.inc"
 
 void populateFusePipeline(mlir::OpPassManager &pm, const FuseOptions &) {
+  pm.addPass(createFuseHeads());
   pm.addPass(createFuseQkv());
   pm.addPass(createFuseMoe());
+  pm.addPass(createFuseScale());
   pm.addPass(createFuseNorm());
   pm.addPass(createFuseResidual());
   pm.addPass(createVerifyFused());

@@ -23,7 +23,8 @@ namespace {
 struct VerifyFusedPass : impl::VerifyFusedBase<VerifyFusedPass> {
   void runOnOperation() override {
     WalkResult walk = getOperation().walk([](Operation *op) {
-      if (!isa<RmsNormOp, RopeOp, RouteOp, ExpertsOp, MlpOp, AddOp>(op))
+      if (!isa<RmsNormOp, RopeOp, ExtendHeadsOp, ClampOp, ScaleOp, RouteOp,
+               ExpertsOp, MlpOp, AddOp>(op))
         return WalkResult::advance();
       op->emitOpError("is left after the fuse phase, which found no fused op "
                       "for it: an intermediate has another user, or the order "

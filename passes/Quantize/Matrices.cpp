@@ -17,19 +17,25 @@ bool fpmoe::isStoredMatrix(OpOperand &operand) {
   Value value = operand.get();
   return llvm::TypeSwitch<Operation *, bool>(operand.getOwner())
       .Case([&](EmbeddingOp op) { return value == op.getTable(); })
-      .Case([&](LinearOp op) { return value == op.getWeight(); })
-      .Case([&](QkvOp op) { return value == op.getWeight(); })
+      .Case([&](LinearOp op) {
+        return value == op.getWeight() || value == op.getLowRank();
+      })
+      .Case([&](QkvOp op) {
+        return value == op.getWeight() || value == op.getLowRank();
+      })
       .Case([&](ExpertsOp op) {
         return value == op.getGate() || value == op.getUp() ||
                value == op.getDown();
       })
       .Case([&](MlpOp op) {
         return value == op.getGate() || value == op.getUp() ||
-               value == op.getDown();
+               value == op.getDown() || value == op.getUpLowRank() ||
+               value == op.getDownLowRank();
       })
       .Case([&](MoeOp op) {
         return value == op.getGateUp() || value == op.getDown() ||
-               value == op.getSharedGateUp() || value == op.getSharedDown();
+               value == op.getSharedGateUp() || value == op.getSharedDown() ||
+               value == op.getUpLowRank() || value == op.getDownLowRank();
       })
       .Default(false);
 }

@@ -95,12 +95,15 @@ struct BuildProgramsPass : fpmoe::impl::BuildProgramsBase<BuildProgramsPass> {
       if (auto embedding = dyn_cast<EmbeddingOp>(op))
         multiplied(embedding.getTable());
       if (auto linear = dyn_cast<LinearOp>(op))
-        multiplied(linear.getWeight());
+        for (Value weight : {linear.getWeight(), linear.getLowRank()})
+          multiplied(weight);
       if (auto qkv = dyn_cast<QkvOp>(op))
-        multiplied(qkv.getWeight());
+        for (Value weight : {qkv.getWeight(), qkv.getLowRank()})
+          multiplied(weight);
       if (auto moe = dyn_cast<MoeOp>(op))
         for (Value weight : {moe.getGateUp(), moe.getDown(),
-                             moe.getSharedGateUp(), moe.getSharedDown()})
+                             moe.getSharedGateUp(), moe.getSharedDown(),
+                             moe.getUpLowRank(), moe.getDownLowRank()})
           multiplied(weight);
     });
     for (StringAttr name : names)

@@ -42,6 +42,36 @@ def SelectLanguages : Pass<"fpmoe-select-languages", "::mlir::ModuleOp"> {
   ];
 }
 
+def SelectAdapters : Pass<"fpmoe-select-adapters", "::mlir::ModuleOp"> {
+  let summary = "Keeps the low-rank paths of some languages";
+  let description = [{
+    Where products have low ranks, one for each language of the model, those of the
+    other languages go. With a single language left, every token takes it: its path
+    and the shared one are added to the weights, and the products are those of a
+    dense model.
+
+    Without languages, with all of several, or in a model without adapters for
+    languages, nothing happens.
+
+    Example (`test/passes/Specialize/select-adapters.mlir`), with
+    `languages=ocaml`:
+
+    ```mlir
+    %y = fpmoe.linear %x, %w low_rank %a : tensor<7x8xf32> ranks [1, 2, 2, 2] : tensor<?x8xf32>, tensor<4x23xf32> -> tensor<?x4xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    %y = fpmoe.linear %x, %w1 : tensor<?x8xf32>, tensor<4x8xf32> -> tensor<?x4xf32>
+    ```
+  }];
+  let options = [
+    ListOption<"languages", "languages", "std::string",
+               "Names of the languages to keep; none keeps all">
+  ];
+}
+
 def VerifySpecialized : Pass<"fpmoe-verify-specialized", "::mlir::ModuleOp"> {
   let summary = "Fails where an expert is left that was not asked for";
   let description = [{

@@ -26,6 +26,9 @@ void populateSpecializePipeline(mlir::OpPassManager &pm,
   SelectLanguagesOptions select;
   select.languages.assign(options.languages.begin(), options.languages.end());
   pm.addPass(createSelectLanguages(std::move(select)));
+  SelectAdaptersOptions adapters;
+  adapters.languages.assign(options.languages.begin(), options.languages.end());
+  pm.addPass(createSelectAdapters(std::move(adapters)));
   pm.addPass(createFoldRecipes());
   VerifySpecializedOptions verify;
   verify.languages.assign(options.languages.begin(), options.languages.end());

@@ -57,7 +57,7 @@ FailureOr<Attribute> restrictRouting(RouteOp route, int64_t all,
            << route.getRouting() << ", a part of the experts can be kept "
            << "only where tokens choose or the expert is fixed";
   // One expert with its score over its score.
-  if (kept.size() == 1 && choice.getRenormalize())
+  if (kept.size() == 1 && choice.getRenormalize() && choice.getFactor() == 1)
     return Attribute(FixedChoiceAttr::get(context, 0));
   SmallVector<int64_t> rows(choice.getCandidates());
   if (rows.empty())
@@ -67,7 +67,8 @@ FailureOr<Attribute> restrictRouting(RouteOp route, int64_t all,
     candidates.push_back(rows[index]);
   return Attribute(TokenChoiceAttr::get(
       context, std::min<int64_t>(choice.getTopK(), kept.size()),
-      choice.getRenormalize(), candidates));
+      choice.getRenormalize(), candidates, choice.getScale(),
+      choice.getGroups(), choice.getTopGroups()));
 }
 
 /// Gets the experts that are kept of the weight that `value` gets.
@@ -138,6 +139,10 @@ struct SelectLanguagesPass : impl::SelectLanguagesBase<SelectLanguagesPass> {
     SymbolTable symbols(getOperation());
     SmallVector<ExpertsOp> blocks;
     getOperation().walk([&](ExpertsOp op) { blocks.push_back(op); });
+    // Languages that have an adapter instead are the next pass's.
+    auto model = getOperation()->getAttrOfType<DictionaryAttr>(kModelAttr);
+    if (blocks.empty() && model && model.contains("languages"))
+      return;
     if (blocks.empty()) {
       getOperation().emitError("no expert is named '")
           << languages.front() << "', the model has no experts";

@@ -12,6 +12,7 @@
 
 #include "runtime/cli/Engine.h"
 #include "runtime/core/Machine.h"
+#include "runtime/language/LanguageTracker.h"
 
 using namespace fpmoe;
 
@@ -41,10 +42,31 @@ HugePages Engine::hugePagesChoice() const {
                               : HugePages::automatic;
 }
 
+/// The same among the languages that tokens can have, by any of their names.
+static Status findAdapter(const std::string &name, int32_t &language) {
+  const char *const *first = fpmoe_model.language_names;
+  std::vector<std::string> names(first, first + fpmoe_model.languages);
+  language = LanguageTracker(names).find(name);
+  if (language >= 0)
+    return Status::success();
+  std::string known;
+  for (const std::string &each : names)
+    known += (known.empty() ? "" : ", ") + each;
+  return Status::error(format("--language=%s: this program has no adapter for "
+                              "it, it has: %s",
+                              name.c_str(), known.c_str()));
+}
+
 Status fpmoe::findLanguage(const std::string &name, int32_t &language) {
   language = -1;
   if (name.empty())
     return Status::success();
+  if (fpmoe_model.segment > 0)
+    return Status::error(format("--language=%s: the experts of this program "
+                                "are not for languages",
+                                name.c_str()));
+  if (fpmoe_model.languages > 0)
+    return findAdapter(name, language);
   std::string known;
   for (int64_t i = 0; i < fpmoe_model.experts; ++i) {
     if (name == fpmoe_model.expert_names[i]) {

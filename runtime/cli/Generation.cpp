@@ -53,8 +53,11 @@ void Request::declare(Arguments &arguments, int64_t defaultCount) {
                     "the same seed draws the same text (default: another one\n"
                     "each time)");
   arguments.text(languageName, "--language", "NAME",
-                 "send every token to this expert, instead of asking the "
-                 "router");
+                 fpmoe_model.languages > 0
+                     ? "use the adapter of this language for every token,\n"
+                       "instead of following fences and names of files"
+                     : "send every token to this expert, instead of asking the "
+                       "router");
 }
 
 Status Request::check(const Arguments &arguments) const {
@@ -85,6 +88,9 @@ Status Request::resolve(const Arguments &arguments, const Text &text) {
   }
   if (status.failed())
     return status;
+  if (fpmoe_model.languages > 0 && language < 0)
+    languages = std::make_unique<TokenLanguages>(
+        text, arguments.given("--prompt-file") ? promptFile : "");
   if (prompt.empty())
     return Status::error("the prompt is empty");
   if (static_cast<int64_t>(prompt.size()) > fpmoe_model.context)
@@ -112,6 +118,8 @@ static bool endsText(int32_t token) {
 Status fpmoe::generate(Engine &engine, Session &session, const Request &request,
                        const GenerationEvents &events, Generation &result) {
   double start = seconds();
+  if (request.languages)
+    request.languages->announce(session, request.prompt);
   Status status =
       session.feed(request.prompt.data(), request.prompt.size(), interrupted);
   result.prefillSeconds = seconds() - start;
@@ -146,6 +154,8 @@ Status fpmoe::generate(Engine &engine, Session &session, const Request &request,
     if (stepSeconds > 0)
       engine.weights->continueCopy(*engine.team, stepSeconds / 4,
                                    stepSeconds / 10 * toCome);
+    if (request.languages)
+      request.languages->announce(session, {token});
     double stepStart = seconds();
     status = session.step(&token, 1, 0);
     stepSeconds = seconds() - stepStart;

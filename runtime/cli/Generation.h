@@ -15,6 +15,7 @@
 
 #include "runtime/cli/Engine.h"
 #include "runtime/cli/Text.h"
+#include "runtime/cli/TokenLanguages.h"
 #include "runtime/core/Sampler.h"
 
 #include <functional>
@@ -35,6 +36,8 @@ struct Request {
   std::vector<int32_t> prompt;
   SamplerOptions sampling;
   int32_t language = -1;
+  /// Where tokens have languages that are not given: follows the text.
+  std::unique_ptr<TokenLanguages> languages;
 
 private:
   std::string promptText, promptFile, promptIds, languageName;

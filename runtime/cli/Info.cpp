@@ -57,6 +57,13 @@ static std::string table() {
                      bytesText(m.cache_bytes_per_position) + " of cache each");
   row("experts", m.experts ? experts : "none");
   row("experts per token", m.top_k ? integer(m.top_k) : "no router");
+  if (m.segment)
+    row("routed segments", "of " + integer(m.segment) + " tokens");
+  std::string languages;
+  for (int64_t i = 0; i < m.languages; ++i)
+    languages += (i ? ", " : "") + std::string(m.language_names[i]);
+  if (m.languages)
+    row("adapters for", languages);
   row("tokens per step", "up to " + integer(m.max_tokens));
   row("work per token",
       format("%s multiplications and additions, and %s for logits",
@@ -102,10 +109,16 @@ static std::string json() {
   json.value("max_tokens", m.max_tokens);
   json.value("experts", m.experts);
   json.value("top_k", m.top_k);
+  json.value("segment", m.segment);
   json.key("expert_names");
   json.beginArray();
   for (int64_t i = 0; i < m.experts; ++i)
     json.value(expertName(i));
+  json.endArray();
+  json.key("language_names");
+  json.beginArray();
+  for (int64_t i = 0; i < m.languages; ++i)
+    json.value(m.language_names[i]);
   json.endArray();
   json.value("token_dot_ops", m.token_dot_ops);
   json.value("logits_dot_ops", m.logits_dot_ops);

@@ -16,9 +16,12 @@
 #include "runtime/cli/Json.h"
 #include "runtime/cli/OutputFile.h"
 #include "runtime/cli/Text.h"
+#include "runtime/cli/TokenLanguages.h"
 #include "runtime/core/Math.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <cstring>
 #include <functional>
 
 using namespace fpmoe;
@@ -29,6 +32,10 @@ static const char details[] =
     "token is given, not predicted. A text longer than the model's context is\n"
     "scored in pieces of the size of the context, each starting afresh; the\n"
     "first token of a piece is predicted from the piece before it.\n"
+    "\n"
+    "A model that routes segments does it as when it generates: a segment is\n"
+    "routed when its last token is known. With --whole-text, experts choose\n"
+    "among all segments of a text, as in training; such a text is one step.\n"
     "\n"
     "With --logits, writes the logits instead: little-endian 32-bit floats,\n"
     "[tokens, vocabulary], row i predicting token i + 1.";
@@ -46,6 +53,8 @@ struct Scored {
   std::vector<int32_t> ids;
   size_t textBytes = 0; /// 0: only ids are known
   double logLikelihood = 0;
+  /// Of every token; empty where tokens have none.
+  std::vector<int32_t> languages;
   /// Of tokens 1 and on.
   std::vector<double> logProbabilities;
 
@@ -66,7 +75,8 @@ using OnRows = std::function<Status(int64_t first, int64_t rows)>;
 
 /// Feeds `ids` in windows of the context and steps of `chunk`.
 static Status feedAll(Session &session, const std::vector<int32_t> &ids,
-                      int64_t chunk, const OnRows &onRows) {
+                      const std::vector<int32_t> &languages, int64_t chunk,
+                      const OnRows &onRows) {
   int64_t count = ids.size();
   for (int64_t at = 0; at < count && !interrupted();) {
     if (at % fpmoe_model.context == 0)
@@ -74,6 +84,9 @@ static Status feedAll(Session &session, const std::vector<int32_t> &ids,
     int64_t windowEnd =
         std::min(count, (at / fpmoe_model.context + 1) * fpmoe_model.context);
     int64_t now = std::min(chunk, windowEnd - at);
+    if (!languages.empty())
+      session.setLanguages(session.position(),
+                           {&languages[at], &languages[at] + now});
     Status status = session.step(&ids[at], now, 0);
     if (!status.failed())
       status = onRows(at, now);
@@ -164,8 +177,40 @@ static std::string report(const std::vector<Scored> &texts, bool withTokens) {
   return json.take();
 }
 
+/// Reads a number, or -1, for each token.
+static Status parseLanguages(const std::string &file, Scored &scored) {
+  std::string content;
+  Status status = readFile(file, content);
+  if (status.failed())
+    return status;
+  const char *at = content.c_str(), *end = at + content.size();
+  for (;;) {
+    while (at != end && strchr(" \t\r\n", *at))
+      ++at;
+    if (at == end)
+      break;
+    char *after;
+    long language = strtol(at, &after, 10);
+    if (after == at || language < -1 || language >= fpmoe_model.languages ||
+        (after != end && !strchr(" \t\r\n", *after)))
+      return Status::error(
+          format("%s: byte %zu does not begin a number from -1 "
+                 "to %lld",
+                 file.c_str(), static_cast<size_t>(at - content.c_str()),
+                 static_cast<long long>(fpmoe_model.languages - 1)));
+    scored.languages.push_back(static_cast<int32_t>(language));
+    at = after;
+  }
+  if (scored.languages.size() != scored.ids.size())
+    return Status::error(format("%s: has %zu languages for %zu tokens",
+                                file.c_str(), scored.languages.size(),
+                                scored.ids.size()));
+  return Status::success();
+}
+
 static Status readTexts(const std::vector<std::string> &files,
                         const std::string &idsFile,
+                        const std::string &languagesFile,
                         std::vector<Scored> &texts) {
   Text text;
   Status status = text.open();
@@ -184,6 +229,15 @@ static Status readTexts(const std::vector<std::string> &files,
     if (status.failed())
       return status;
     scored.textBytes = idsFile.empty() ? content.size() : 0;
+    if (!languagesFile.empty()) {
+      status = parseLanguages(languagesFile, scored);
+      if (status.failed())
+        return status;
+    } else if (fpmoe_model.languages > 0) {
+      TokenLanguages languages(text, idsFile.empty() ? file : "");
+      for (int32_t id : scored.ids)
+        scored.languages.push_back(languages.next(id));
+    }
     texts.push_back(std::move(scored));
   }
   return Status::success();
@@ -195,9 +249,9 @@ int fpmoe::runScore(const std::string &program, int count, char **arguments) {
                     examples);
   Engine engine;
   std::vector<std::string> files;
-  std::string idsFile, logitsFile, languageName;
+  std::string idsFile, logitsFile, languageName, languagesFile;
   int64_t chunk = 0;
-  bool withTokens = false;
+  bool withTokens = false, wholeText = false;
   options.positionals(files, "FILE...");
   options.text(idsFile, "--ids", "FILE",
                "score the token ids in FILE, separated by white space");
@@ -207,8 +261,18 @@ int fpmoe::runScore(const std::string &program, int count, char **arguments) {
   options.integer(chunk, "--chunk", 1, fpmoe_model.max_tokens,
                   "tokens per step; 1: token by token, as in generation\n"
                   "(default: as many as fit)");
+  if (fpmoe_model.segment > 0)
+    options.flag(wholeText, "--whole-text",
+                 "route segments over the whole text, as published");
   options.text(languageName, "--language", "NAME",
-               "send every token to this expert");
+               fpmoe_model.languages > 0
+                   ? "use the adapter of this language for every token"
+                   : "send every token to this expert");
+  if (fpmoe_model.languages > 0)
+    options.text(
+        languagesFile, "--token-languages", "FILE",
+        "the language of each token of --ids: its number, in the order\n"
+        "of `info`, or -1");
   engine.declare(options);
   Status status = options.parse(count, arguments);
   if (options.helpWanted())
@@ -218,6 +282,11 @@ int fpmoe::runScore(const std::string &program, int count, char **arguments) {
                                ? "nothing to score: name text files, or ids "
                                  "with --ids FILE; see --help"
                                : "give text files or --ids, not both");
+  if (!status.failed() && wholeText && chunk)
+    status = Status::error("--whole-text takes all tokens in one step, without "
+                           "--chunk");
+  if (!status.failed() && !languagesFile.empty() && idsFile.empty())
+    status = Status::error("--token-languages goes with --ids");
   if (!status.failed() && !logitsFile.empty() && files.size() > 1)
     status = Status::error("--logits takes one text only");
   if (status.failed())
@@ -227,7 +296,7 @@ int fpmoe::runScore(const std::string &program, int count, char **arguments) {
   SessionOptions sessionOptions;
   status = findLanguage(languageName, sessionOptions.language);
   if (!status.failed())
-    status = readTexts(files, idsFile, texts);
+    status = readTexts(files, idsFile, languagesFile, texts);
   if (status.failed())
     return fail(status);
   int64_t longest = 0;
@@ -239,6 +308,15 @@ int fpmoe::runScore(const std::string &program, int count, char **arguments) {
                        texts[0].name.c_str(), static_cast<long long>(longest),
                        static_cast<long long>(fpmoe_model.context)));
 
+  int64_t most = std::min(fpmoe_model.context, fpmoe_model.max_tokens);
+  if (wholeText && longest > most)
+    return fail(format("--whole-text: a text has %lld tokens, a step of this "
+                       "program takes %lld; compile it with a larger "
+                       "--prefill-tokens, up to the model's context of %lld",
+                       static_cast<long long>(longest),
+                       static_cast<long long>(most),
+                       static_cast<long long>(fpmoe_model.context)));
+
   OutputFile output;
   if (!logitsFile.empty())
     status = output.open(logitsFile);
@@ -246,11 +324,14 @@ int fpmoe::runScore(const std::string &program, int count, char **arguments) {
     status = engine.open();
   // Logits of a large vocabulary are the largest thing here: 128 MiB of them.
   constexpr int64_t logitsBudget = 32 << 20;
+  if (wholeText)
+    chunk = longest;
   if (!chunk)
     chunk =
         std::max<int64_t>(1, std::min(fpmoe_model.max_tokens,
                                       logitsBudget / fpmoe_model.vocabulary));
   sessionOptions.positions = longest;
+  sessionOptions.wholeText = wholeText;
   sessionOptions.chunk = sessionOptions.logitsRows = chunk;
   std::unique_ptr<Session> session;
   if (!status.failed())
@@ -259,14 +340,15 @@ int fpmoe::runScore(const std::string &program, int count, char **arguments) {
   for (Scored &scored : texts) {
     if (status.failed() || interrupted())
       break;
-    status =
-        feedAll(*session, scored.ids, chunk, [&](int64_t first, int64_t rows) {
-          if (logitsFile.empty())
-            return addLogProbabilities(*engine.team, *session, first, rows,
-                                       scored);
-          return output.write(session->logits(),
-                              rows * fpmoe_model.vocabulary * sizeof(float));
-        });
+    status = feedAll(*session, scored.ids, scored.languages, chunk,
+                     [&](int64_t first, int64_t rows) {
+                       if (logitsFile.empty())
+                         return addLogProbabilities(*engine.team, *session,
+                                                    first, rows, scored);
+                       return output.write(session->logits(),
+                                           rows * fpmoe_model.vocabulary *
+                                               sizeof(float));
+                     });
   }
   if (!status.failed() && interrupted())
     return exitInterrupted;

@@ -31,6 +31,10 @@ Status Session::create(const FpmoeModel &model, Team &team, Weights &weights,
                                  : model.max_tokens;
   session->logitsRows = options.logitsRows;
   session->language = options.language;
+  session->wholeText = options.wholeText && model.segment > 0;
+  // Segments that are fed as a whole are computed once.
+  if (model.segment > 0 && session->chunk > model.segment)
+    session->chunk -= session->chunk % model.segment;
   session->privateBytes = roundUp(model.private_bytes, 4096);
   session->tickets.resize(model.tickets);
   if (options.recordRoutes && model.top_k > 0)
@@ -58,10 +62,19 @@ Status Session::create(const FpmoeModel &model, Team &team, Weights &weights,
 
 void Session::restart() {
   fed = 0;
+  languages.clear();
+  openTokens.clear();
   routeLog.clear();
 }
 
-Status Session::step(const int32_t *tokens, int64_t count, int64_t logitsFrom) {
+void Session::setLanguages(int64_t position,
+                           const std::vector<int32_t> &added) {
+  languages.resize(position, -1);
+  languages.insert(languages.end(), added.begin(), added.end());
+}
+
+Status Session::check(const int32_t *tokens, int64_t count,
+                      int64_t logitsFrom) const {
   using Number = long long;
   int64_t most = std::min(capacity, model.context);
   if (fed + count > most)
@@ -80,14 +93,22 @@ Status Session::step(const int32_t *tokens, int64_t count, int64_t logitsFrom) {
                                 "exceeds its %lld tokens or %lld rows",
                                 Number(count), Number(logitsFrom),
                                 Number(model.max_tokens), Number(logitsRows)));
+  if (wholeText && fed > 0)
+    return Status::error(format("a whole text is one step, and %lld tokens are "
+                                "there already",
+                                Number(fed)));
+  return Status::success();
+}
 
+void Session::run(const int32_t *tokens, int64_t count, int64_t position,
+                  int64_t logitsFrom, int64_t row, int32_t segments) {
   std::fill(tickets.begin(), tickets.end(), 0);
   FpmoeStep step = {};
   step.tokens = tokens;
   step.count = count;
-  step.position = fed;
+  step.position = position;
   step.logits_from = logitsFrom;
-  step.logits = logits();
+  step.logits = logitsRow(row);
   step.weights = weights.data();
   step.cache = cache.data();
   step.cache_capacity = capacity;
@@ -97,14 +118,73 @@ Status Session::step(const int32_t *tokens, int64_t count, int64_t logitsFrom) {
   step.team = &team;
   step.workers = team.size();
   step.language = language;
+  step.segments = segments;
+  if (model.languages > 0) {
+    int64_t known = languages.size();
+    languages.resize(std::max(known, position + count), -1);
+    if (language >= 0)
+      std::fill(languages.begin(), languages.end(), language);
+    step.languages = languages.data() + position;
+    step.language = -1;
+  }
   std::fill(stepRoutes.begin(), stepRoutes.end(), -1);
+  // A whole text of one token is no segment.
   FpmoeStepFn function = count == 1 ? model.decode : model.prefill;
   team.run([&](int64_t worker) {
     function(&step, worker, privates.data() + worker * privateBytes);
   });
+}
+
+Status Session::step(const int32_t *tokens, int64_t count, int64_t logitsFrom) {
+  Status status = check(tokens, count, logitsFrom);
+  if (status.failed())
+    return status;
+  if (model.segment > 0 && !wholeText) {
+    feedSegments(tokens, count, logitsFrom);
+    return status;
+  }
+  run(tokens, count, fed, logitsFrom, 0,
+      wholeText ? FPMOE_SEGMENTS_WHOLE : FPMOE_SEGMENTS_OPEN);
   recordRoutes(count);
   fed += count;
-  return Status::success();
+  return status;
+}
+
+/// Logits of a token are those it has while its segment is open; the keys and
+/// values that later tokens see are those it has when the segment is complete.
+/// A segment without logits is therefore computed once, any other twice.
+void Session::feedSegments(const int32_t *tokens, int64_t count,
+                           int64_t logitsFrom) {
+  int64_t length = model.segment;
+  for (int64_t done = 0; done < count;) {
+    int64_t left = count - done, offset = fed % length;
+    int64_t whole = std::max<int64_t>(std::min(left, logitsFrom - done), 0) /
+                    length * length;
+    if (offset == 0 && whole > 0) {
+      // What is left may go with them, if no segment of it is complete.
+      int64_t now = left - whole < length ? left : whole;
+      int64_t from = std::min(logitsFrom - done, now);
+      run(tokens + done, now, fed, from, 0, FPMOE_SEGMENTS_CLOSED);
+      recordRoutes(now);
+      openTokens.assign(tokens + done + whole, tokens + done + now);
+      fed += now;
+      done += now;
+      continue;
+    }
+    int64_t now = std::min(left, length - offset);
+    int64_t from = std::min(std::max<int64_t>(logitsFrom - done, 0), now);
+    int64_t row = std::max<int64_t>(done - logitsFrom, 0);
+    run(tokens + done, now, fed, from, row, FPMOE_SEGMENTS_OPEN);
+    recordRoutes(now);
+    openTokens.insert(openTokens.end(), tokens + done, tokens + done + now);
+    fed += now;
+    done += now;
+    if (static_cast<int64_t>(openTokens.size()) < length)
+      continue;
+    run(openTokens.data(), length, fed - length, length, 0,
+        FPMOE_SEGMENTS_CLOSED);
+    openTokens.clear();
+  }
 }
 
 void Session::recordRoutes(int64_t count) {

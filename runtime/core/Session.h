@@ -30,9 +30,13 @@ struct SessionOptions {
   int64_t logitsRows = 1;
   /// Tokens per step of feed, 1 to the model's max_tokens; 0: max_tokens.
   int64_t chunk = 0;
-  /// Expert forced for every token, or -1: the router decides.
+  /// Expert forced for every token, or -1: the router decides. Where tokens
+  /// have languages, the language of every token, whatever setLanguages says.
   int32_t language = -1;
   bool recordRoutes = false;
+  /// Where the model routes segments: whether the sequence is one step, routed
+  /// by the published rule, instead of the causal one.
+  bool wholeText = false;
 };
 
 class Session {
@@ -43,12 +47,18 @@ public:
 
   /// Runs one step over `count` tokens after those already fed, with logits
   /// for tokens [logitsFrom, count). Refuses ids outside the vocabulary and
-  /// more positions than planned.
+  /// more positions than planned. Where the model routes segments, the step is
+  /// made of several, so that results do not depend on how tokens are cut into
+  /// steps.
   Status step(const int32_t *tokens, int64_t count, int64_t logitsFrom);
 
   /// Feeds any number of tokens in chunks, with logits for the last one only.
   /// Stops early, without logits, when `stop` returns true between chunks.
   Status feed(const int32_t *tokens, int64_t count, bool (*stop)() = nullptr);
+
+  /// Sets the languages of tokens from `position` on, which are not fed yet.
+  /// Tokens without one have none.
+  void setLanguages(int64_t position, const std::vector<int32_t> &languages);
 
   /// Logits of the last step, one row of the vocabulary per token asked for.
   /// May be changed by the caller.
@@ -70,6 +80,13 @@ public:
 private:
   Session(const FpmoeModel &model, Team &team, Weights &weights)
       : model(model), team(team), weights(weights) {}
+  Status check(const int32_t *tokens, int64_t count, int64_t logitsFrom) const;
+  /// Runs one step of the program over tokens from `position` on; the logits go
+  /// to the rows from `row` on.
+  void run(const int32_t *tokens, int64_t count, int64_t position,
+           int64_t logitsFrom, int64_t row, int32_t segments);
+  /// Tokens that are fed; segment by segment where those are routed.
+  void feedSegments(const int32_t *tokens, int64_t count, int64_t logitsFrom);
   void recordRoutes(int64_t count);
 
   const FpmoeModel &model;
@@ -77,6 +94,11 @@ private:
   Weights &weights;
   int64_t capacity = 0, chunk = 0, logitsRows = 0, fed = 0, privateBytes = 0;
   int32_t language = -1;
+  bool wholeText = false;
+  /// Language of each token, fed or to be fed.
+  std::vector<int32_t> languages;
+  /// Tokens of the segment that is not complete.
+  std::vector<int32_t> openTokens;
   Memory cache, shared, privates, logitsMemory;
   std::vector<int64_t> tickets;
   std::vector<int32_t> stepRoutes; /// [layers, max_tokens, top_k]

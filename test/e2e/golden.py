@@ -7,6 +7,7 @@ For each case of test/golden:
   - all tokens at once, token by token, in chunks of 17, and texts of 1, 2 and 17 tokens alone:
     the largest difference to the golden logits, over the largest of them, is at most 1e-4;
   - token by token and in chunks: the same bound to all at once;
+  - where there is a whole.bin: the whole text, routed as published, to that;
   - every one of these gives the same bits with any number of threads.
 
 Prints one line per check; exits with 1 when one fails, with 2 for wrong usage. Needs Python alone.
@@ -88,9 +89,10 @@ class Runner:
         execute([self.options.fpmoe_compile, directory, "-o", program, "--weights=f32", *extra,
                  *self.options.compile_flag], self.options.timeout)
 
-    def score(self, program, ids, out, threads, chunk):
+    def score(self, program, ids, out, threads, chunk=0, flags=()):
         command = [*self.options.run_with, program, "score", "--ids", ids, "--logits", out,
                    "--threads", str(threads)]
+        command += flags
         if chunk:
             command += ["--chunk", str(chunk)]
         out.unlink(missing_ok=True)
@@ -99,13 +101,14 @@ class Runner:
             raise Failure(f"no {out.name} was written")
         return floats(out)
 
-    def same_on_all_threads(self, case, what, program, ids, out, chunk=0):
+    def same_on_all_threads(self, case, what, program, ids, out, chunk=0, flags=()):
         """The logits with the first number of threads, after a check that all give these."""
-        first = self.score(program, ids, out, self.options.threads[0], chunk)
+        first = self.score(program, ids, out, self.options.threads[0], chunk, flags)
         if len(self.options.threads) == 1:
             return first
         differing = [threads for threads in self.options.threads[1:]
-                     if self.score(program, ids, out, threads, chunk).tobytes() != first.tobytes()]
+                     if self.score(program, ids, out, threads, chunk, flags).tobytes()
+                     != first.tobytes()]
         named = ", ".join(map(str, differing or self.options.threads))
         self.report(not differing, case, f"{what}, bits with {named} threads",
                     f"differ from {self.options.threads[0]}" if differing else "equal")
@@ -128,6 +131,11 @@ class Runner:
             parts = self.same_on_all_threads(name, what, program, directory / "ids.txt", out, chunk)
             self.close(name, f"{what}, to transformers", parts, golden)
             self.close(name, f"{what}, to all at once", parts, whole)
+        if (directory / "whole.bin").is_file():
+            got = self.same_on_all_threads(name, "whole text", program, directory / "ids.txt",
+                                           out, flags=["--whole-text"])
+            self.close(name, "whole text, to the published rule", got,
+                       floats(directory / "whole.bin"))
         for count in PREFIXES:
             what = f"{count} token{'s' if count > 1 else ''} alone"
             prefix = work / "prefix.txt"

@@ -3,9 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Makes the golden checkpoints and the logits that Hugging Face transformers computes from them.
 
-Each case is a tiny random Qwen2MoeForCausalLM checkpoint in its own directory, with the ids of
-130 tokens, the logits of transformers for them (f32, eager, one thread) and the experts that its
-router chose. Needs numpy, torch, transformers and safetensors.
+Each case of cases.py is a tiny random checkpoint in its own directory, with the ids of 130 tokens,
+the logits of transformers for them (f32, eager, one thread) and the experts that its router chose. Needs numpy, torch, transformers and safetensors.
 
     make.py              write every case and README.md
     make.py NAME...      write only these cases, and README.md
@@ -28,154 +27,92 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
+from cases import CASES
+
 HERE = pathlib.Path(__file__).resolve().parent
 TOKENS = 130
 PREFIXES = (1, 2, 17)
 SMALLEST_MARGIN = 2e-3
 TOLERANCE = 1e-5
-
-NAMES = {"expert_names": ["haskell", "ocaml", "scala"]}
-
-
-class Case:
-    """One checkpoint: its config.json, how its tensors are stored, and what it is there for."""
-
-    def __init__(self, name, covers, config, dtype="F32", fused=False, shards=1):
-        self.name, self.covers, self.config = name, covers, config
-        self.dtype, self.fused, self.shards = dtype, fused, shards
-
-    def bf16(self, tensor):
-        """Whether this tensor is stored in BF16; "mixed" keeps norms, biases and gates in F32."""
-        if self.dtype != "mixed":
-            return self.dtype == "BF16"
-        return not any(part in tensor for part in ("norm", "bias", "mlp.gate.", "expert_gate"))
-
-
-def config(hidden, heads, kv, head_dim, vocab, moe, shared, dense=None, layers=2, **rest):
-    """A config.json; `rest` adds fields or, where the value is ..., leaves one out."""
-    fields = {
-        "architectures": ["Qwen2MoeForCausalLM"],
-        "model_type": "qwen2_moe",
-        "hidden_size": hidden,
-        "num_hidden_layers": layers,
-        "num_attention_heads": heads,
-        "num_key_value_heads": kv,
-        "head_dim": head_dim,
-        "intermediate_size": dense or shared,
-        "moe_intermediate_size": moe,
-        "shared_expert_intermediate_size": shared,
-        "num_experts": 3,
-        "num_experts_per_tok": 1,
-        "norm_topk_prob": False,
-        "decoder_sparse_step": 1,
-        "mlp_only_layers": [],
-        "hidden_act": "silu",
-        "rms_norm_eps": 1e-6,
-        "rope_theta": 1000000.0,
-        "max_position_embeddings": 256,
-        "use_sliding_window": False,
-        "vocab_size": vocab,
-        "tie_word_embeddings": False,
-        "eos_token_id": vocab - 1,
-    }
-    fields.update(rest)
-    return {key: value for key, value in fields.items() if value is not ...}
-
-
-CASES = [
-    Case(
-        "top1-norm",
-        "the shape of FPMoE in small: top-1, renormalised, so that every weight is 1; tied",
-        config(50, 4, 1, 12, 101, 37, 37, num_experts_per_tok=1, norm_topk_prob=True,
-               tie_word_embeddings=True, fpmoe=NAMES, torch_dtype="float32"),
-    ),
-    Case(
-        "top1-raw",
-        "top-1 weighted by its probability; one query head per KV head; no head_dim field",
-        config(72, 6, 6, ..., 128, 24, 40, rope_theta=10000.0, torch_dtype="bfloat16"),
-        dtype="BF16",
-    ),
-    Case(
-        "top2-norm",
-        "top-2 of 3, renormalised; two shards with an index",
-        config(36, 4, 2, 16, 259, 21, 37, num_experts_per_tok=2, norm_topk_prob=True,
-               fpmoe=NAMES),
-        shards=2,
-    ),
-    Case(
-        "top2-raw",
-        "top-2 of 3 weighted by the plain softmax; three query heads per KV head; tied",
-        config(100, 3, 1, 20, 101, 25, 90, num_experts_per_tok=2, tie_word_embeddings=True,
-               rope_theta=10000.0, fpmoe=NAMES),
-        dtype="BF16",
-    ),
-    Case(
-        "sparse-step",
-        "decoder_sparse_step 2: dense, sparse, dense, sparse; fused expert tensors",
-        config(40, 4, 2, 12, 128, 21, 27, 50, layers=4, decoder_sparse_step=2,
-               norm_topk_prob=True, fpmoe=NAMES),
-        fused=True,
-    ),
-    Case(
-        "dense-listed",
-        "mlp_only_layers makes layers 0 and 3 dense; fields left to their defaults",
-        config(44, 2, 2, 20, 101, 22, 18, 45, layers=4, num_experts_per_tok=2,
-               mlp_only_layers=[0, 3], tie_word_embeddings=..., rope_theta=..., hidden_act=...,
-               decoder_sparse_step=..., norm_topk_prob=..., use_sliding_window=...,
-               rms_norm_eps=..., eos_token_id=...),
-        dtype="BF16",
-    ),
-    Case(
-        "sliding",
-        "use_sliding_window, window 9: max_window_layers 3 of 4 makes layers 0 and 2 slide; tied",
-        config(36, 6, 2, 12, 101, 19, 23, layers=4, num_experts_per_tok=2, norm_topk_prob=True,
-               use_sliding_window=True, sliding_window=9, max_window_layers=3,
-               tie_word_embeddings=True),
-        dtype="mixed",
-    ),
-    Case(
-        "layer-types",
-        "the form transformers 5 saves: layer_types (only layer 1 slides, window 40), "
-        "rope_parameters, dtype; fused expert tensors",
-        config(50, 4, 1, 20, 128, 37, 16, layers=2, num_experts_per_tok=2,
-               use_sliding_window=True, sliding_window=40, max_window_layers=28,
-               layer_types=["full_attention", "sliding_attention"], rope_theta=...,
-               rope_parameters={"rope_theta": 1000000.0, "rope_type": "default"},
-               tie_word_embeddings=True, dtype="bfloat16", fpmoe=NAMES),
-        dtype="BF16",
-        fused=True,
-    ),
-    Case(
-        "five-experts",
-        "top-3 of 5, not renormalised; no QKV bias; sparse step and listed layers together; "
-        "RMS epsilon 1e-5; two shards",
-        config(54, 8, 2, 8, 259, 13, 31, 41, layers=4, num_experts=5, num_experts_per_tok=3,
-               decoder_sparse_step=2, mlp_only_layers=[1], qkv_bias=False, rope_theta=10000.0,
-               rms_norm_eps=1e-5, torch_dtype="bfloat16"),
-        dtype="BF16",
-        shards=2,
-    ),
-    Case(
-        "mixed-dtypes",
-        "matrices in BF16, norms, biases and gates in F32; three query heads per KV head; untied",
-        config(70, 6, 2, 10, 128, 37, 53, num_experts_per_tok=1, norm_topk_prob=True,
-               torch_dtype="bfloat16", fpmoe=NAMES),
-        dtype="mixed",
-    ),
-]
+# A case that a field is ignored in must differ by so much.
+VISIBLE = 1e-2
 
 
 def head_dim(c):
+    if "kv_lora_rank" in c:
+        return c["qk_nope_head_dim"] + c["qk_rope_head_dim"]
     return c.get("head_dim", c["hidden_size"] // c["num_attention_heads"])
 
 
+def num_experts(c):
+    keys = ("num_experts", "num_local_experts", "n_routed_experts")
+    return next((c[key] for key in keys if key in c), 0)
+
+
 def is_sparse(c, layer):
+    if not num_experts(c) or layer < c.get("first_k_dense_replace", 0):
+        return False
     step = c.get("decoder_sparse_step", 1)
-    return layer not in c["mlp_only_layers"] and (layer + 1) % step == 0
+    return layer not in c.get("mlp_only_layers", []) and (layer + 1) % step == 0
 
 
-def weights(case, seed):
-    """The tensors by name, un-fused, as f32 arrays that the storage dtype can hold exactly."""
+def architecture(case):
+    return getattr(transformers, case.architecture)
+
+
+def shapes(case, directory):
+    """The tensors of the model by name, as transformers holds or as it writes them."""
+    model = architecture(case)(transformers.AutoConfig.from_pretrained(directory))
+    if case.fused:
+        stored = model.state_dict()
+    else:
+        stored = written(model)
+    found = {name: tuple(tensor.shape) for name, tensor in stored.items()}
+    head, table = "lm_head.weight", "model.embed_tokens.weight"
+    if case.config["tie_word_embeddings"] and not case.twice:
+        found.pop(head, None)
+    elif case.twice:
+        found[head] = found[table]
+    return found
+
+
+def written(model):
+    """The tensors that save_pretrained makes of a model."""
+    with tempfile.TemporaryDirectory() as directory:
+        model.save_pretrained(directory)
+        return load_file(pathlib.Path(directory) / "model.safetensors")
+
+
+GAINS = {"gate.weight": 1.2, "router": 1.2, "gate_proj": 1.6, "w1.": 1.6, "up_proj": 1.3,
+         "w3.": 1.3, "experts.gate_up_proj": 1.45, "input_linear": 1.45, "down_proj": 1.8,
+         "w2.": 1.8, "output_linear": 1.8, "lm_head": 2.0}
+
+
+def weights(case, seed, directory):
+    """The tensors by name, as arrays that the storage dtype can hold exactly, and token ids."""
+    if case.architecture == "Qwen2MoeForCausalLM":
+        tensors, ids = qwen2_moe_weights(case, seed)
+        return fuse(case, tensors) if case.fused else tensors, ids
+    random = np.random.RandomState(seed)
+    tensors = {}
+    for name, shape in sorted(shapes(case, directory).items()):
+        values = random.randn(*shape)
+        if len(shape) == 1:
+            values = 1.0 + 0.35 * values if "norm" in name else 0.5 * values
+        elif "embed_tokens" in name:
+            values *= 0.8
+        else:
+            gain = next((gain for part, gain in GAINS.items() if part in name), 1.5)
+            values *= gain / np.sqrt(shape[-1])
+        tensor = torch.from_numpy(values.astype(np.float32))
+        tensors[name] = tensor.to(torch.bfloat16) if case.bf16(name) else tensor
+    if case.twice:
+        tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"].clone()
+    return tensors, random.randint(0, case.config["vocab_size"], TOKENS)
+
+
+def qwen2_moe_weights(case, seed):
+    """The same for Qwen2-MoE, un-fused, in the order in which these cases were first made."""
     c = case.config
     # RandomState, not Generator: its streams are promised never to change.
     random = np.random.RandomState(seed)
@@ -237,16 +174,17 @@ def fuse(case, tensors):
     return fused
 
 
-def save(case, tensors, ids, out):
-    """Writes config.json, model*.safetensors, the index of several shards, and ids.txt."""
+def save_config(case, out):
     out.mkdir(parents=True, exist_ok=True)
     for old in out.iterdir():
         old.unlink()
     (out / "config.json").write_text(json.dumps(case.config, indent=2) + "\n")
+
+
+def save(case, tensors, ids, out):
+    """Writes model*.safetensors, the index of several shards, and ids.txt."""
     rows = [" ".join(map(str, ids[i:i + 16])) for i in range(0, TOKENS, 16)]
     (out / "ids.txt").write_text("\n".join(rows) + "\n")
-    if case.fused:
-        tensors = fuse(case, tensors)
     if case.shards == 1:
         save_file(tensors, out / "model.safetensors", metadata={"format": "pt"})
         return
@@ -263,11 +201,13 @@ def save(case, tensors, ids, out):
         indent=2) + "\n")
 
 
-def load(case, directory):
+def load(case, directory, **options):
     """The checkpoint as transformers loads it; refuses if it left a tensor out."""
-    model, info = transformers.Qwen2MoeForCausalLM.from_pretrained(
+    if num_experts(case.config):
+        options["experts_implementation"] = "eager"
+    model, info = architecture(case).from_pretrained(
         directory, dtype=torch.float32, attn_implementation="eager",
-        experts_implementation="eager", output_loading_info=True)
+        output_loading_info=True, **options)
     for fault in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         assert not info[fault], f"{case.name}: {fault}: {info[fault]}"
     return model.eval()
@@ -275,47 +215,73 @@ def load(case, directory):
 
 def check_loaded(case, model, tensors):
     """transformers holds the very numbers we made, in either expert layout."""
-    state = model.state_dict()
-    for name, tensor in fuse(case, tensors).items():
+    state = model.state_dict() if case.fused else {**model.state_dict(), **written(model)}
+    for name, tensor in tensors.items():
         assert torch.equal(state[name], tensor.float()), f"{case.name}: {name} was changed"
 
 
 def run(model, ids):
-    """Logits [tokens, vocabulary] and the router's logits, one [tokens, experts] per layer."""
+    """Logits [tokens, vocabulary], and of every router its logits, weights and experts."""
+    routed = []
+    hooks = [module.register_forward_hook(lambda module, inputs, outputs: routed.append(outputs))
+             for module in model.modules()
+             if type(module).__name__.lower().endswith("topkrouter")]
     with torch.no_grad():
-        out = model(torch.tensor(ids)[None], output_router_logits=True, use_cache=False)
-    return out.logits[0].float(), [router.float() for router in out.router_logits]
+        out = model(torch.tensor(ids)[None], use_cache=False)
+    for hook in hooks:
+        hook.remove()
+    return out.logits[0].float(), routed
 
 
 def difference(got, want):
     return ((got - want).abs().max() / want.abs().max()).item()
 
 
-def margin(case, routers):
+def margin(case, routed):
     """The smallest distance between the last chosen and the first other router logit."""
-    k = case.config["num_experts_per_tok"]
-    ranked = [torch.sort(router, dim=-1, descending=True).values for router in routers]
-    return min((r[:, k - 1] - r[:, k]).min().item() for r in ranked)
+    def gap(scores, k):
+        if k == scores.shape[-1]:
+            return float("inf")
+        ranked = torch.sort(scores, dim=-1, descending=True).values
+        return (ranked[:, k - 1] - ranked[:, k]).min().item()
+
+    c, smallest = case.config, float("inf")
+    for logits, _, _ in routed:
+        if c.get("topk_method") == "group_limited_greedy":
+            groups = logits.view(TOKENS, c["n_group"], -1)
+            best = groups.max(dim=-1).values
+            smallest = min(smallest, gap(best, c["topk_group"]))
+            last = torch.topk(best, c["topk_group"]).values[:, -1:]
+            logits = groups.masked_fill((best < last)[:, :, None], -1e3).reshape(TOKENS, -1)
+        smallest = min(smallest, gap(logits, c["num_experts_per_tok"]))
+    return smallest
 
 
-def routes(case, routers):
+def routes(case, routed):
     """routes.txt: layer, token, then the chosen experts and their weights, best first."""
     c = case.config
     sparse = [i for i in range(c["num_hidden_layers"]) if is_sparse(c, i)]
     lines = ["# layer token expert weight [expert weight ...]"]
-    for layer, router in zip(sparse, routers):
-        top, chosen = torch.topk(torch.softmax(router, dim=-1), c["num_experts_per_tok"], dim=-1)
-        if c.get("norm_topk_prob", False):
-            top = top / top.sum(dim=-1, keepdim=True)
+    assert len(sparse) == len(routed)
+    for layer, (_, weight, chosen) in zip(sparse, routed):
         for token in range(TOKENS):
-            pairs = [f"{e} {w:.6f}" for e, w in zip(chosen[token].tolist(), top[token].tolist())]
-            lines.append(f"{layer} {token} " + " ".join(pairs))
+            pairs = sorted(zip(weight[token].tolist(), chosen[token].tolist()), reverse=True)
+            lines.append(f"{layer} {token} " + " ".join(f"{e} {w:.6f}" for w, e in pairs))
     return "\n".join(lines) + "\n"
+
+
+def check_traps(case, directory, ids, logits):
+    """Every trap must change the logits, or it tests nothing."""
+    for key, value in case.traps.items():
+        changed = {**case.config, key: value}
+        other = type(transformers.AutoConfig.from_pretrained(directory)).from_dict(changed)
+        apart = difference(run(load(case, directory, config=other), ids)[0], logits)
+        assert apart > VISIBLE, f"{case.name}: {key} changes the logits by {apart} only"
 
 
 def check_window(case, model, ids):
     """A sliding case must differ from the same model without a window, or it tests nothing."""
-    if not case.config.get("use_sliding_window"):
+    if case.architecture != "Qwen2MoeForCausalLM" or not case.config.get("use_sliding_window"):
         return
     logits, _ = run(model, ids)
     slid = list(model.config.layer_types)
@@ -331,43 +297,40 @@ def check_window(case, model, ids):
 
 
 def make(case, out):
-    """Writes one case; tries seeds until no routing decision is close. Returns its figures."""
+    """Writes one case; tries seeds until no routing decision is close."""
+    save_config(case, out)
     for seed in range(1, 100):
-        tensors, ids = weights(case, seed)
+        tensors, ids = weights(case, seed, out)
         ids[3] = ids[2]  # The same token twice in a row,
         ids[4], ids[5] = 0, case.config["vocab_size"] - 1  # and both ends of the vocabulary.
         save(case, tensors, ids, out)
         model = load(case, out)
         check_loaded(case, model, tensors)
-        logits, routers = run(model, ids)
-        smallest = margin(case, routers)
+        logits, routed = run(model, ids)
+        smallest = margin(case, routed)
         if smallest > SMALLEST_MARGIN:
             break
+    assert smallest > SMALLEST_MARGIN, f"{case.name}: no seed without a close decision"
     assert torch.isfinite(logits).all()
     for count in PREFIXES:
         prefix, _ = run(model, ids[:count])
         apart = difference(prefix, logits[:count])
         assert apart <= TOLERANCE, f"{case.name}: {count} tokens alone differ by {apart}"
     check_window(case, model, ids)
+    check_traps(case, out, ids, logits)
     logits.numpy().astype("<f4").tofile(out / "logits.bin")
-    (out / "routes.txt").write_text(routes(case, routers))
+    (out / "routes.txt").write_text(routes(case, routed))
 
-    k = case.config["num_experts_per_tok"]
-    chosen = torch.cat([torch.topk(router, k, dim=-1).indices.flatten() for router in routers])
-    shares = torch.bincount(chosen, minlength=case.config["num_experts"]) / chosen.numel()
-    figures = {
-        "seed": seed,
-        "margin": smallest,
-        "largest": logits.abs().max().item(),
-        "spread": logits.std(dim=-1).mean().item(),
-        "shares": [round(share, 2) for share in shares.tolist()],
-        "kilobytes": sum(f.stat().st_size for f in out.iterdir()) / 1000,
-    }
-    assert min(figures["shares"]) > 0.05, f"{case.name}: idle expert: {figures['shares']}"
-    print(f"{case.name:13} seed {seed}, margin {smallest:.5f}, largest logit "
-          f"{figures['largest']:.2f}, spread {figures['spread']:.2f}, experts "
-          f"{figures['shares']}, {figures['kilobytes']:.0f} kB")
-    return figures
+    shares = []
+    if routed:
+        chosen = torch.cat([experts.flatten() for _, _, experts in routed])
+        shares = (torch.bincount(chosen, minlength=num_experts(case.config))
+                  / chosen.numel()).tolist()
+        assert min(shares) > 0.05, f"{case.name}: idle expert: {shares}"
+    print(f"{case.name:18} seed {seed}, margin {smallest:.5f}, largest logit "
+          f"{logits.abs().max().item():.2f}, spread {logits.std(dim=-1).mean().item():.2f}, "
+          f"experts {[round(share, 2) for share in shares]}, "
+          f"{sum(f.stat().st_size for f in out.iterdir()) / 1000:.0f} kB", flush=True)
 
 
 def readme(directory):
@@ -375,29 +338,38 @@ def readme(directory):
     rows = []
     for case in CASES:
         c, files = case.config, list((directory / case.name).iterdir())
-        heads, kv = c["num_attention_heads"], c["num_key_value_heads"]
         storage = case.dtype + (", fused experts" if case.fused else "") + (
             f", {case.shards} shards" if case.shards > 1 else "")
-        dense = [i for i in range(c["num_hidden_layers"]) if not is_sparse(c, i)]
+        layers = range(c["num_hidden_layers"])
+        dense = [i for i in layers if not is_sparse(c, i)]
+        routing = "none"
+        if num_experts(c):
+            raw = c.get("norm_topk_prob") is False or c["model_type"] == "qwen2_moe"
+            routing = (f"{c['num_experts_per_tok']} of {num_experts(c)}, "
+                       f"{'raw' if raw and not c.get('norm_topk_prob') else 'renormalised'}")
+        some = f" (dense: {', '.join(map(str, dense))})" if num_experts(c) and dense else ""
+        shared = c.get("shared_expert_intermediate_size", c.get("shared_intermediate_size", 0))
+        shared = shared or c.get("n_shared_experts", 0) * c.get("moe_intermediate_size", 0)
+        widths = [c.get("moe_intermediate_size", c["intermediate_size"])] if routing != "none" else []
+        widths += [shared] if shared else []
+        widths += [c["intermediate_size"]] if dense else []
         rows.append(" | ".join([
-            f"| [`{case.name}`]({case.name}/config.json)", case.covers,
-            f"{c['num_experts_per_tok']} of {c['num_experts']}, "
-            f"{'renormalised' if c.get('norm_topk_prob') else 'raw'}",
-            f"{c['num_hidden_layers']}" + (f" (dense: {', '.join(map(str, dense))})"
-                                           if dense else ""),
-            f"{c['hidden_size']}, {c['moe_intermediate_size']} / "
-            f"{c['shared_expert_intermediate_size']}"
-            + (f" / {c['intermediate_size']}" if dense else ""),
-            f"{heads} / {kv} x {head_dim(c)}",
+            f"| [`{case.name}`]({case.name}/config.json)", case.covers, routing,
+            f"{len(layers)}{some}", f"{c['hidden_size']}, {' / '.join(map(str, widths))}",
+            f"{c['num_attention_heads']} / {c['num_key_value_heads']} x {head_dim(c)}",
             f"{c['vocab_size']}, {'tied' if c.get('tie_word_embeddings') else 'untied'}",
             f"{storage}", f"{sum(f.stat().st_size for f in files) / 1000:.0f} kB |"]))
     table = "\n".join(rows)
     return f"""# Golden logits
 
-Tiny random `Qwen2MoeForCausalLM` checkpoints, and what Hugging Face transformers computes from
+Tiny random checkpoints of every architecture, and what Hugging Face transformers computes from
 them in f32 (eager attention and experts, CPU, one thread). The reference interpreter and every
-compiled program are compared with these. This page and all that lies in the directories below is
-written by [`make.py`](make.py); `make.py --check` makes it again and compares.
+compiled program are compared with these; the first ten cases are `Qwen2MoeForCausalLM`. This page
+and all that lies in the directories below is written by [`make.py`](make.py) from
+[`cases.py`](cases.py); `make.py --check` makes it again and compares. Others
+are of models that `transformers` does not have: [`multipl.py`](multipl.py) is MultiPL-MoE in
+PyTorch and writes `multipl-*`, [`mole.py`](mole.py) adds adapters by language to a base and writes
+[`mole`](mole/recipe.toml).
 
 Made with torch {torch.__version__.split('+')[0]} and transformers {transformers.__version__}.
 
@@ -417,17 +389,23 @@ Each directory holds
 The largest difference, over the largest logit of the case, must be at most 1e-4. No routing
 decision is close: the router logits of the last chosen and the first other expert are more than
 {SMALLEST_MARGIN:g} apart for every token and layer. Every expert is used, biases are not zero and
-norm weights not one. In the two sliding cases every layer's logits were seen to change when its
-kind of attention is turned over.
+norm weights not one. In the sliding cases of Qwen2-MoE every layer's logits were seen to change
+when its kind of attention is turned over; in the other architectures each of the `traps` that
+cases.py lists (a field of config.json with another value) was seen to change the logits by more
+than {VISIBLE:g} of the largest.
 
-Three rules of transformers that are easy to get wrong, and that these cases hold fast:
+Rules of transformers that are easy to get wrong, and that these cases hold fast:
 
 - Without `layer_types`, layer i of this architecture slides iff `use_sliding_window` is true, i is
   even and i < `max_window_layers` (in Qwen2 without experts: iff i >= `max_window_layers`). A query
   at position p then sees the positions p - window + 1 to p.
 - `layer_types` and `rope_parameters`, where present, stand in place of the older fields.
 - A missing `rope_theta` is 10000, a missing `tie_word_embeddings` or `norm_topk_prob` false, a
-  missing `qkv_bias` true, a missing `head_dim` hidden / heads.
+  missing `qkv_bias` true, a missing `head_dim` hidden / heads. Mixtral's `rope_theta` is 10^6, and
+  Mistral's `sliding_window` 4096.
+- In Qwen3-MoE, Mistral and Mixtral all layers slide if one does.
+- DeepSeek-V2 ignores `norm_topk_prob`; latents are normalised with an epsilon of 1e-6; yarn scales
+  cosines and sines by its magnitude and attention by the square of another.
 """
 
 

@@ -19,9 +19,10 @@ using namespace fpmoe;
 
 static cl::OptionCategory category("fpmoe-compile options");
 
-static cl::opt<std::string>
-    input(cl::Positional, cl::value_desc("model"), cl::cat(category),
-          cl::desc("<model: a directory with config.json, or a .mlir file>"));
+static cl::opt<std::string> input(
+    cl::Positional, cl::value_desc("model"), cl::cat(category),
+    cl::desc("<model: a directory with config.json, a recipe in .toml, or a "
+             ".mlir file>"));
 static cl::opt<std::string>
     output("o", cl::value_desc("file"), cl::cat(category),
            cl::desc("What to write; the default is named after the model, and "
@@ -56,6 +57,21 @@ static cl::opt<std::string>
 static cl::opt<uint64_t>
     randomWeights("random-weights", cl::value_desc("seed"), cl::cat(category),
                   cl::desc("Make random weights; config.json is enough"));
+static cl::opt<std::string>
+    emit("emit", cl::value_desc("form"), cl::cat(category),
+         cl::desc("What to make: program, or checkpoint, a Hugging Face "
+                  "directory of what a recipe assembles"));
+static cl::opt<uint64_t>
+    shardMegabytes("shard-megabytes", cl::value_desc("n"), cl::cat(category),
+                   cl::desc("With --emit=checkpoint: most of a file (5000)"));
+static cl::opt<std::string>
+    printRecipe("print-recipe", cl::value_desc("weight"), cl::cat(category),
+                cl::desc("Print how a weight or a tensor of an assembled model "
+                         "is made"));
+static cl::opt<bool>
+    explain("explain", cl::cat(category),
+            cl::desc("Print what the model is and what its program will need; "
+                     "config.json is enough"));
 static cl::opt<bool>
     assembly("S", cl::cat(category),
              cl::desc("With --compile-to=object, write assembly text"));
@@ -82,6 +98,8 @@ int main(int argc, char **argv) {
           "  fpmoe-compile models/nano --languages=haskell -o hs   one "
           "language\n"
           "  fpmoe-compile test/bench/fpmoe-0.5B --random-weights=1 -o b\n"
+          "  fpmoe-compile models/nano --explain   tells what it is\n"
+          "  fpmoe-compile recipe.toml -o mixture   assembles it from parts\n"
           "  fpmoe-compile models/nano --compile-to=fuse -o -   prints IR\n",
           &problems)) {
     errs() << problem;
@@ -100,7 +118,29 @@ int main(int argc, char **argv) {
                   2);
     options.stopAfter = *phase;
   }
-  bool isText = options.stopAfter <= Phase::LLVM;
+  if (!emit.empty() && emit != "program" && emit != "checkpoint")
+    return fail("--emit is '" + emit + "', it must be program or checkpoint",
+                2);
+  options.emitCheckpoint = emit == "checkpoint";
+  if (options.emitCheckpoint && output.empty())
+    return fail("--emit=checkpoint needs -o DIRECTORY", 2);
+  if (options.emitCheckpoint && compileTo.getNumOccurrences())
+    return fail("--emit=checkpoint and --compile-to exclude each other", 2);
+  if (shardMegabytes.getNumOccurrences()) {
+    if (shardMegabytes < 1 || shardMegabytes > 1'000'000)
+      return fail("--shard-megabytes must be between 1 and 1000000", 2);
+    options.shardBytes = shardMegabytes * 1'000'000;
+  }
+  if (printRecipe.getNumOccurrences())
+    options.printRecipe = printRecipe;
+  options.explain = explain;
+  if (explain && (compileTo.getNumOccurrences() || options.emitCheckpoint ||
+                  options.printRecipe))
+    return fail("--explain makes nothing else; leave out --compile-to, --emit "
+                "and --print-recipe",
+                2);
+  bool isText = options.stopAfter <= Phase::LLVM || options.printRecipe ||
+                options.explain;
   SmallString<128> absolute(input);
   sys::path::remove_dots(absolute);
   options.output = output;

@@ -32,7 +32,9 @@ static constexpr uint64_t maxLogits = uint64_t(1) << 36;
 // Ids and logits
 //===----------------------------------------------------------------------===//
 
-Expected<std::vector<int32_t>> readIds(const std::string &path) {
+/// Numbers from `least` on, called `what` in messages.
+static Expected<std::vector<int32_t>>
+readNumbers(const std::string &path, int32_t least, StringRef what) {
   Expected<std::string> text = readSmallFile(path, maxText);
   if (!text)
     return text.takeError();
@@ -40,15 +42,24 @@ Expected<std::vector<int32_t>> readIds(const std::string &path) {
   StringRef rest = *text, word;
   while (std::tie(word, rest) = getToken(rest), !word.empty()) {
     int32_t id;
-    if (word.getAsInteger(10, id) || id < 0)
+    if (word.getAsInteger(10, id) || id < least)
       return fileError(path, "word " + Twine(ids.size() + 1) + " is " +
                                  quoted(word) +
-                                 ", token ids are numbers from 0 on");
+                                 ", " + what + " are numbers from " +
+                                 Twine(least) + " on");
     ids.push_back(id);
   }
   if (ids.empty())
-    return fileError(path, "has no token ids");
+    return fileError(path, "has no " + what);
   return ids;
+}
+
+Expected<std::vector<int32_t>> readIds(const std::string &path) {
+  return readNumbers(path, 0, "token ids");
+}
+
+Expected<std::vector<int32_t>> readLanguages(const std::string &path) {
+  return readNumbers(path, -1, "languages");
 }
 
 Expected<Rows> readLogits(const std::string &path, int64_t columns) {

@@ -20,6 +20,9 @@ namespace fpmoe {
 /// Token ids, separated by white space.
 llvm::Expected<std::vector<int32_t>> readIds(const std::string &path);
 
+/// Languages of tokens, which may be -1 (none).
+llvm::Expected<std::vector<int32_t>> readLanguages(const std::string &path);
+
 /// Raw f32, in whole rows of `columns`.
 llvm::Expected<Rows> readLogits(const std::string &path, int64_t columns);
 /// Leaves no file behind if it fails.

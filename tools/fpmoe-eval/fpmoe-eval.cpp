@@ -52,6 +52,13 @@ static cl::opt<std::string> source(
 static cl::opt<unsigned>
     chunk("chunk", cl::value_desc("n"), cl::cat(category),
           cl::desc("Run n tokens at a time (default: all at once)"));
+static cl::opt<bool>
+    wholeText("whole-text", cl::cat(category),
+              cl::desc("Route segments as published, over the whole text, "
+                       "instead of causally (two_level)"));
+static cl::opt<std::string>
+    languagesPath("languages", cl::value_desc("file"), cl::cat(category),
+                  cl::desc("Languages of the tokens: a number, or -1, each"));
 static cl::opt<std::string> logitsPath("logits", cl::value_desc("file"),
                                        cl::cat(category),
                                        cl::desc("Write the logits"));
@@ -81,7 +88,8 @@ static std::string checkUsage() {
   if (!(tolerance >= 0))
     return "--tolerance must be 0 or more";
   bool evaluates = idsPath.getNumOccurrences() || source.getNumOccurrences() ||
-                   chunk.getNumOccurrences() ||
+                   chunk.getNumOccurrences() || wholeText ||
+                   languagesPath.getNumOccurrences() ||
                    logitsPath.getNumOccurrences() ||
                    expectPath.getNumOccurrences() ||
                    expectRoutesPath.getNumOccurrences() || showRoutes;
@@ -100,6 +108,8 @@ static std::string checkUsage() {
     return "--ids is needed: the tokens to run";
   if (chunk.getNumOccurrences() && chunk == 0)
     return "--chunk must be positive";
+  if (chunk.getNumOccurrences() && wholeText)
+    return "--whole-text runs all tokens at once, without --chunk";
   return "";
 }
 
@@ -206,12 +216,26 @@ static Expected<bool> runModule() {
   Expected<std::unique_ptr<Checkpoint>> checkpoint = openCheckpoint(module);
   if (!checkpoint)
     return checkpoint.takeError();
+  Expected<Sources> sources = openSources(module, checkpoint->get());
+  if (!sources)
+    return sources.takeError();
   InterpreterOptions options;
   options.recordRoutes = showRoutes || !expectRoutesPath.empty();
+  options.wholeText = wholeText;
   Expected<std::unique_ptr<Interpreter>> interpreter =
-      Interpreter::create(module, checkpoint->get(), options);
+      Interpreter::create(module, *sources, options);
   if (!interpreter)
     return interpreter.takeError();
+  if (!languagesPath.empty()) {
+    Expected<std::vector<int32_t>> languages = readLanguages(languagesPath);
+    if (!languages)
+      return languages.takeError();
+    if (languages->size() != ids->size())
+      return fileError(languagesPath, "has " + Twine(languages->size()) +
+                                          " languages for " +
+                                          Twine(ids->size()) + " tokens");
+    (*interpreter)->setLanguages(std::move(*languages));
+  }
   bool lastOnly = logitsPath.empty() && expectPath.empty();
   Expected<Rows> logits = runAll(**interpreter, *ids, lastOnly);
   if (!logits)

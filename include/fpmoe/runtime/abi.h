@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define FPMOE_ABI_VERSION 1u
+#define FPMOE_ABI_VERSION 2u
 #define FPMOE_MAGIC 0x454f4d50464d4f45ull
 
 /* One step of the model: the shared state of all workers of a team. Every
@@ -36,7 +36,20 @@ typedef struct FpmoeStep {
   void *team;             /* handed to fpmoe_barrier                           */
   int32_t workers;        /* size of the team, at least 1                      */
   int32_t language;       /* expert forced for every token, or -1: the router  */
+  const int32_t *languages; /* [count] language of each token, or -1: none; null:
+                             none of them has one                            */
+  int32_t segments;       /* FPMOE_SEGMENTS_*: how segments are routed         */
+  int32_t reserved;       /* 0                                                 */
 } FpmoeStep;
+
+/* What a step knows of the segments that its tokens are in, where the model
+ * routes segments; elsewhere it is not read. */
+enum {
+  FPMOE_SEGMENTS_OPEN = 0,   /* none is complete: tokens are routed alone      */
+  FPMOE_SEGMENTS_CLOSED = 1, /* position starts a segment; those that the step
+                                completes are routed by the causal rule        */
+  FPMOE_SEGMENTS_WHOLE = 2   /* the step is a whole text: the published rule   */
+};
 
 /* scratch: private_bytes of memory of this worker alone, 64-byte aligned. */
 typedef void (*FpmoeStepFn)(const FpmoeStep *step, int64_t worker,
@@ -98,6 +111,9 @@ typedef struct FpmoeModel {
   float temperature;            /* defaults of generation_config.json; 0:     */
   float top_p;                  /* greedy                                     */
   int64_t default_top_k;        /* 0: no limit                                */
+  int64_t segment;              /* tokens of a routed segment, 0: none        */
+  int64_t languages;            /* that tokens can have, 0: it does not matter */
+  const char *const *language_names; /* [languages]                           */
 } FpmoeModel;
 
 /* The program's only model. Generated. */

@@ -58,16 +58,19 @@ private:
         d.kvHeads = qkv.getKvHeads();
         d.headDim = qkv.getHeadDim();
       }
+      if (auto heads = dyn_cast<mega::HeadsOp>(op)) {
+        d.heads = heads.getHeads();
+        d.kvHeads = heads.getKvHeads();
+        d.headDim = heads.getHeadDim();
+      }
       if (auto linear = dyn_cast<mega::LinearOp>(op)) {
         if (linear.getAccumulate())
           d.hidden = linear.getColumns();
-        else
+        if (isLogits(linear))
           d.vocabulary = linear.getColumns();
       }
       if (auto route = dyn_cast<mega::RouteOp>(op))
-        d.topK = std::max<int64_t>(
-            d.topK,
-            cast<ShapedType>(route.getWeights().getType()).getDimSize(1) - 1);
+        describeRoute(route);
     });
     program.walk([&](Operation *op) {
       for (OpOperand &operand : op->getOpOperands())
@@ -77,6 +80,18 @@ private:
     WeightOp table = symbolOf(lookedUp.getDefiningOp<mega::WeightOp>());
     d.weightFormat =
         table.getTensorType().getElementType().isBF16() ? "bf16" : "f32";
+  }
+
+  void describeRoute(mega::RouteOp route) {
+    d.topK = std::max(d.topK, route.getNumRecorded());
+    taken = std::max(taken, route.getNumTaken());
+    if (auto levels =
+            dyn_cast_or_null<TwoLevelAttr>(route.getRoutingAttr()))
+      d.segment = levels.getWhole().getSegment();
+  }
+
+  static bool isLogits(mega::LinearOp linear) {
+    return mega::getSpace(linear.getOut()) == mega::BufferSpace::Logits;
   }
 
   WeightOp symbolOf(mega::WeightOp use) {
@@ -91,21 +106,21 @@ private:
     if (weight.getResultValue().getDefiningOp<RopeTableOp>())
       return;
     int64_t instances = weight.getNumInstances();
-    // Of routed experts, a token takes top_k.
-    int64_t of = 1, taken = 1;
+    // Of routed experts, a token takes a few.
+    int64_t of = 1, some = 1;
     if (auto up = dyn_cast<mega::ExpertUpOp>(op);
         up && up.getGateUp() == use.getResult())
-      of = weight.getTensorType().getDimSize(0), taken = d.topK;
+      of = weight.getTensorType().getDimSize(0), some = taken;
     if (auto down = dyn_cast<mega::ExpertDownOp>(op);
         down && down.getDown() == use.getResult())
-      of = weight.getTensorType().getDimSize(0), taken = d.topK;
-    int64_t elements = unpaddedElements(weight) / of * taken * instances;
+      of = weight.getTensorType().getDimSize(0), some = taken;
+    int64_t elements = unpaddedElements(weight) / of * some * instances;
     d.activeParameters += elements;
-    d.decodeWeightBytes += weight.getInstanceBytes() / of * taken * instances;
+    d.decodeWeightBytes += weight.getInstanceBytes() / of * some * instances;
     if (!weight.getResultValue().getDefiningOp<PackOp>())
       return;
     auto linear = dyn_cast<mega::LinearOp>(op);
-    if (linear && !linear.getAccumulate())
+    if (linear && isLogits(linear))
       d.logitsDotOps += 2 * elements;
     else
       d.tokenDotOps += 2 * elements;
@@ -114,13 +129,14 @@ private:
   ModuleOp module;
   ProgramDescription &d;
   Value lookedUp;
+  int64_t taken = 0; ///< routed experts of a token
 };
 
-/// Experts by name, in the order of their weights. The schedule keeps the names
-/// in the module's description.
-std::vector<std::string> expertNames(DictionaryAttr model) {
+/// Names in the module's description: of experts, in the order of their weights,
+/// where the schedule keeps them, or of languages.
+std::vector<std::string> namesOf(DictionaryAttr model, StringRef key) {
   std::vector<std::string> names;
-  if (auto list = model.getAs<ArrayAttr>("experts"))
+  if (auto list = model.getAs<ArrayAttr>(key))
     for (auto name : list.getAsRange<StringAttr>())
       names.push_back(name.str());
   return names;
@@ -137,7 +153,8 @@ ProgramDescription fpmoe::describeModel(ModuleOp module,
   auto model = module->getAttrOfType<DictionaryAttr>(kModelAttr);
   d.name = model.getAs<StringAttr>("name").str();
   d.architecture = model.getAs<StringAttr>("architecture").str();
-  d.expertNames = expertNames(model);
+  d.expertNames = namesOf(model, "experts");
+  d.languageNames = namesOf(model, "languages");
   if (auto eos = model.getAs<DenseI32ArrayAttr>("eos"))
     d.eosTokens.assign(eos.asArrayRef().begin(), eos.asArrayRef().end());
   else if (auto eos64 = model.getAs<DenseI64ArrayAttr>("eos"))

@@ -29,6 +29,8 @@ struct ProgramDescription {
   std::vector<int32_t> eosTokens;
   float temperature = 0, topP = 1;
   int64_t defaultTopK = 0;
+  int64_t segment = 0; ///< tokens of a routed segment
+  std::vector<std::string> languageNames; ///< that tokens can have
   uint32_t cpuFeatures = 0;
   uint64_t fingerprint = 0; ///< ties a weights file to its program
 };

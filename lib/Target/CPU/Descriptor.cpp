@@ -14,7 +14,7 @@
 using namespace llvm;
 using namespace fpmoe;
 
-static_assert(FPMOE_ABI_VERSION == 1 && sizeof(FpmoeModel) == 304,
+static_assert(FPMOE_ABI_VERSION == 2 && sizeof(FpmoeModel) == 328,
               "FpmoeModel changed: change the list below with it");
 static_assert(offsetof(FpmoeModel, name) == 16 &&
               offsetof(FpmoeModel, vocabulary) == 56 &&
@@ -22,7 +22,8 @@ static_assert(offsetof(FpmoeModel, name) == 16 &&
               offsetof(FpmoeModel, decode) == 224 &&
               offsetof(FpmoeModel, tokenizer) == 256 &&
               offsetof(FpmoeModel, temperature) == 288 &&
-              offsetof(FpmoeModel, default_top_k) == 296);
+              offsetof(FpmoeModel, default_top_k) == 296 &&
+              offsetof(FpmoeModel, language_names) == 320);
 
 namespace {
 
@@ -37,6 +38,14 @@ public:
   }
   void add(float value) { add(ConstantFP::get(Type::getFloatTy(c), value)); }
   void add(StringRef text) { add(string(text)); }
+  /// An array of texts; null if there are none.
+  void addNames(ArrayRef<std::string> names) {
+    SmallVector<Constant *> texts;
+    for (const std::string &name : names)
+      texts.push_back(string(name));
+    auto *type = ArrayType::get(PointerType::get(c, 0), texts.size());
+    add(texts.empty() ? null() : global(ConstantArray::get(type, texts), ""));
+  }
   /// A function of the module.
   void addFunction(StringRef name) {
     Function *function = module.getFunction(name);
@@ -82,15 +91,7 @@ void fpmoe::addDescriptor(Module &module, const ProgramDescription &d) {
                         d.headDim, d.context, d.maxTokens,
                         static_cast<int64_t>(d.expertNames.size()), d.topK})
     b.add(value);
-  SmallVector<Constant *> names;
-  for (const std::string &name : d.expertNames)
-    names.push_back(b.string(name));
-  b.add(names.empty()
-            ? b.null()
-            : b.global(ConstantArray::get(
-                           ArrayType::get(PointerType::get(c, 0), names.size()),
-                           names),
-                       ""));
+  b.addNames(d.expertNames);
   for (int64_t value :
        {d.parameters, d.activeParameters, d.weightBytes, d.decodeWeightBytes,
         d.tokenDotOps, d.logitsDotOps, d.cacheBytesPerPosition, d.sharedBytes,
@@ -115,6 +116,9 @@ void fpmoe::addDescriptor(Module &module, const ProgramDescription &d) {
   b.add(d.temperature);
   b.add(d.topP);
   b.add(d.defaultTopK);
+  b.add(d.segment);
+  b.add(static_cast<int64_t>(d.languageNames.size()));
+  b.addNames(d.languageNames);
   b.finish("fpmoe_model");
 
   b.global(ConstantInt::get(Type::getInt64Ty(c), d.fingerprint),

@@ -176,6 +176,15 @@ fpmoe.weight @w : tensor<8x4xf32> {
 
 // -----
 
+// rope_table_c3
+fpmoe.weight @w : tensor<8x4xf32> {
+  // expected-error@+1 {{has 3 factors for 2 frequencies (rope_table_c3)}}
+  %0 = fpmoe.rope_table theta 1.0e4 scaling(#fpmoe.rope_factors<factors = [1.0, 2.0, 4.0]>) : tensor<8x4xf32>
+  fpmoe.yield %0 : tensor<8x4xf32>
+}
+
+// -----
+
 // stack_c1
 fpmoe.weight @w : tensor<2x4xf32> {
   %0 = fpmoe.load "a" : tensor<4xf32>
@@ -499,9 +508,9 @@ func.func @f(%ids: tensor<?xi32>, %table: tensor<16x8xf32>) -> tensor<?x4xf32> {
 // -----
 
 // rms_norm_c1
-func.func @f(%x: tensor<?x8xf32>, %w: tensor<4xf32>) -> tensor<?x8xf32> {
-  // expected-error@+1 {{weight has shape [4], it must be [8] (rms_norm_c1)}}
-  %y = fpmoe.rms_norm %x, %w eps 1.0e-6 : tensor<?x8xf32>, tensor<4xf32>
+func.func @f(%x: tensor<?x8xf32>, %w: tensor<3xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{normalises 8 columns with a weight of 'tensor<3xf32>', they must be whole groups (rms_norm_c1)}}
+  %y = fpmoe.rms_norm %x, %w eps 1.0e-6 : tensor<?x8xf32>, tensor<3xf32>
   return %y : tensor<?x8xf32>
 }
 
@@ -573,7 +582,7 @@ func.func @f(%x: tensor<?x10xf32>, %p: tensor<?xi32>, %t: tensor<64x4xf32>) -> t
 // attention_c1
 func.func @f(%q: tensor<?x12xf32>, %k: tensor<?x8xf32>, %p: tensor<?xi32>, %layer: index) -> tensor<?x12xf32> {
   // expected-error@+1 {{has 3 heads for 2 key/value heads (attention_c1)}}
-  %y = fpmoe.attention %q, %k, %k, %p layer %layer heads 3 kv_heads 2 scale 0.5 : tensor<?x12xf32>, tensor<?x8xf32>
+  %y = fpmoe.attention %q, %k, %k, %p layer %layer heads 3 kv_heads 2 scale 0.5 : tensor<?x12xf32>, tensor<?x8xf32>, tensor<?x8xf32> -> tensor<?x12xf32>
   return %y : tensor<?x12xf32>
 }
 
@@ -582,7 +591,7 @@ func.func @f(%q: tensor<?x12xf32>, %k: tensor<?x8xf32>, %p: tensor<?xi32>, %laye
 // attention_c2
 func.func @f(%q: tensor<?x12xf32>, %k: tensor<?x8xf32>, %p: tensor<?xi32>, %layer: index) -> tensor<?x12xf32> {
   // expected-error@+1 {{has 4 heads in 12 columns and 2 in 8 (attention_c2)}}
-  %y = fpmoe.attention %q, %k, %k, %p layer %layer heads 4 kv_heads 2 scale 0.5 : tensor<?x12xf32>, tensor<?x8xf32>
+  %y = fpmoe.attention %q, %k, %k, %p layer %layer heads 4 kv_heads 2 scale 0.5 : tensor<?x12xf32>, tensor<?x8xf32>, tensor<?x8xf32> -> tensor<?x12xf32>
   return %y : tensor<?x12xf32>
 }
 
@@ -591,7 +600,7 @@ func.func @f(%q: tensor<?x12xf32>, %k: tensor<?x8xf32>, %p: tensor<?xi32>, %laye
 // attention_c3
 func.func @f(%q: tensor<?x8xf32>, %k: tensor<?x4xf32>, %p: tensor<?xi32>, %layer: index) -> tensor<?x8xf32> {
   // expected-error@+1 {{has a window of 0 (attention_c3)}}
-  %y = fpmoe.attention %q, %k, %k, %p layer %layer heads 2 kv_heads 1 scale 0.5 window 0 : tensor<?x8xf32>, tensor<?x4xf32>
+  %y = fpmoe.attention %q, %k, %k, %p layer %layer heads 2 kv_heads 1 scale 0.5 window 0 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
 
@@ -656,6 +665,107 @@ func.func @f(%x: tensor<?x8xf32>, %r: tensor<3x8xf32>) -> tensor<?x1xf32> {
   // expected-error@+1 {{(route_c3) candidate 3 is not a row of a router with 3 rows}}
   %w, %e = fpmoe.route %x : tensor<?x8xf32> router %r : tensor<3x8xf32> by #fpmoe.token_choice<top_k = 1, renormalize = true, candidates = [3]> -> tensor<?x1xf32>, tensor<?x1xi32>
   return %w : tensor<?x1xf32>
+}
+
+// -----
+
+// route_c3
+func.func @f(%x: tensor<?x8xf32>, %r: tensor<3x8xf32>) -> tensor<?x3xf32> {
+  // expected-error@+1 {{(route_c3) has 3 token experts of 3, and a segment takes 1 of the others}}
+  %w, %e = fpmoe.route %x : tensor<?x8xf32> router %r : tensor<3x8xf32> by #fpmoe.two_level<token_experts = 3, shared = 1, top_k = 1, token_share = 0.7, whole = <segment = 8, max_experts = 1, capacity = 1.0>, causal = <segment = 8, top_k = 1>, segment_share = 0.3> -> tensor<?x3xf32>, tensor<?x3xi32>
+  return %w : tensor<?x3xf32>
+}
+
+// -----
+
+// linear_c3
+func.func @f(%x: tensor<?x8xf32>, %w: tensor<4x19xf32>, %a: tensor<3x8xf32>) -> tensor<?x4xf32> {
+  // expected-error@+1 {{low_rank has shape [3, 8], it must be [4, 8] (linear_c3)}}
+  %y = fpmoe.linear %x, %w low_rank %a : tensor<3x8xf32> ranks [1, 3] : tensor<?x8xf32>, tensor<4x19xf32> -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+// linear_c3
+func.func @f(%x: tensor<?x8xf32>, %w: tensor<4x19xf32>, %a: tensor<3x8xf32>) -> tensor<?x4xf32> {
+  // expected-error@+1 {{has a low rank or its ranks alone (linear_c3)}}
+  %y = fpmoe.linear %x, %w low_rank %a : tensor<3x8xf32> : tensor<?x8xf32>, tensor<4x19xf32> -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+// linear_c3
+func.func @f(%x: tensor<?x8xf32>, %w: tensor<4x19xf32>, %a: tensor<3x8xf32>) -> tensor<?x4xf32> {
+  // expected-error@+1 {{has a rank of -1 (linear_c3)}}
+  %y = fpmoe.linear %x, %w low_rank %a : tensor<3x8xf32> ranks [4, -1] : tensor<?x8xf32>, tensor<4x19xf32> -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+// linear_c1
+func.func @f(%x: tensor<?x8xf32>, %w: tensor<4x11xf32>, %a: tensor<3x8xf32>) -> tensor<?x4xf32> {
+  // expected-error@+1 {{weight has shape [4, 11], it must be [4, 19] (linear_c1)}}
+  %y = fpmoe.linear %x, %w low_rank %a : tensor<3x8xf32> ranks [1, 2] : tensor<?x8xf32>, tensor<4x11xf32> -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+// mlp_c2
+func.func @f(%x: tensor<?x8xf32>, %g: tensor<6x18xf32>, %d: tensor<8x6xf32>, %a: tensor<2x6xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{low_rank has shape [2, 6], it must be [2, 8] (mlp_c2)}}
+  %y = fpmoe.mlp %x, %g, %g, %d up_low_rank %a : tensor<2x6xf32> up_ranks [2] : tensor<?x8xf32>, tensor<6x18xf32>, tensor<8x6xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// mlp_c2
+func.func @f(%x: tensor<?x8xf32>, %g: tensor<6x8xf32>, %d: tensor<8x18xf32>, %a: tensor<2x6xf32>, %s: tensor<1x8xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{has a scale and a low rank (mlp_c2)}}
+  %y = fpmoe.mlp %x, %g, %g, %d scaled %s : tensor<1x8xf32> down_low_rank %a : tensor<2x6xf32> down_ranks [0, 2] : tensor<?x8xf32>, tensor<6x8xf32>, tensor<8x18xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// qkv_c3
+func.func @f(%x: tensor<?x8xf32>, %positions: tensor<?xi32>, %n: tensor<8xf32>, %w: tensor<4x4x18xf32>, %t: tensor<64x4xf32>, %a: tensor<2x6xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{low_rank has shape [2, 6], it must be [2, 8] (qkv_c3)}}
+  %q, %k, %v = fpmoe.qkv %x, %positions norm %n eps 1.0e-6 weight %w low_rank %a : tensor<2x6xf32> ranks [1, 1] rope %t : tensor<?x8xf32>, tensor<8xf32>, tensor<4x4x18xf32>, tensor<64x4xf32> -> tensor<?x8xf32>, tensor<?x4xf32>
+  return %q : tensor<?x8xf32>
+}
+
+// -----
+
+// moe_c6
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<32x18xf32>, %d: tensor<8x6xf32>, %a: tensor<2x8xf32>, %s: tensor<1x8xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{has low ranks beside a scale or routed experts (moe_c6)}}
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 shared %gu : tensor<32x18xf32>, %d : tensor<8x6xf32> scaled %s : tensor<1x8xf32> up_low_rank %a : tensor<2x8xf32> up_ranks [2] -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// moe_c6
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<32x10xf32>, %d: tensor<8x6xf32>, %a: tensor<2x8xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{gate_up has shape [32, 10], it must be [32, 18] (moe_c6)}}
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 shared %gu : tensor<32x10xf32>, %d : tensor<8x6xf32> up_low_rank %a : tensor<2x8xf32> up_ranks [2] -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// append_columns_c1
+fpmoe.weight @w : tensor<4x23xf32> {
+  %0 = fpmoe.load "a" : tensor<4x20xf32>
+  %1 = fpmoe.load "b" : tensor<4x3xf32>
+  // expected-error@+1 {{makes 'tensor<4x23xf32>' of 'tensor<4x20xf32>' and 'tensor<4x3xf32>' (append_columns_c1)}}
+  %2 = fpmoe.append_columns %0, %1 : tensor<4x20xf32>, tensor<4x3xf32> -> tensor<4x23xf32>
+  fpmoe.yield %2 : tensor<4x23xf32>
 }
 
 // -----
@@ -807,7 +917,7 @@ func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<2x32x8xf32>, %d
 // moe_c2
 func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<32x8xf32>) -> tensor<?x8xf32> {
   // expected-error@+1 {{has half of a shared expert (moe_c2)}}
-  %y = "fpmoe.moe"(%x, %n, %gu) <{eps = 1.0e-6, operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 1, 0, 0>}> : (tensor<?x8xf32>, tensor<8xf32>, tensor<32x8xf32>) -> tensor<?x8xf32>
+  %y = "fpmoe.moe"(%x, %n, %gu) <{eps = 1.0e-6, operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 1, 0, 0, 0, 0>}> : (tensor<?x8xf32>, tensor<8xf32>, tensor<32x8xf32>) -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
 
@@ -897,3 +1007,100 @@ module attributes {fpmoe.model = {name = "toy", architecture = "a"}} {
 // expected-error@+1 {{'fpmoe.model' has no positive integer 'context'}}
 module attributes {fpmoe.model = {name = "toy", architecture = "a", source = ".", context = 0}} {
 }
+
+// -----
+
+// clamp_c1
+func.func @f(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{limit is 0.000000e+00, it must be positive (clamp_c1)}}
+  %y = fpmoe.clamp %x to 0.0 : tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// extend_heads_c1
+func.func @f(%x: tensor<?x8xf32>, %t: tensor<?x3xf32>) -> tensor<?x16xf32> {
+  // expected-error@+1 {{makes 16 columns of 2 heads in 8 columns and a tail of 3 (extend_heads_c1)}}
+  %y = fpmoe.extend_heads %x, %t heads 2 : tensor<?x8xf32>, tensor<?x3xf32> -> tensor<?x16xf32>
+  return %y : tensor<?x16xf32>
+}
+
+// -----
+
+// attention_c2
+func.func @f(%q: tensor<?x8xf32>, %k: tensor<?x4xf32>, %v: tensor<?x3xf32>, %positions: tensor<?xi32>, %layer: index) -> tensor<?x8xf32> {
+  // expected-error@+1 {{makes 2 heads in 8 columns of 1 value heads in 3 (attention_c2)}}
+  %y = fpmoe.attention %q, %k, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x3xf32> -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// heads_c1
+func.func @f(%q: tensor<?x8xf32>, %k: tensor<?x6xf32>, %v: tensor<?x4xf32>, %positions: tensor<?xi32>, %t: tensor<64x4xf32>) {
+  // expected-error@+1 {{makes 2 heads of 1 in 8, 6 and 4 columns of 8, 6 and 4 (heads_c1)}}
+  %a:3 = fpmoe.heads %q, %k, %v, %positions rope %t heads 2 kv_heads 1 : tensor<?x8xf32>, tensor<?x6xf32>, tensor<?x4xf32>, tensor<64x4xf32> -> tensor<?x8xf32>, tensor<?x6xf32>, tensor<?x4xf32>
+  return
+}
+
+// -----
+
+// heads_c2
+func.func @f(%q: tensor<?x8xf32>, %k: tensor<?x4xf32>, %v: tensor<?x4xf32>, %positions: tensor<?xi32>, %t: tensor<64x4xf32>, %n: tensor<4xf32>, %w: tensor<3xf32>) {
+  // expected-error@+1 {{k_norm has shape [3], it must be [4] (heads_c2)}}
+  %a:3 = fpmoe.heads %q, %k, %v, %positions norms %n : tensor<4xf32>, %w : tensor<3xf32> eps 1.0e-6 rope %t heads 2 kv_heads 1 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<64x4xf32> -> tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>
+  return
+}
+
+// -----
+
+// heads_c3
+func.func @f(%q: tensor<?x8xf32>, %k: tensor<?x4xf32>, %v: tensor<?x4xf32>, %positions: tensor<?xi32>, %t: tensor<64x6xf32>) {
+  // expected-error@+1 {{turns heads of 4 columns by the table 'tensor<64x6xf32>' (heads_c3)}}
+  %a:3 = fpmoe.heads %q, %k, %v, %positions rope %t heads 2 kv_heads 1 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<64x6xf32> -> tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>
+  return
+}
+
+// -----
+
+// qkv_c2
+func.func @f(%x: tensor<?x8xf32>, %positions: tensor<?xi32>, %n: tensor<8xf32>, %w: tensor<4x4x8xf32>, %t: tensor<64x4xf32>) -> tensor<?x4xf32> {
+  // expected-error@+1 {{clip is -1.000000e+00, it must be positive (qkv_c2)}}
+  %q, %k, %v = fpmoe.qkv %x, %positions norm %n eps 1.0e-6 weight %w clip -1.0 rope %t : tensor<?x8xf32>, tensor<8xf32>, tensor<4x4x8xf32>, tensor<64x4xf32> -> tensor<?x8xf32>, tensor<?x4xf32>
+  return %v : tensor<?x4xf32>
+}
+
+// -----
+
+// deinterleave_c1
+fpmoe.weight @w : tensor<8x6xf32> {
+  %0 = fpmoe.load "q" : tensor<8x6xf32>
+  // expected-error@+1 {{reorders 3 of every 4 rows of 'tensor<8x6xf32>' (deinterleave_c1)}}
+  %1 = fpmoe.deinterleave %0 head_dim 4 width 3 : tensor<8x6xf32>
+  fpmoe.yield %1 : tensor<8x6xf32>
+}
+
+// -----
+
+// rope_linear_c1
+// expected-error@+1 {{must be positive (rope_linear_c1)}}
+func.func private @f() attributes {test.scaling = #fpmoe.rope_linear<factor = 0.0>}
+
+// -----
+
+// rope_llama3_c1
+// expected-error@+1 {{low is 4.000000e+00, it must be below high, 4.000000e+00 (rope_llama3_c1)}}
+func.func private @f() attributes {test.scaling = #fpmoe.rope_llama3<factor = 8.0, low = 4.0, high = 4.0, positions = 8192>}
+
+// -----
+
+// rope_factors_c1
+// expected-error@+1 {{must be positive (rope_factors_c1)}}
+func.func private @f() attributes {test.scaling = #fpmoe.rope_factors<factors = [1.0, 0.0]>}
+
+// -----
+
+// rope_yarn_c1
+// expected-error@+1 {{must be positive (rope_yarn_c1)}}
+func.func private @f() attributes {test.scaling = #fpmoe.rope_yarn<factor = 4.0, first = 1.0, last = 2.0, magnitude = -1.0>}

@@ -95,8 +95,8 @@ module attributes {fpmoe.model = {name = "toy", architecture = "Qwen2MoeForCausa
     // CHECK: fpmoe.rope %{{.*}}, %{{.*}}, %{{.*}} : tensor<?x8xf32>, tensor<64x4xf32>
     %q = fpmoe.rope %q0, %positions, %rope : tensor<?x8xf32>, tensor<64x4xf32>
     %k = fpmoe.rope %k0, %positions, %rope : tensor<?x4xf32>, tensor<64x4xf32>
-    // CHECK: fpmoe.attention %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} layer %{{.*}} heads 2 kv_heads 1 scale 5.000000e-01 window 8 : tensor<?x8xf32>, tensor<?x4xf32>
-    %a = fpmoe.attention %q, %k, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 window 8 : tensor<?x8xf32>, tensor<?x4xf32>
+    // CHECK: fpmoe.attention %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} layer %{{.*}} heads 2 kv_heads 1 scale 5.000000e-01 window 8 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x8xf32>
+    %a = fpmoe.attention %q, %k, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 window 8 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x8xf32>
     // CHECK: fpmoe.linear %{{.*}}, %{{.*}} residual %{{.*}} : tensor<?x8xf32> : tensor<?x8xf32>
     %x1 = fpmoe.linear %a, %wq residual %x : tensor<?x8xf32> : tensor<?x8xf32>, tensor<8x8xf32> -> tensor<?x8xf32>
     %gate = fpmoe.get @gate[%layer] : tensor<6x8xf32>

@@ -69,11 +69,11 @@ func.func @rope(%x: tensor<?x8xf32>, %positions: tensor<?xi32>, %table: tensor<6
 }
 
 // CHECK-LABEL: @attention
-// CHECK-NEXT: fpmoe.attention %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} layer %{{.*}} heads 2 kv_heads 1 scale 5.000000e-01 : tensor<?x8xf32>, tensor<?x4xf32>
-// CHECK-NEXT: fpmoe.attention {{.*}} scale 5.000000e-01 window 9 : tensor<?x8xf32>, tensor<?x4xf32>
+// CHECK-NEXT: fpmoe.attention %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} layer %{{.*}} heads 2 kv_heads 1 scale 5.000000e-01 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x8xf32>
+// CHECK-NEXT: fpmoe.attention {{.*}} scale 5.000000e-01 window 9 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x8xf32>
 func.func @attention(%q: tensor<?x8xf32>, %k: tensor<?x4xf32>, %v: tensor<?x4xf32>, %positions: tensor<?xi32>, %layer: index) -> tensor<?x8xf32> {
-  %y = fpmoe.attention %q, %k, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>
-  %z = fpmoe.attention %y, %k, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 window 9 : tensor<?x8xf32>, tensor<?x4xf32>
+  %y = fpmoe.attention %q, %k, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x8xf32>
+  %z = fpmoe.attention %y, %k, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 window 9 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x8xf32>
   return %z : tensor<?x8xf32>
 }
 
@@ -127,4 +127,47 @@ func.func @moe(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %r: tensor<2x8xf32>, %egu
   %z = fpmoe.moe %y norm %n : tensor<8xf32> eps 1.0e-6 by #fpmoe.fixed<expert = 0> experts %egu : tensor<2x32x8xf32>, %ed : tensor<2x8x6xf32> names ["haskell", "ocaml"] -> tensor<?x8xf32>
   %all = fpmoe.moe %z norm %n : tensor<8xf32> eps 1.0e-6 router %r : tensor<2x8xf32> by #fpmoe.token_choice<top_k = 2, renormalize = false> experts %egu : tensor<2x32x8xf32>, %ed : tensor<2x8x6xf32> names ["haskell", "ocaml"] shared %gu : tensor<32x8xf32>, %d : tensor<8x6xf32> scaled %s : tensor<1x8xf32> -> tensor<?x8xf32>
   return %all : tensor<?x8xf32>
+}
+
+// CHECK-LABEL: @multipliers
+// CHECK-NEXT: fpmoe.embedding %{{.*}}, %{{.*}} times 1.2{{.*}} : tensor<16x8xf32> -> tensor<?x8xf32>
+// CHECK-NEXT: fpmoe.linear %{{.*}}, %{{.*}} times 2.0{{.*}} : tensor<?x8xf32>, tensor<16x8xf32> -> tensor<?x16xf32>
+// CHECK-NEXT: fpmoe.moe %{{.*}} times 2.2{{.*}} -> tensor<?x8xf32>
+func.func @multipliers(%ids: tensor<?xi32>, %table: tensor<16x8xf32>, %n: tensor<8xf32>, %gu: tensor<32x8xf32>, %d: tensor<8x6xf32>) -> tensor<?x8xf32> {
+  %x = fpmoe.embedding %ids, %table times 12.0 : tensor<16x8xf32> -> tensor<?x8xf32>
+  %y = fpmoe.linear %x, %table times 2.0 : tensor<?x8xf32>, tensor<16x8xf32> -> tensor<?x16xf32>
+  %z = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 shared %gu : tensor<32x8xf32>, %d : tensor<8x6xf32> times 0.22 -> tensor<?x8xf32>
+  return %z : tensor<?x8xf32>
+}
+
+// CHECK-LABEL: @extend_heads
+// CHECK-NEXT: fpmoe.extend_heads %{{.*}}, %{{.*}} heads 2 : tensor<?x8xf32>, tensor<?x4xf32> -> tensor<?x16xf32>
+// CHECK-NEXT: fpmoe.rope %{{.*}} head_dim 8 : tensor<?x16xf32>, tensor<64x4xf32>
+func.func @extend_heads(%x: tensor<?x8xf32>, %t: tensor<?x4xf32>, %positions: tensor<?xi32>, %table: tensor<64x4xf32>) {
+  %y = fpmoe.extend_heads %x, %t heads 2 : tensor<?x8xf32>, tensor<?x4xf32> -> tensor<?x16xf32>
+  %z = fpmoe.rope %y, %positions, %table head_dim 8 : tensor<?x16xf32>, tensor<64x4xf32>
+  return
+}
+// CHECK-LABEL: @clamp
+// CHECK-NEXT: fpmoe.clamp %{{.*}} to 8.000000e+00 : tensor<?x8xf32>
+func.func @clamp(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %y = fpmoe.clamp %x to 8.0 : tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+// CHECK-LABEL: @scale
+// CHECK-NEXT: fpmoe.scale %{{.*}} by 2.2{{.*}}-01 : tensor<?x8xf32>
+func.func @scale(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %y = fpmoe.scale %x by 0.22 : tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// CHECK-LABEL: @heads
+// CHECK-NEXT: fpmoe.heads %{{.*}} rope %{{.*}} heads 2 kv_heads 1 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<64x4xf32> -> tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>
+// CHECK-NEXT: fpmoe.heads %{{.*}} tail %{{.*}} : tensor<?x2xf32> clip 8.0{{.*}} rope
+// CHECK-NEXT: fpmoe.heads %{{.*}} norms %{{.*}} : tensor<8xf32>, %{{.*}} : tensor<4xf32> eps 9.9{{.*}}E-7 rope
+func.func @heads(%q: tensor<?x8xf32>, %k: tensor<?x4xf32>, %v: tensor<?x4xf32>, %positions: tensor<?xi32>, %t: tensor<64x4xf32>, %k2: tensor<?x2xf32>, %t2: tensor<64x2xf32>, %nq: tensor<8xf32>, %nk: tensor<4xf32>) {
+  %query, %key, %value = fpmoe.heads %q, %k, %v, %positions rope %t heads 2 kv_heads 1 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<64x4xf32> -> tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>
+  %a:3 = fpmoe.heads %q, %k2, %v, %positions tail %k2 : tensor<?x2xf32> clip 8.0 rope %t2 heads 2 kv_heads 1 : tensor<?x8xf32>, tensor<?x2xf32>, tensor<?x4xf32>, tensor<64x2xf32> -> tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>
+  %b:3 = fpmoe.heads %q, %k, %v, %positions norms %nq : tensor<8xf32>, %nk : tensor<4xf32> eps 1.0e-6 rope %t heads 2 kv_heads 1 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<64x4xf32> -> tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>
+  return
 }

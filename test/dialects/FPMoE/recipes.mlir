@@ -115,3 +115,51 @@ fpmoe.weight @pack : tensor<2x4x16x2xbf16> {
   %1 = fpmoe.pack %0 : tensor<20x8xbf16> -> tensor<2x4x16x2xbf16>
   fpmoe.yield %1 : tensor<2x4x16x2xbf16>
 }
+
+// CHECK: fpmoe.weight @append_columns : tensor<4x35xf32> {
+fpmoe.weight @append_columns : tensor<4x35xf32> {
+  %0 = fpmoe.load "a" : tensor<4x20xf32>
+  %1 = fpmoe.load "b" : tensor<4x3xf32>
+  // CHECK: fpmoe.append_columns %{{.*}}, %{{.*}} : tensor<4x20xf32>, tensor<4x3xf32> -> tensor<4x35xf32>
+  %2 = fpmoe.append_columns %0, %1 : tensor<4x20xf32>, tensor<4x3xf32> -> tensor<4x35xf32>
+  fpmoe.yield %2 : tensor<4x35xf32>
+}
+
+// CHECK: fpmoe.weight @deinterleave : tensor<8x6xf32> {
+fpmoe.weight @deinterleave : tensor<8x6xf32> {
+  %0 = fpmoe.load "q" : tensor<8x6xf32>
+  // CHECK: fpmoe.deinterleave %{{.*}} head_dim 4 width 4 : tensor<8x6xf32>
+  %1 = fpmoe.deinterleave %0 head_dim 4 width 4 : tensor<8x6xf32>
+  fpmoe.yield %1 : tensor<8x6xf32>
+}
+
+// Scalings of rotary embedding, as their documentation shows them.
+// CHECK: fpmoe.rope_table theta 1.000000e+04 scaling(#fpmoe.rope_linear<factor = 2.000000e+00{{.*}}>) : tensor<64x4xf32>
+fpmoe.weight @linear : tensor<64x4xf32> {
+  %0 = fpmoe.rope_table theta 1.0e4 scaling(
+    #fpmoe.rope_linear<factor = 2.0>
+  ) : tensor<64x4xf32>
+  fpmoe.yield %0 : tensor<64x4xf32>
+}
+// CHECK: fpmoe.rope_table {{.*}}scaling(#fpmoe.rope_llama3<
+fpmoe.weight @llama3 : tensor<64x4xf32> {
+  %0 = fpmoe.rope_table theta 1.0e4 scaling(
+    #fpmoe.rope_llama3<factor = 8.0, low = 1.0, high = 4.0, positions = 8192>
+  ) : tensor<64x4xf32>
+  fpmoe.yield %0 : tensor<64x4xf32>
+}
+// CHECK: fpmoe.rope_table {{.*}}scaling(#fpmoe.rope_factors<factors = [1.000000e+00, 8.000000e+00]>)
+fpmoe.weight @factors : tensor<64x4xf32> {
+  %0 = fpmoe.rope_table theta 1.0e4 scaling(
+    #fpmoe.rope_factors<factors = [1.0, 8.0]>
+  ) : tensor<64x4xf32>
+  fpmoe.yield %0 : tensor<64x4xf32>
+}
+
+// CHECK: fpmoe.rope_table {{.*}}scaling(#fpmoe.rope_yarn<
+fpmoe.weight @yarn : tensor<64x4xf32> {
+  %0 = fpmoe.rope_table theta 1.0e4 scaling(
+    #fpmoe.rope_yarn<factor = 40.0, first = 10.0, last = 23.0, magnitude = 1.0>
+  ) : tensor<64x4xf32>
+  fpmoe.yield %0 : tensor<64x4xf32>
+}

@@ -44,6 +44,36 @@ func.func private @f() attributes {test.rule = #fpmoe.expert_choice<segment = 64
 
 // -----
 
+// segment_choice_c1
+// expected-error@+1 {{segment is 1 and top_k 1, they must be at least 2 and 1 (segment_choice_c1)}}
+func.func private @f() attributes {test.rule = #fpmoe.segment_choice<segment = 1, top_k = 1>}
+
+// -----
+
+// two_level_c1
+// expected-error@+1 {{takes 1 shared experts and 3 others of 3 (two_level_c1)}}
+func.func private @f() attributes {test.rule = #fpmoe.two_level<token_experts = 3, shared = 1, top_k = 3, token_share = 0.7, whole = <segment = 8, max_experts = 2, capacity = 1.0>, causal = <segment = 8, top_k = 1>, segment_share = 0.3>}
+
+// -----
+
+// two_level_c1
+// expected-error@+1 {{takes 0 shared experts and 0 others of 3 (two_level_c1)}}
+func.func private @f() attributes {test.rule = #fpmoe.two_level<token_experts = 3, shared = 0, top_k = 0, token_share = 0.7, whole = <segment = 8, max_experts = 2, capacity = 1.0>, causal = <segment = 8, top_k = 1>, segment_share = 0.3>}
+
+// -----
+
+// two_level_c2
+// expected-error@+1 {{has segments of 8 and of 16 tokens (two_level_c2)}}
+func.func private @f() attributes {test.rule = #fpmoe.two_level<token_experts = 3, shared = 1, top_k = 1, token_share = 0.7, whole = <segment = 8, max_experts = 2, capacity = 1.0>, causal = <segment = 16, top_k = 1>, segment_share = 0.3>}
+
+// -----
+
+// two_level_c3
+// expected-error@+1 {{it must be positive (two_level_c3)}}
+func.func private @f() attributes {test.rule = #fpmoe.two_level<token_experts = 3, shared = 1, top_k = 1, token_share = 0.7, whole = <segment = 8, max_experts = 2, capacity = 1.0>, causal = <segment = 8, top_k = 1>, segment_share = -0.3>}
+
+// -----
+
 // language_choice_c1
 // expected-error@+1 {{fallback is -2, it must be an expert or -1 (language_choice_c1)}}
 func.func private @f() attributes {test.rule = #fpmoe.language_choice<fallback = -2>}
@@ -53,3 +83,15 @@ func.func private @f() attributes {test.rule = #fpmoe.language_choice<fallback =
 // fixed_c1
 // expected-error@+1 {{expert is -1, it must not be negative (fixed_c1)}}
 func.func private @f() attributes {test.rule = #fpmoe.fixed<expert = -1>}
+
+// -----
+
+// token_choice_c3
+// expected-error@+1 {{takes 3 of 2 groups (token_choice_c3)}}
+func.func private @f() attributes {test.rule = #fpmoe.token_choice<top_k = 1, renormalize = true groups 3 of 2>}
+
+// -----
+
+// token_choice_c3
+// expected-error@+1 {{scale is 0.000000e+00, it must be positive (token_choice_c3)}}
+func.func private @f() attributes {test.rule = #fpmoe.token_choice<top_k = 1, renormalize = true times 0.0>}

@@ -13,6 +13,11 @@ func.func private @any_candidate() attributes {test.rule =
   #fpmoe.token_choice<top_k = 2, renormalize = false>
 }
 
+// CHECK: @grouped() attributes {test.rule = #fpmoe.token_choice<top_k = 2, renormalize = false times 1.6{{.*}} groups 2 of 4>}
+func.func private @grouped() attributes {test.rule =
+  #fpmoe.token_choice<top_k = 2, renormalize = false times 16.0 groups 2 of 4>
+}
+
 // CHECK: @expert_choice() attributes {test.rule = #fpmoe.expert_choice<segment = 64, max_experts = 4, capacity = 1.000000e+00{{.*}}>}
 func.func private @expert_choice() attributes {test.rule =
   #fpmoe.expert_choice<segment = 64, max_experts = 4, capacity = 1.0>
@@ -21,6 +26,16 @@ func.func private @expert_choice() attributes {test.rule =
 // CHECK: @language_choice() attributes {test.rule = #fpmoe.language_choice<fallback = -1>}
 func.func private @language_choice() attributes {test.rule =
   #fpmoe.language_choice<fallback = -1>
+}
+
+// CHECK: @segment_choice() attributes {test.rule = #fpmoe.segment_choice<segment = 64, top_k = 1>}
+func.func private @segment_choice() attributes {test.rule =
+  #fpmoe.segment_choice<segment = 64, top_k = 1>
+}
+
+// CHECK: @two_level() attributes {test.rule = #fpmoe.two_level<token_experts = 6, shared = 1, top_k = 1, token_share = {{.*}}, whole = <segment = 64, max_experts = 4, capacity = 1.{{.*}}>, causal = <segment = 64, top_k = 1>, segment_share = {{.*}}>}
+func.func private @two_level() attributes {test.rule =
+  #fpmoe.two_level<token_experts = 6, shared = 1, top_k = 1, token_share = 0.7, whole = <segment = 64, max_experts = 4, capacity = 1.0>, causal = <segment = 64, top_k = 1>, segment_share = 0.3>
 }
 
 // CHECK: @fixed() attributes {test.rule = #fpmoe.fixed<expert = 0>}

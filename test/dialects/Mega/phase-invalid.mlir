@@ -96,13 +96,13 @@ mega.program @in_place max_tokens 4 rows 1 context 64 {
 // phase_c1: the cache is read whole, at all positions.
 mega.program @cache max_tokens 4 rows 1 context 64 {
   %q = mega.buffer shared : memref<4x4x16xf32>
-  %cache = mega.buffer cache : memref<2x1x?x16xf32>
+  %cache = mega.buffer cache : memref<2x1x?x32xf32>
   %scores = mega.buffer private : memref<1x80xf32>
   mega.layers order [0] {
   ^bb0(%layer: index):
-    // expected-error@+1 {{has tiles that read parts of 'memref<2x1x?x16xf32>' which other tiles write (phase_c1)}}
+    // expected-error@+1 {{has tiles that read parts of 'memref<2x1x?x32xf32>' which other tiles write (phase_c1)}}
     mega.phase "race" tiles [4, "blocks"] {
-      mega.attention %q, %cache into %cache by %scores layer %layer heads 4 kv_heads 1 head_dim 12 scale 0.25 : memref<4x4x16xf32>, memref<2x1x?x16xf32>, memref<2x1x?x16xf32>, memref<1x80xf32>
+      mega.attention %q, %cache into %cache by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 scale 0.25 : memref<4x4x16xf32>, memref<2x1x?x32xf32>, memref<2x1x?x32xf32>, memref<1x80xf32>
     }
   }
 }
@@ -112,14 +112,14 @@ mega.program @cache max_tokens 4 rows 1 context 64 {
 // phase_c1: scratch of a tile, which all tiles write, in memory of the team.
 mega.program @scratch max_tokens 4 rows 1 context 64 {
   %q = mega.buffer shared : memref<4x4x16xf32>
-  %cache = mega.buffer cache : memref<2x1x?x16xf32>
+  %cache = mega.buffer cache : memref<2x1x?x32xf32>
   %a = mega.buffer shared : memref<4x48x1x1xf32>
   %scores = mega.buffer shared : memref<1x80xf32>
   mega.layers order [0] {
   ^bb0(%layer: index):
     // expected-error@+1 {{has tiles along dimension 0 that write the same part of 'memref<1x80xf32>' (phase_c1)}}
     mega.phase "race" tiles [4, "blocks"] {
-      mega.attention %q, %cache into %a by %scores layer %layer heads 4 kv_heads 1 head_dim 12 scale 0.25 : memref<4x4x16xf32>, memref<2x1x?x16xf32>, memref<4x48x1x1xf32>, memref<1x80xf32>
+      mega.attention %q, %cache into %a by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 scale 0.25 : memref<4x4x16xf32>, memref<2x1x?x32xf32>, memref<4x48x1x1xf32>, memref<1x80xf32>
     }
   }
 }

@@ -70,10 +70,10 @@ fpmoe.weight @shared_down layers [0, 1] : tensor<4x48x16x1xf32> {
 // CHECK: mega.phase "attention_norm" {
 // CHECK: mega.norm %{{.*}}, %{{.*}} into %{{.*}} eps 9.9{{.*}}E-7 : memref<1x64xf32>, tensor<50xf32>, memref<1x64x1x1xf32>
 // CHECK: mega.phase "qkv" tiles [6, 1] {
-// CHECK: mega.qkv %{{.*}}, %{{.*}} bias %{{.*}} : tensor<6x12xf32> rope %{{.*}} into %{{.*}}, %{{.*}} by %{{.*}} layer %{{.*}} heads 4 kv_heads 1 head_dim 12 span 16 : memref<1x64x1x1xf32>, tensor<6x1x64x16x1xf32>, tensor<256x12xf32>, memref<1x4x16xf32>, memref<2x1x?x16xf32>, memref<1x16xf32>
+// CHECK: mega.qkv %{{.*}}, %{{.*}} bias %{{.*}} : tensor<6x12xf32> rope %{{.*}} into %{{.*}}, %{{.*}} by %{{.*}} layer %{{.*}} heads 4 kv_heads 1 head_dim 12 span 16 : memref<1x64x1x1xf32>, tensor<6x1x64x16x1xf32>, tensor<256x12xf32>, memref<1x4x16xf32>, memref<2x1x?x32xf32>, memref<1x16xf32>
 // CHECK: mega.barrier
 // CHECK: mega.phase "attention" tiles [1, 1] {
-// CHECK: mega.attention %{{.*}}, %{{.*}} into %{{.*}} by %{{.*}} layer %{{.*}} heads 4 kv_heads 1 head_dim 12 scale 2.5{{0*}}e-01 : memref<1x4x16xf32>, memref<2x1x?x16xf32>, memref<1x48x1x1xf32>, memref<4x272xf32>
+// CHECK: mega.attention %{{.*}}, %{{.*}} into %{{.*}} by %{{.*}} layer %{{.*}} heads 4 kv_heads 1 head_dim 12 value_dim 12 scale 2.5{{0*}}e-01 : memref<1x4x16xf32>, memref<2x1x?x32xf32>, memref<1x48x1x1xf32>, memref<4x272xf32>
 // CHECK: mega.barrier
 // CHECK: mega.phase "output" tiles [4, 1] {
 // CHECK: mega.linear %{{.*}}, %{{.*}} into %{{.*}} columns 50 panels 1 span 16 accumulate : memref<1x48x1x1xf32>, tensor<4x48x16x1xf32>, memref<1x64xf32>
@@ -92,7 +92,7 @@ mega.program @decode max_tokens 1 rows 1 context 256 {
   %x = mega.buffer shared : memref<1x64xf32>
   %normed = mega.buffer private : memref<1x64x1x1xf32>
   %query = mega.buffer shared : memref<1x4x16xf32>
-  %cache = mega.buffer cache : memref<2x1x?x16xf32>
+  %cache = mega.buffer cache : memref<2x1x?x32xf32>
   %head = mega.buffer private : memref<1x16xf32>
   %attended = mega.buffer shared : memref<1x48x1x1xf32>
   %scores = mega.buffer private : memref<4x272xf32>
@@ -124,11 +124,11 @@ mega.program @decode max_tokens 1 rows 1 context 256 {
       mega.norm %x, %norm into %normed eps 1.0e-6 : memref<1x64xf32>, tensor<50xf32>, memref<1x64x1x1xf32>
     }
     mega.phase "qkv" tiles [6, 1] {
-      mega.qkv %normed, %qkv bias %bias : tensor<6x12xf32> rope %rope into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 span 16 : memref<1x64x1x1xf32>, tensor<6x1x64x16x1xf32>, tensor<256x12xf32>, memref<1x4x16xf32>, memref<2x1x?x16xf32>, memref<1x16xf32>
+      mega.qkv %normed, %qkv bias %bias : tensor<6x12xf32> rope %rope into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 span 16 : memref<1x64x1x1xf32>, tensor<6x1x64x16x1xf32>, tensor<256x12xf32>, memref<1x4x16xf32>, memref<2x1x?x32xf32>, memref<1x16xf32>
     }
     mega.barrier
     mega.phase "attention" tiles [1, 1] {
-      mega.attention %query, %cache into %attended by %scores layer %layer heads 4 kv_heads 1 head_dim 12 scale 0.25 : memref<1x4x16xf32>, memref<2x1x?x16xf32>, memref<1x48x1x1xf32>, memref<4x272xf32>
+      mega.attention %query, %cache into %attended by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 scale 0.25 : memref<1x4x16xf32>, memref<2x1x?x32xf32>, memref<1x48x1x1xf32>, memref<4x272xf32>
     }
     mega.barrier
     mega.phase "output" tiles [4, 1] {
@@ -158,10 +158,10 @@ mega.program @decode max_tokens 1 rows 1 context 256 {
 // CHECK: mega.barrier
 // CHECK: mega.layers order [0, 0] {
 // CHECK: mega.phase "qkv" tiles [6, "spans"] {
-// CHECK: mega.qkv %{{.*}}, %{{.*}} rope %{{.*}} into %{{.*}}, %{{.*}} by %{{.*}} layer %{{.*}} heads 4 kv_heads 1 head_dim 12 span 16 : memref<22x64x12x1xf32>, tensor<6x1x64x16x1xf32>, tensor<256x12xf32>, memref<264x4x16xf32>, memref<2x1x?x16xf32>, memref<12x16xf32>
+// CHECK: mega.qkv %{{.*}}, %{{.*}} rope %{{.*}} into %{{.*}}, %{{.*}} by %{{.*}} layer %{{.*}} heads 4 kv_heads 1 head_dim 12 span 16 : memref<22x64x12x1xf32>, tensor<6x1x64x16x1xf32>, tensor<256x12xf32>, memref<264x4x16xf32>, memref<2x1x?x32xf32>, memref<12x16xf32>
 // CHECK: mega.barrier
 // CHECK: mega.phase "attention" tiles [4, "blocks"] {
-// CHECK: mega.attention %{{.*}}, %{{.*}} into %{{.*}} by %{{.*}} layer %{{.*}} heads 4 kv_heads 1 head_dim 12 scale 2.5{{0*}}e-01 window 32 : memref<264x4x16xf32>, memref<2x1x?x16xf32>, memref<22x48x12x1xf32>, memref<12x272xf32>
+// CHECK: mega.attention %{{.*}}, %{{.*}} into %{{.*}} by %{{.*}} layer %{{.*}} heads 4 kv_heads 1 head_dim 12 value_dim 12 scale 2.5{{0*}}e-01 window 32 : memref<264x4x16xf32>, memref<2x1x?x32xf32>, memref<22x48x12x1xf32>, memref<12x272xf32>
 // CHECK: mega.barrier
 // CHECK: mega.phase "route" tiles ["blocks"] {
 // CHECK: mega.route %{{.*}} norm %{{.*}} into %{{.*}}, %{{.*}}, %{{.*}} by %{{.*}} layer %{{.*}} eps 9.9{{.*}}E-7 experts 0 : memref<256x64xf32>, tensor<50xf32>, memref<256x64xf32>, memref<256x1xi32>, memref<256x2xf32>, memref<6xf32>
@@ -184,7 +184,7 @@ mega.program @prefill max_tokens 256 rows 12 context 256 {
   %x = mega.buffer shared : memref<256x64xf32>
   %normed = mega.buffer shared : memref<22x64x12x1xf32>
   %query = mega.buffer shared : memref<264x4x16xf32>
-  %cache = mega.buffer cache : memref<2x1x?x16xf32>
+  %cache = mega.buffer cache : memref<2x1x?x32xf32>
   %head = mega.buffer private : memref<12x16xf32>
   %attended = mega.buffer shared : memref<22x48x12x1xf32>
   %scores = mega.buffer private : memref<12x272xf32>
@@ -213,11 +213,11 @@ mega.program @prefill max_tokens 256 rows 12 context 256 {
     %down = mega.weight @down[%layer] : tensor<3x4x48x16x1xf32>
     %shared_down = mega.weight @shared_down[%layer] : tensor<4x48x16x1xf32>
     mega.phase "qkv" tiles [6, "spans"] {
-      mega.qkv %normed, %qkv rope %rope into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 span 16 : memref<22x64x12x1xf32>, tensor<6x1x64x16x1xf32>, tensor<256x12xf32>, memref<264x4x16xf32>, memref<2x1x?x16xf32>, memref<12x16xf32>
+      mega.qkv %normed, %qkv rope %rope into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 span 16 : memref<22x64x12x1xf32>, tensor<6x1x64x16x1xf32>, tensor<256x12xf32>, memref<264x4x16xf32>, memref<2x1x?x32xf32>, memref<12x16xf32>
     }
     mega.barrier
     mega.phase "attention" tiles [4, "blocks"] {
-      mega.attention %query, %cache into %attended by %scores layer %layer heads 4 kv_heads 1 head_dim 12 scale 0.25 window 32 : memref<264x4x16xf32>, memref<2x1x?x16xf32>, memref<22x48x12x1xf32>, memref<12x272xf32>
+      mega.attention %query, %cache into %attended by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 scale 0.25 window 32 : memref<264x4x16xf32>, memref<2x1x?x32xf32>, memref<22x48x12x1xf32>, memref<12x272xf32>
     }
     mega.barrier
     mega.phase "route" tiles ["blocks"] {
@@ -243,5 +243,89 @@ mega.program @prefill max_tokens 256 rows 12 context 256 {
       mega.norm %x, %norm into %normed eps 1.0e-6 logits : memref<256x64xf32>, tensor<50xf32>, memref<22x64x12x1xf32>
     }
     mega.barrier
+  }
+}
+
+// Experts that choose segments.
+// CHECK-LABEL: mega.program @segments max_tokens 24
+// CHECK: mega.phase "segment_scores" tiles [3] {
+// CHECK: mega.segment_scores %{{.*}} norm %{{.*}} router %{{.*}} into %{{.*}} by %{{.*}} eps 9.9{{.*}}E-7 routing <token_experts = 2, shared = 1, top_k = 1, {{.*}}> : memref<24x64xf32>, tensor<50xf32>, tensor<3x50xf32>, memref<3x1xf32>, memref<64xf32>
+// CHECK: mega.phase "segment_choose" tiles [1] {
+// CHECK: mega.segment_choose %{{.*}} into %{{.*}}, %{{.*}} by %{{.*}} routing <token_experts = 2, shared = 1, top_k = 1, {{.*}}> : memref<3x1xf32>, memref<24x3xi32>, memref<24x4xf32>, memref<6xi32>
+mega.program @segments max_tokens 24 rows 12 context 256 {
+  %x = mega.buffer shared : memref<24x64xf32>
+  %experts = mega.buffer shared : memref<24x3xi32>
+  %weights = mega.buffer shared : memref<24x4xf32>
+  %scores = mega.buffer shared : memref<3x1xf32>
+  %pooled = mega.buffer private : memref<64xf32>
+  %taken = mega.buffer private : memref<6xi32>
+  mega.layers order [0, 0] {
+  ^bb0(%layer: index):
+    %norm = mega.weight @norm[%layer] : tensor<50xf32>
+    %router = mega.weight @router[%layer] : tensor<3x50xf32>
+    mega.phase "segment_scores" tiles [3] {
+      mega.segment_scores %x norm %norm router %router into %scores by %pooled eps 1.0e-6 routing <token_experts = 2, shared = 1, top_k = 1, token_share = 0.5, whole = <segment = 8, max_experts = 1, capacity = 1.0>, causal = <segment = 8, top_k = 1>, segment_share = 0.5> : memref<24x64xf32>, tensor<50xf32>, tensor<3x50xf32>, memref<3x1xf32>, memref<64xf32>
+    }
+    mega.barrier
+    mega.phase "segment_choose" tiles [1] {
+      mega.segment_choose %scores into %experts, %weights by %taken routing <token_experts = 2, shared = 1, top_k = 1, token_share = 0.5, whole = <segment = 8, max_experts = 1, capacity = 1.0>, causal = <segment = 8, top_k = 1>, segment_share = 0.5> : memref<3x1xf32>, memref<24x3xi32>, memref<24x4xf32>, memref<6xi32>
+    }
+    mega.barrier
+  }
+}
+
+// Heads that are finished behind their products: norms of whole rows, and with a tail.
+// CHECK-LABEL: mega.program @heads
+// CHECK: mega.heads %{{.*}}, %{{.*}}, %{{.*}} norms %{{.*}} : tensor<48xf32>, %{{.*}} : tensor<12xf32> eps 9.9{{.*}}E-7 clip 8.0{{.*}} rope %{{.*}} into %{{.*}}, %{{.*}} by %{{.*}} layer %{{.*}} heads 4 kv_heads 1 head_dim 12 value_dim 12
+// CHECK: mega.heads %{{.*}}, %{{.*}}, %{{.*}} tail %{{.*}} : memref<24x16xf32> rope
+fpmoe.weight @rope4 : tensor<64x4xf32> {
+  %0 = fpmoe.rope_table theta 1.0e4 : tensor<64x4xf32>
+  fpmoe.yield %0 : tensor<64x4xf32>
+}
+fpmoe.weight @q_norm : tensor<48xf32> {
+  %0 = fpmoe.load "q" : tensor<48xf32>
+  fpmoe.yield %0 : tensor<48xf32>
+}
+fpmoe.weight @k_norm : tensor<12xf32> {
+  %0 = fpmoe.load "k" : tensor<12xf32>
+  fpmoe.yield %0 : tensor<12xf32>
+}
+mega.program @heads max_tokens 24 rows 12 context 64 {
+  %q = mega.buffer shared : memref<24x48xf32>
+  %k = mega.buffer shared : memref<24x16xf32>
+  %tail = mega.buffer shared : memref<24x16xf32>
+  %v = mega.buffer shared : memref<24x16xf32>
+  %query = mega.buffer shared : memref<24x4x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xf32>
+  %head = mega.buffer private : memref<1x16xf32>
+  %rope = mega.weight @rope : tensor<256x12xf32>
+  %rope4 = mega.weight @rope4 : tensor<64x4xf32>
+  %q_norm = mega.weight @q_norm : tensor<48xf32>
+  %k_norm = mega.weight @k_norm : tensor<12xf32>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "heads" tiles ["tokens"] {
+      mega.heads %q, %k, %v norms %q_norm : tensor<48xf32>, %k_norm : tensor<12xf32> eps 1.0e-6 clip 8.0 rope %rope into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 : memref<24x48xf32>, memref<24x16xf32>, memref<24x16xf32>, tensor<256x12xf32>, memref<24x4x16xf32>, memref<1x1x?x32xf32>, memref<1x16xf32>
+    }
+    mega.barrier
+    mega.phase "latent" tiles ["tokens"] {
+      mega.heads %q, %k, %v tail %tail : memref<24x16xf32> rope %rope4 into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 : memref<24x48xf32>, memref<24x16xf32>, memref<24x16xf32>, tensor<64x4xf32>, memref<24x4x16xf32>, memref<1x1x?x32xf32>, memref<1x16xf32>
+    }
+  }
+}
+
+// Adapters for each language.
+// CHECK-LABEL: mega.program @languages max_tokens 24
+// CHECK: mega.phase "low_rank" tiles ["blocks"] {
+// CHECK: mega.low_rank %{{.*}}, %{{.*}} columns 50 ranks [2, 4, 0, 8] : memref<2x80x12x1xf32>, tensor<1x64x16x1xf32>
+fpmoe.weight @low_rank : tensor<1x64x16x1xf32> {
+  %0 = fpmoe.load "low_rank" : tensor<1x64x16x1xf32>
+  fpmoe.yield %0 : tensor<1x64x16x1xf32>
+}
+mega.program @languages max_tokens 24 rows 12 context 256 {
+  %operand = mega.buffer shared : memref<2x80x12x1xf32>
+  %low_rank = mega.weight @low_rank : tensor<1x64x16x1xf32>
+  mega.phase "low_rank" tiles ["blocks"] {
+    mega.low_rank %operand, %low_rank columns 50 ranks [2, 4, 0, 8] : memref<2x80x12x1xf32>, tensor<1x64x16x1xf32>
   }
 }

@@ -197,7 +197,8 @@ TEST(Checkpoint, FileInsteadOfDirectory) {
   EXPECT_EQ(message(Checkpoint::open(directory / "f")),
             directory / "f" +
                 ": is not a directory; a checkpoint is a directory with "
-                "model.safetensors or model.safetensors.index.json");
+                "model.safetensors or model.safetensors.index.json, or a file "
+                "that ends in .gguf");
 }
 
 TEST(Checkpoint, DirectoryWithoutWeights) {

@@ -38,8 +38,12 @@ static void checkConfig(StringRef text) {
   if (!succeeded(config))
     return;
   check(config->numHeads % config->numKeyValueHeads == 0);
-  check(config->headDim % 2 == 0 && config->headDim > 0);
-  check(config->topK > 0 && config->topK <= config->numExperts);
+  check(config->headDim > 0);
+  check(config->ropeDim() % 2 == 0 && config->ropeDim() > 0);
+  check(config->topK <= config->numExperts);
+  check(config->topK > 0 || config->numExperts == 0);
+  check(config->topGroups <= config->numGroups);
+  check(config->attentionScale > 0 && config->logitsMultiplier > 0);
   check(config->expertNames.size() == size_t(config->numExperts));
   check(checkExpertNames(config->expertNames).empty());
   check(config->sparseLayers.size() == size_t(config->numLayers));
@@ -56,9 +60,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   StringRef text(reinterpret_cast<const char *>(data) + 1, size - 1);
   switch (data[0]) {
   case 'g': {
-    auto generation = parseGenerationConfig(text, "file", ModelConfig());
+    ModelConfig model;
+    model.vocabSize = 1000;
+    auto generation = parseGenerationConfig(text, "file", model);
     if (succeeded(generation))
-      checkTokens(generation->eosTokens, ModelConfig().vocabSize);
+      checkTokens(generation->eosTokens, model.vocabSize);
     break;
   }
   case 't': {

@@ -7,9 +7,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lib/Model/Config.h"
+#include "lib/Model/Architectures.h"
 
 #include "test/lib/Model/Support.h"
+
+#include <cmath>
 
 using namespace fpmoe;
 using namespace fpmoe::test;
@@ -167,7 +169,8 @@ TEST(Config, IntegersOutOfRange) {
     EXPECT_EQ(with("\"2\""), name + " is \"2\", it must be " + rule);
     EXPECT_EQ(with("[2]"), name + " is [2], it must be " + rule);
     EXPECT_EQ(with("true"), name + " is true, it must be " + rule);
-    if (name != "head_dim") {
+    // As without the field.
+    if (name != "head_dim" && name != "num_key_value_heads") {
       EXPECT_EQ(with("null"), name + " is null, it must be " + rule);
     }
   }
@@ -213,16 +216,69 @@ TEST(Config, LongValueIsCut) {
 
 TEST(Config, Architecture) {
   EXPECT_EQ(message(parseConfig("{}", "config.json")),
-            "config.json: has no 'architectures'; supported is "
-            "Qwen2MoeForCausalLM");
-  EXPECT_EQ(fault("\"architectures\":[\"LlamaForCausalLM\"]"),
-            "the architecture 'LlamaForCausalLM' is not supported; supported "
-            "is Qwen2MoeForCausalLM");
+            "config.json: has no 'architectures'; supported are " +
+                listArchitectures());
+  EXPECT_EQ(fault("\"architectures\":[\"GPT2LMHeadModel\"]"),
+            "the architecture 'GPT2LMHeadModel' is not supported; supported "
+            "are LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, "
+            "Qwen3ForCausalLM, MixtralForCausalLM, Qwen2MoeForCausalLM, "
+            "MultiPLMoeForCausalLM, Qwen3MoeForCausalLM, OlmoeForCausalLM, GraniteMoeForCausalLM, "
+            "GraniteMoeSharedForCausalLM, DeepseekV2ForCausalLM");
   EXPECT_EQ(fault("\"architectures\":[]"),
             "architectures is [], it must be an array of one name");
   EXPECT_EQ(fault("\"model_type\":\"mixtral\""),
             "model_type is \"mixtral\", it must be \"qwen2_moe\" for "
             "Qwen2MoeForCausalLM");
+}
+
+/// The message for a configuration of MultiPL-MoE with `more` members.
+static Expected<ModelConfig> parseTwoLevels(StringRef more) {
+  return parseConfig(
+      ("{\"architectures\":[\"MultiPLMoeForCausalLM\"],\"hidden_size\":48,"
+       "\"num_attention_heads\":6,\"num_key_value_heads\":2" +
+       more + "}")
+          .str(),
+      "config.json");
+}
+
+TEST(Config, TwoLevels) {
+  ModelConfig config = valueOf(parseTwoLevels(
+      ",\"model_type\":\"multipl_moe\",\"num_token_experts\":4,"
+      "\"num_segment_experts\":5,\"segment_length\":32,"
+      "\"segment_capacity\":1.5,\"max_experts_per_segment\":3,"
+      "\"token_weight\":0.6,\"segment_weight\":0.4,"
+      "\"num_experts_per_tok\":2"));
+  ASSERT_TRUE(config.twoLevels);
+  EXPECT_EQ(config.numExperts, 9);
+  EXPECT_EQ(config.topK, 2);
+  EXPECT_EQ(config.twoLevels->segment, 32);
+  EXPECT_EQ(config.twoLevels->capacity, 1.5);
+  EXPECT_EQ(config.expertNames,
+            (Strings{"token0", "token1", "token2", "shared", "segment0",
+                     "segment1", "segment2", "segment3", "segment4"}));
+  config = valueOf(parseTwoLevels(""));
+  EXPECT_EQ(config.numExperts, 12);
+  EXPECT_EQ(config.topK, 1);
+  EXPECT_EQ(config.twoLevels->segment, 64);
+}
+
+TEST(Config, TwoLevelsOutOfRange) {
+  auto twoLevelFault = [](StringRef more) {
+    return message(parseTwoLevels(more));
+  };
+  EXPECT_EQ(twoLevelFault(",\"segment_length\":1"),
+            "config.json: segment_length is 1, it must be between 2 and 65536");
+  EXPECT_EQ(twoLevelFault(",\"num_experts_per_tok\":6"),
+            "config.json: num_experts_per_tok is 6, it must be less than "
+            "num_token_experts, which is 6");
+  EXPECT_EQ(twoLevelFault(",\"max_experts_per_segment\":7"),
+            "config.json: max_experts_per_segment is 7, it must be at most "
+            "num_segment_experts, which is 6");
+  // Fields of the one architecture are unknown to the other.
+  EXPECT_NE(twoLevelFault(",\"num_experts\":6").find("'num_experts' is unknown"),
+            std::string::npos);
+  EXPECT_NE(fault("\"segment_length\":8").find("'segment_length' is unknown"),
+            std::string::npos);
 }
 
 TEST(Config, UnknownFieldIsRefusedByName) {
@@ -305,19 +361,83 @@ TEST(Config, RopeTheta) {
             2e4);
 }
 
+TEST(Config, LinearRope) {
+  // As older versions and as newer ones call it.
+  for (const char *rope : {"\"rope_scaling\":{\"type\":\"linear\",",
+                           "\"rope_parameters\":{\"rope_type\":\"linear\","}) {
+    RopeScaling scaling =
+        valid(std::string(rope) + "\"factor\":4}").ropeScaling;
+    EXPECT_EQ(scaling.kind, RopeScaling::Linear);
+    EXPECT_EQ(scaling.factor, 4);
+  }
+}
+
+TEST(Config, DynamicRopeIsNoneUpToTheContext) {
+  ModelConfig config =
+      valid("\"rope_scaling\":{\"rope_type\":\"dynamic\",\"factor\":2.0}");
+  EXPECT_EQ(config.ropeScaling.kind, RopeScaling::None);
+}
+
+TEST(Config, Llama3Rope) {
+  std::string text = "\"max_position_embeddings\":512,\"rope_scaling\":{"
+                     "\"rope_type\":\"llama3\",\"factor\":8.0,"
+                     "\"low_freq_factor\":1.0,\"high_freq_factor\":4.0";
+  RopeScaling scaling = valid(text + "}").ropeScaling;
+  EXPECT_EQ(scaling.kind, RopeScaling::Llama3);
+  EXPECT_EQ(scaling.factor, 8);
+  EXPECT_EQ(scaling.low, 1);
+  EXPECT_EQ(scaling.high, 4);
+  EXPECT_EQ(scaling.originalPositions, 512);
+  text += ",\"original_max_position_embeddings\":64}";
+  EXPECT_EQ(valid(text).ropeScaling.originalPositions, 64);
+}
+
+TEST(Config, YarnRope) {
+  std::string text = "\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4.0,"
+                     "\"original_max_position_embeddings\":64";
+  RopeScaling scaling = valid(text + "}").ropeScaling;
+  EXPECT_EQ(scaling.kind, RopeScaling::Yarn);
+  EXPECT_EQ(scaling.originalPositions, 64);
+  EXPECT_EQ(scaling.betaFast, 32);
+  EXPECT_EQ(scaling.betaSlow, 1);
+  EXPECT_TRUE(scaling.truncate);
+  EXPECT_EQ(scaling.magnitude, 0.1 * std::log(4.0) + 1);
+  scaling = valid(text + ",\"attention_factor\":1.25,\"beta_fast\":8,"
+                         "\"beta_slow\":2,\"truncate\":false}")
+                .ropeScaling;
+  EXPECT_EQ(scaling.magnitude, 1.25);
+  EXPECT_EQ(scaling.betaFast, 8);
+  EXPECT_EQ(scaling.betaSlow, 2);
+  EXPECT_FALSE(scaling.truncate);
+  // Two weights divide; only latent attention changes its own scale, too.
+  ModelConfig config = valid(text + ",\"mscale\":2,\"mscale_all_dim\":0.5}");
+  EXPECT_EQ(config.ropeScaling.magnitude,
+            (0.2 * std::log(4.0) + 1) / (0.05 * std::log(4.0) + 1));
+  EXPECT_EQ(config.attentionScale, 1 / std::sqrt(8.0));
+}
+
 TEST(Config, OtherRope) {
-  EXPECT_EQ(
-      fault("\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4.0}"),
-      "rope_scaling.type is \"yarn\", it must be \"default\": other rotary "
-      "embeddings are not supported");
+  EXPECT_EQ(fault("\"rope_scaling\":{\"type\":\"longrope\",\"factor\":4.0}"),
+            "rope_scaling.type is \"longrope\", it must be \"default\", "
+            "\"linear\", \"dynamic\", \"llama3\" or \"yarn\": other rotary "
+            "embeddings are not supported");
   EXPECT_EQ(fault("\"rope_parameters\":{\"rope_type\":\"llama3\"}"),
-            "rope_parameters.rope_type is \"llama3\", it must be \"default\": "
-            "other rotary embeddings are not supported");
+            "rope_parameters.factor is missing");
+  EXPECT_EQ(fault("\"rope_parameters\":{\"rope_type\":\"llama3\","
+                  "\"factor\":2}"),
+            "rope_parameters.low_freq_factor is missing");
+  EXPECT_EQ(fault("\"rope_parameters\":{\"rope_type\":\"linear\","
+                  "\"factor\":0.5}"),
+            "rope_parameters.factor is 0.5, it must be a number between 1 and "
+            "1e+06");
   EXPECT_EQ(fault("\"rope_scaling\":{\"factor\":2}"),
             "rope_scaling has the field 'factor', which is not supported");
   EXPECT_EQ(fault("\"rope_parameters\":{\"partial_rotary_factor\":0.5}"),
             "rope_parameters.partial_rotary_factor is 0.5, it must be a number "
             "between 1 and 1");
+  EXPECT_EQ(fault("\"partial_rotary_factor\":0.5"),
+            "partial_rotary_factor is 0.5, it must be a number between 1 and "
+            "1");
   EXPECT_EQ(fault("\"rope_scaling\":2"),
             "rope_scaling is 2, it must be an object or null");
   EXPECT_EQ(fault("\"rope_scaling\":{},\"rope_parameters\":{}"),

@@ -11,6 +11,8 @@
 
 #include "lib/Model/Import.h"
 
+#include "lib/Model/Architectures.h"
+
 #include "dialects/FPMoE/FPMoE.h"
 #include "test/lib/Model/Support.h"
 
@@ -30,6 +32,8 @@ struct Tensor {
   std::string dtype;
 };
 using Tensors = std::map<std::string, Tensor>;
+using Bools = std::vector<bool>;
+using Ints = std::vector<int64_t>;
 
 /// Four layers: dense; sparse; sparse with a window; sparse. Every size has a
 /// value of its own, so that no two can be mistaken for each other.
@@ -42,10 +46,13 @@ ModelConfig smallConfig() {
   config.numHeads = 2;
   config.numKeyValueHeads = 1;
   config.headDim = 4;
+  config.attentionScale = 0.5;
+  config.qkvBias = true;
   config.maxPositions = 32;
   config.intermediateSize = 5;
   config.moeIntermediateSize = 3;
   config.sharedExpertIntermediateSize = 7;
+  config.sharedExpertGate = true;
   config.numExperts = 2;
   config.topK = 1;
   config.expertNames = {"haskell", "ocaml"};
@@ -221,6 +228,76 @@ TEST_F(Import, TiedEmbeddingsAreOneWeight) {
   auto heads = all<LinearOp>(main);
   ASSERT_EQ(heads.size(), 1u);
   EXPECT_EQ(heads[0].getWeight(), all<EmbeddingOp>(main)[0].getTable());
+}
+
+TEST_F(Import, TiedEmbeddingsStoredTwice) {
+  ModelConfig config = smallConfig();
+  config.tieWordEmbeddings = true;
+  // Two equal ones are in the golden model llama-linear.
+  Tensors tensors = smallTensors();
+  EXPECT_EQ(fault(tensors, config),
+            directory.str() +
+                ": tie_word_embeddings is true, but the tensors "
+                "'lm_head.weight' and 'model.embed_tokens.weight' are not the "
+                "same");
+  tensors["lm_head.weight"].shape = {10, 11};
+  EXPECT_EQ(fault(tensors, config),
+            directory / "model.safetensors" +
+                ": tensor 'lm_head.weight' has the shape [10, 11], the "
+                "configuration asks for [11, 10]");
+}
+
+TEST_F(Import, LayoutsOfMixtral) {
+  ModelConfig config = smallConfig();
+  config.architecture = "MixtralForCausalLM";
+  config.sparseLayers = Bools(4, true);
+  config.windows = Ints(4, 0);
+  config.sharedExpertIntermediateSize = 0;
+  config.sharedExpertGate = config.qkvBias = false;
+  Tensors plain = smallTensors(), fused;
+  for (const auto &[name, tensor] : smallTensors())
+    if (StringRef(name).contains(".mlp.") || StringRef(name).ends_with("bias"))
+      plain.erase(name);
+  fused = plain;
+  for (int i = 0; i != 4; ++i) {
+    std::string layer = "model.layers." + std::to_string(i) + ".";
+    std::string block = layer + "block_sparse_moe.";
+    plain[block + "gate.weight"] = {{2, 10}, "BF16"};
+    for (std::string expert : {"0", "1"}) {
+      plain[block + "experts." + expert + ".w1.weight"] = {{3, 10}, "BF16"};
+      plain[block + "experts." + expert + ".w2.weight"] = {{10, 3}, "BF16"};
+      plain[block + "experts." + expert + ".w3.weight"] = {{3, 10}, "BF16"};
+    }
+    fused[layer + "mlp.gate.weight"] = {{2, 10}, "BF16"};
+    fused[layer + "mlp.experts.gate_up_proj"] = {{2, 6, 10}, "BF16"};
+    fused[layer + "mlp.experts.down_proj"] = {{2, 10, 3}, "BF16"};
+  }
+  auto loads = [&](const Tensors &tensors, StringRef role) {
+    auto module = imported(tensors, config);
+    auto op = module->lookupSymbol<WeightOp>(("sparse.mlp." + role).str());
+    std::string names;
+    for (LoadOp load : all<LoadOp>(op))
+      names +=
+          load.getName().drop_front(strlen("model.layers.{}.")).str() + " ";
+    return names;
+  };
+  EXPECT_EQ(loads(plain, "experts.up_proj"),
+            "block_sparse_moe.experts.0.w3.weight "
+            "block_sparse_moe.experts.1.w3.weight ");
+  EXPECT_EQ(loads(plain, "experts.down_proj"),
+            "block_sparse_moe.experts.0.w2.weight "
+            "block_sparse_moe.experts.1.w2.weight ");
+  EXPECT_EQ(loads(plain, "gate"), "block_sparse_moe.gate.weight ");
+  EXPECT_EQ(loads(fused, "experts.up_proj"), "mlp.experts.gate_up_proj ");
+  EXPECT_EQ(loads(fused, "gate"), "mlp.gate.weight ");
+}
+
+TEST_F(Import, UnknownArchitecture) {
+  ModelConfig config = smallConfig();
+  config.architecture = "NoSuchModel";
+  EXPECT_EQ(fault(smallTensors(), config),
+            "the architecture 'NoSuchModel' is not supported; supported are " +
+                listArchitectures());
 }
 
 TEST_F(Import, DtypeIsThatOfTheMatrices) {

@@ -24,15 +24,21 @@ using namespace fpmoe;
 
 namespace {
 
-std::vector<std::string> listCases() {
+/// The directories that have this file.
+std::vector<std::string> listCases(const std::string &fileName) {
   std::vector<std::string> names;
   std::error_code error;
   for (llvm::sys::fs::directory_iterator it(GOLDEN_DIR, error), end;
        it != end && !error; it.increment(error))
-    if (llvm::sys::fs::exists(it->path() + "/logits.bin"))
+    if (llvm::sys::fs::exists(it->path() + "/" + fileName))
       names.push_back(std::string(llvm::sys::path::filename(it->path())));
   std::sort(names.begin(), names.end());
   return names;
+}
+
+std::string testName(std::string name) {
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
 }
 
 class GoldenTest : public ::testing::TestWithParam<std::string> {
@@ -53,6 +59,7 @@ protected:
 
     auto config = readConfig(directory);
     ASSERT_TRUE(static_cast<bool>(config)) << toString(config.takeError());
+    ASSERT_EQ(goldenRoutes.empty(), config->numExperts == 0);
     auto opened = Checkpoint::open(directory);
     ASSERT_TRUE(static_cast<bool>(opened)) << toString(opened.takeError());
     checkpoint = std::move(*opened);
@@ -77,7 +84,6 @@ protected:
       }
       goldenRoutes.push_back(route);
     }
-    ASSERT_FALSE(goldenRoutes.empty());
   }
 
   /// Runs all tokens `chunk` at a time and compares.
@@ -133,11 +139,38 @@ TEST_P(GoldenTest, TokenByToken) { expectGolden(1); }
 TEST_P(GoldenTest, SeventeenAtATime) { expectGolden(17); }
 TEST_P(GoldenTest, WeightsNotKept) { expectGolden(65, 20000); }
 
-INSTANTIATE_TEST_SUITE_P(, GoldenTest, ::testing::ValuesIn(listCases()),
-                         [](const auto &info) {
-                           std::string name = info.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+/// The published rule of models whose experts choose segments.
+using WholeTextTest = GoldenTest;
+TEST_P(WholeTextTest, AsPublished) {
+  std::ifstream file(std::string(GOLDEN_DIR) + "/" + GetParam() + "/whole.bin",
+                     std::ios::binary);
+  std::vector<float> expected(golden.size());
+  file.read(reinterpret_cast<char *>(expected.data()),
+            expected.size() * sizeof(float));
+  ASSERT_TRUE(file);
+  InterpreterOptions options;
+  options.wholeText = true;
+  auto interpreter = Interpreter::create(*module, checkpoint.get(), options);
+  ASSERT_TRUE(static_cast<bool>(interpreter))
+      << toString(interpreter.takeError());
+  auto rows = (*interpreter)->run(ids);
+  ASSERT_TRUE(static_cast<bool>(rows)) << toString(rows.takeError());
+  float difference = 0, most = 0;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    difference = std::max(difference, std::abs(rows->data[i] - expected[i]));
+    most = std::max(most, std::abs(expected[i]));
+  }
+  EXPECT_LE(difference / most, 1e-4f);
+  auto again = (*interpreter)->run({1});
+  ASSERT_FALSE(static_cast<bool>(again));
+  EXPECT_NE(toString(again.takeError()).find("a whole text is one run"),
+            std::string::npos);
+}
+
+INSTANTIATE_TEST_SUITE_P(, GoldenTest, ::testing::ValuesIn(listCases("logits.bin")),
+                         [](const auto &info) { return testName(info.param); });
+INSTANTIATE_TEST_SUITE_P(, WholeTextTest,
+                         ::testing::ValuesIn(listCases("whole.bin")),
+                         [](const auto &info) { return testName(info.param); });
 
 } // namespace

@@ -133,7 +133,7 @@ TEST_F(InterpreterTest, AttentionWithWindow) {
        func.func private @body(%x: tensor<?x8xf32>, %positions: tensor<?xi32>, %layer: index) -> tensor<?x8xf32> {
          %wk = fpmoe.get @k : tensor<4x8xf32>
          %k = fpmoe.linear %x, %wk : tensor<?x8xf32>, tensor<4x8xf32> -> tensor<?x4xf32>
-         %y = fpmoe.attention %x, %k, %k, %positions layer %layer heads 2 kv_heads 1 scale 0.25 window 2 : tensor<?x8xf32>, tensor<?x4xf32>
+         %y = fpmoe.attention %x, %k, %k, %positions layer %layer heads 2 kv_heads 1 scale 0.25 window 2 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x8xf32>
          return %y : tensor<?x8xf32>
        })",
        "%y = fpmoe.layers %x, %positions bodies [@body] order [0] : "
@@ -394,7 +394,7 @@ TEST_F(RoutingTest, Fixed) {
 
 TEST_F(RoutingTest, OtherRulesAreRefusedByName) {
   routeBy("expert_choice<segment = 4, max_experts = 2, capacity = 1.0>", 2);
-  EXPECT_NE(error.find("expert choice is not evaluated"), std::string::npos)
+  EXPECT_NE(error.find("segments alone is not evaluated"), std::string::npos)
       << error;
   routeBy("language_choice<fallback = -1>", 1, false);
   EXPECT_NE(error.find("language choice is not evaluated"), std::string::npos)

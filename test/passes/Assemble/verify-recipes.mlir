@@ -11,7 +11,7 @@ fpmoe.weight @sources : tensor<3x2x4xf32> {
 // -----
 
 fpmoe.weight @unknown : tensor<2x4xf32> {
-  // expected-error@+1 {{stands in the recipe of 'unknown', which comes from load, random and rope_table alone}}
+  // expected-error@+1 {{stands in the recipe of 'unknown', which comes from load, random, rope_table and fill alone}}
   %0 = "elsewhere.make"() : () -> tensor<2x4xf32>
   fpmoe.yield %0 : tensor<2x4xf32>
 }

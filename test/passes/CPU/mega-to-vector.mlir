@@ -35,11 +35,11 @@
 // CHECK-SAME: %{{[a-z0-9]*}}: !llvm.ptr, %[[WORKER:[a-z0-9]*]]: i64,
 // CHECK-NOT: llvm.atomicrmw
 // CHECK: %[[WORKERS:.*]] = arith.extsi %{{.*}} : i32 to i64
+// CHECK: %[[A:.*]] = arith.muli %[[TILES:.*]], %[[WORKER]] : i64
+// CHECK: %[[BEGIN:.*]] = arith.divui %[[A]], %[[WORKERS]] : i64
 // CHECK: %[[NEXT:.*]] = arith.addi %[[WORKER]], %{{.*}} : i64
-// CHECK: %[[A:.*]] = arith.muli %[[TILES:.*]], %[[NEXT]] : i64
-// CHECK: %[[END:.*]] = arith.divui %[[A]], %[[WORKERS]] : i64
-// CHECK: %[[B:.*]] = arith.muli %[[TILES]], %[[WORKER]] : i64
-// CHECK: %[[BEGIN:.*]] = arith.divui %[[B]], %[[WORKERS]] : i64
+// CHECK: %[[B:.*]] = arith.muli %[[TILES]], %[[NEXT]] : i64
+// CHECK: %[[END:.*]] = arith.divui %[[B]], %[[WORKERS]] : i64
 // CHECK: scf.for %{{.*}} = %[[BEGIN]] to %[[END]]
 
 // Of many, workers draw tickets. The ticket is the phase's own.

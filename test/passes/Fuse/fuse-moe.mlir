@@ -225,3 +225,18 @@ func.func @sum_used(%x: tensor<?x8xf32>, %layer: index) -> (tensor<?x8xf32>, ten
   %y = fpmoe.add %x, %s : tensor<?x8xf32>
   return %y, %s : tensor<?x8xf32>, tensor<?x8xf32>
 }
+
+// A multiplier of the block goes along.
+// CHECK-LABEL: func.func @multiplied(
+// CHECK: fpmoe.moe {{.*}} times 2.2{{.*}} -> tensor<?x8xf32>
+func.func @multiplied(%x: tensor<?x8xf32>, %layer: index) -> tensor<?x8xf32> {
+  %g = fpmoe.get @g : tensor<8xf32>
+  %gate = fpmoe.get @gate[%layer] : tensor<6x8xf32>
+  %up = fpmoe.get @up[%layer] : tensor<6x8xf32>
+  %down = fpmoe.get @down[%layer] : tensor<8x6xf32>
+  %n = fpmoe.rms_norm %x, %g eps 1.0e-6 : tensor<?x8xf32>, tensor<8xf32>
+  %m = fpmoe.mlp %n, %gate, %up, %down : tensor<?x8xf32>, tensor<6x8xf32>, tensor<8x6xf32>
+  %s = fpmoe.scale %m by 0.22 : tensor<?x8xf32>
+  %y = fpmoe.add %x, %s : tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}

@@ -1,4 +1,4 @@
-// RUN: fpmoe-opt %s --fpmoe-fuse-qkv | fpmoe-opt | FileCheck %s
+// RUN: fpmoe-opt %s --fpmoe-fuse-heads --fpmoe-fuse-qkv | fpmoe-opt | FileCheck %s
 
 // The joint weight stands where that of q stood; those of k and v, which other
 // functions of this file use, stay.
@@ -73,7 +73,7 @@ func.func @body(%x: tensor<?x8xf32>, %positions: tensor<?xi32>, %layer: index) -
   %v = fpmoe.linear %n, %wv : tensor<?x8xf32>, tensor<4x8xf32> -> tensor<?x4xf32>
   %qr = fpmoe.rope %q, %positions, %rope : tensor<?x8xf32>, tensor<64x4xf32>
   %kr = fpmoe.rope %k, %positions, %rope : tensor<?x4xf32>, tensor<64x4xf32>
-  %y = fpmoe.attention %qr, %kr, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>
+  %y = fpmoe.attention %qr, %kr, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
 
@@ -96,7 +96,7 @@ func.func @biased(%x: tensor<?x8xf32>, %positions: tensor<?xi32>, %layer: index)
   %v = fpmoe.linear %n, %wv bias %bv : tensor<4xf32> : tensor<?x8xf32>, tensor<4x8xf32> -> tensor<?x4xf32>
   %qr = fpmoe.rope %q, %positions, %rope : tensor<?x8xf32>, tensor<64x4xf32>
   %kr = fpmoe.rope %k, %positions, %rope : tensor<?x4xf32>, tensor<64x4xf32>
-  %y = fpmoe.attention %qr, %kr, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>
+  %y = fpmoe.attention %qr, %kr, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
 
@@ -117,7 +117,7 @@ func.func @two_biases(%x: tensor<?x8xf32>, %positions: tensor<?xi32>, %layer: in
   %v = fpmoe.linear %n, %wv : tensor<?x8xf32>, tensor<4x8xf32> -> tensor<?x4xf32>
   %qr = fpmoe.rope %q, %positions, %rope : tensor<?x8xf32>, tensor<64x4xf32>
   %kr = fpmoe.rope %k, %positions, %rope : tensor<?x4xf32>, tensor<64x4xf32>
-  %y = fpmoe.attention %qr, %kr, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>
+  %y = fpmoe.attention %qr, %kr, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
 
@@ -136,7 +136,7 @@ func.func @norm_used(%x: tensor<?x8xf32>, %positions: tensor<?xi32>, %layer: ind
   %v = fpmoe.linear %n, %wv : tensor<?x8xf32>, tensor<4x8xf32> -> tensor<?x4xf32>
   %qr = fpmoe.rope %q, %positions, %rope : tensor<?x8xf32>, tensor<64x4xf32>
   %kr = fpmoe.rope %k, %positions, %rope : tensor<?x4xf32>, tensor<64x4xf32>
-  %y = fpmoe.attention %qr, %kr, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>
+  %y = fpmoe.attention %qr, %kr, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x8xf32>
   return %y, %n : tensor<?x8xf32>, tensor<?x8xf32>
 }
 
@@ -155,7 +155,7 @@ func.func @key_used(%x: tensor<?x8xf32>, %positions: tensor<?xi32>, %layer: inde
   %v = fpmoe.linear %n, %wv : tensor<?x8xf32>, tensor<4x8xf32> -> tensor<?x4xf32>
   %qr = fpmoe.rope %q, %positions, %rope : tensor<?x8xf32>, tensor<64x4xf32>
   %kr = fpmoe.rope %k, %positions, %rope : tensor<?x4xf32>, tensor<64x4xf32>
-  %y = fpmoe.attention %qr, %kr, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>
+  %y = fpmoe.attention %qr, %kr, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x8xf32>
   return %y, %kr : tensor<?x8xf32>, tensor<?x4xf32>
 }
 
@@ -174,7 +174,7 @@ func.func @other_positions(%x: tensor<?x8xf32>, %positions: tensor<?xi32>, %laye
   %v = fpmoe.linear %n, %wv : tensor<?x8xf32>, tensor<4x8xf32> -> tensor<?x4xf32>
   %qr = fpmoe.rope %q, %positions, %rope : tensor<?x8xf32>, tensor<64x4xf32>
   %kr = fpmoe.rope %k, %others, %rope : tensor<?x4xf32>, tensor<64x4xf32>
-  %y = fpmoe.attention %qr, %kr, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>
+  %y = fpmoe.attention %qr, %kr, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
 
@@ -193,7 +193,7 @@ func.func @other_layer(%x: tensor<?x8xf32>, %positions: tensor<?xi32>, %layer: i
   %v = fpmoe.linear %n, %wv : tensor<?x8xf32>, tensor<4x8xf32> -> tensor<?x4xf32>
   %qr = fpmoe.rope %q, %positions, %rope : tensor<?x8xf32>, tensor<64x4xf32>
   %kr = fpmoe.rope %k, %positions, %rope : tensor<?x4xf32>, tensor<64x4xf32>
-  %y = fpmoe.attention %qr, %kr, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>
+  %y = fpmoe.attention %qr, %kr, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
 
@@ -212,6 +212,42 @@ func.func @other_input(%x: tensor<?x8xf32>, %positions: tensor<?xi32>, %layer: i
   %v = fpmoe.linear %x, %wv : tensor<?x8xf32>, tensor<4x8xf32> -> tensor<?x4xf32>
   %qr = fpmoe.rope %q, %positions, %rope : tensor<?x8xf32>, tensor<64x4xf32>
   %kr = fpmoe.rope %k, %positions, %rope : tensor<?x4xf32>, tensor<64x4xf32>
-  %y = fpmoe.attention %qr, %kr, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>
+  %y = fpmoe.attention %qr, %kr, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// Norms of heads go along; those of whole rows need all heads first.
+// CHECK-LABEL: func.func @head_norms(
+// CHECK: fpmoe.qkv %{{.*}} head_norms %{{.*}} : tensor<4xf32>, %{{.*}} : tensor<4xf32> head_eps 9.9{{.*}}E-7 clip 8.0{{.*}} rope
+func.func @head_norms(%x: tensor<?x8xf32>, %positions: tensor<?xi32>, %layer: index, %gq: tensor<4xf32>, %gk: tensor<4xf32>) -> tensor<?x8xf32> {
+  %g = fpmoe.get @g : tensor<8xf32>
+  %rope = fpmoe.get @rope : tensor<64x4xf32>
+  %wq = fpmoe.get @q[%layer] : tensor<8x8xf32>
+  %wk = fpmoe.get @k[%layer] : tensor<4x8xf32>
+  %wv = fpmoe.get @v[%layer] : tensor<4x8xf32>
+  %n = fpmoe.rms_norm %x, %g eps 1.0e-6 : tensor<?x8xf32>, tensor<8xf32>
+  %q = fpmoe.linear %n, %wq : tensor<?x8xf32>, tensor<8x8xf32> -> tensor<?x8xf32>
+  %k = fpmoe.linear %n, %wk : tensor<?x8xf32>, tensor<4x8xf32> -> tensor<?x4xf32>
+  %v = fpmoe.linear %n, %wv : tensor<?x8xf32>, tensor<4x8xf32> -> tensor<?x4xf32>
+  %qr, %kr, %vr = fpmoe.heads %q, %k, %v, %positions norms %gq : tensor<4xf32>, %gk : tensor<4xf32> eps 1.0e-6 clip 8.0 rope %rope heads 2 kv_heads 1 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<64x4xf32> -> tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>
+  %y = fpmoe.attention %qr, %kr, %vr, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// CHECK-LABEL: func.func @row_norms(
+// CHECK-NOT: fpmoe.qkv
+// CHECK: fpmoe.heads
+func.func @row_norms(%x: tensor<?x8xf32>, %positions: tensor<?xi32>, %layer: index, %gq: tensor<8xf32>, %gk: tensor<4xf32>) -> tensor<?x8xf32> {
+  %g = fpmoe.get @g : tensor<8xf32>
+  %rope = fpmoe.get @rope : tensor<64x4xf32>
+  %wq = fpmoe.get @q[%layer] : tensor<8x8xf32>
+  %wk = fpmoe.get @k[%layer] : tensor<4x8xf32>
+  %wv = fpmoe.get @v[%layer] : tensor<4x8xf32>
+  %n = fpmoe.rms_norm %x, %g eps 1.0e-6 : tensor<?x8xf32>, tensor<8xf32>
+  %q = fpmoe.linear %n, %wq : tensor<?x8xf32>, tensor<8x8xf32> -> tensor<?x8xf32>
+  %k = fpmoe.linear %n, %wk : tensor<?x8xf32>, tensor<4x8xf32> -> tensor<?x4xf32>
+  %v = fpmoe.linear %n, %wv : tensor<?x8xf32>, tensor<4x8xf32> -> tensor<?x4xf32>
+  %qr, %kr, %vr = fpmoe.heads %q, %k, %v, %positions norms %gq : tensor<8xf32>, %gk : tensor<4xf32> eps 1.0e-6 rope %rope heads 2 kv_heads 1 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<64x4xf32> -> tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>
+  %y = fpmoe.attention %qr, %kr, %vr, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }

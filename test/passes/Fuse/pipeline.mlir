@@ -82,7 +82,7 @@ module {
     %v = fpmoe.linear %n, %wv : tensor<?x8xf32>, tensor<4x8xf32> -> tensor<?x4xf32>
     %qr = fpmoe.rope %q, %positions, %rope : tensor<?x8xf32>, tensor<64x4xf32>
     %kr = fpmoe.rope %k, %positions, %rope : tensor<?x4xf32>, tensor<64x4xf32>
-    %a = fpmoe.attention %qr, %kr, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>
+    %a = fpmoe.attention %qr, %kr, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x8xf32>
     %o = fpmoe.linear %a, %wo : tensor<?x8xf32>, tensor<8x8xf32> -> tensor<?x8xf32>
     %x1 = fpmoe.add %x, %o : tensor<?x8xf32>
     %n1 = fpmoe.rms_norm %x1, %norm eps 1.0e-6 : tensor<?x8xf32>, tensor<8xf32>

@@ -107,7 +107,7 @@ module attributes {fpmoe.model = {name = "toy", architecture = "Qwen2MoeForCausa
     // CHECK: fpmoe.embedding %{{.*}}, %[[TABLE]] : tensor<16x8xbf16> -> tensor<?x8xf32>
     %x = fpmoe.embedding %ids, %table : tensor<16x8xf32> -> tensor<?x8xf32>
     %q, %k, %v = fpmoe.qkv %x, %positions norm %norm eps 1.0e-6 weight %qkv rope %rope : tensor<?x8xf32>, tensor<8xf32>, tensor<4x4x8xf32>, tensor<64x4xf32> -> tensor<?x8xf32>, tensor<?x4xf32>
-    %a = fpmoe.attention %q, %k, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>
+    %a = fpmoe.attention %q, %k, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x8xf32>
     // CHECK: fpmoe.linear %{{.*}} : tensor<?x8xf32>, tensor<8x8xbf16> -> tensor<?x8xf32>
     %o = fpmoe.linear %a, %w bias %bias : tensor<8xf32> residual %x : tensor<?x8xf32> : tensor<?x8xf32>, tensor<8x8xf32> -> tensor<?x8xf32>
     // CHECK: fpmoe.moe %{{.*}} router %{{.*}} : tensor<3x8xf32> by {{.*}} experts %{{.*}} : tensor<3x32x8xbf16>, %{{.*}} : tensor<3x8x6xbf16> names {{.*}} shared %{{.*}} : tensor<32x8xbf16>, %{{.*}} : tensor<8x6xbf16> scaled %{{.*}} : tensor<1x8xf32>

@@ -24,7 +24,7 @@
 // and experts need no grouping: their chunks are of two chosen and the shared one.
 // CHECK-LABEL: mega.program @decode max_tokens 1 rows 1 context 64 {
 // CHECK: %[[X:.*]] = mega.buffer shared : memref<1x32xf32>
-// CHECK: %[[CACHE:.*]] = mega.buffer cache : memref<3x1x?x16xf32>
+// CHECK: %[[CACHE:.*]] = mega.buffer cache : memref<3x1x?x32xf32>
 // CHECK: %[[ATTENDED:.*]] = mega.buffer shared : memref<1x8x1x2xbf16>
 // CHECK: %[[ROWS:.*]] = mega.buffer private : memref<1x32xbf16>
 // CHECK: %[[ACT:.*]] = mega.buffer shared : memref<1x8x1x2xbf16>
@@ -42,7 +42,7 @@
 // CHECK-NEXT: mega.qkv %{{.*}}, %{{.*}} bias %{{.*}} : {{.*}} rope %{{.*}} into %{{.*}}, %[[CACHE]] by %{{.*}} layer %{{.*}} heads 2 kv_heads 1 head_dim 4 span 16
 // CHECK: mega.barrier
 // CHECK: mega.phase "attention" tiles [1, 1] {
-// CHECK-NEXT: mega.attention %{{.*}}, %[[CACHE]] into %[[ATTENDED]] by %{{.*}} layer %{{.*}} heads 2 kv_heads 1 head_dim 4 scale 5.0{{.*}}
+// CHECK-NEXT: mega.attention %{{.*}}, %[[CACHE]] into %[[ATTENDED]] by %{{.*}} layer %{{.*}} heads 2 kv_heads 1 head_dim 4 value_dim 4 scale 5.0{{.*}}
 // CHECK: mega.barrier
 // CHECK: mega.phase "output" tiles [2, 1] {
 // CHECK-NEXT: mega.linear %[[ATTENDED]], %{{.*}} into %[[X]] columns 20 panels 1 span 16 accumulate
@@ -64,7 +64,7 @@
 // CHECK-NEXT: mega.qkv %{{.*}}, %{{.*}} bias %{{.*}} : {{.*}} rope %{{.*}} into %{{.*}}, %[[CACHE]] by %{{.*}} layer %{{.*}} heads 2 kv_heads 1 head_dim 4 span 16
 // CHECK: mega.barrier
 // CHECK: mega.phase "attention" tiles [1, 1] {
-// CHECK-NEXT: mega.attention %{{.*}}, %[[CACHE]] into %{{.*}} by %{{.*}} layer %{{.*}} heads 2 kv_heads 1 head_dim 4 scale 5.0{{.*}} window 16
+// CHECK-NEXT: mega.attention %{{.*}}, %[[CACHE]] into %{{.*}} by %{{.*}} layer %{{.*}} heads 2 kv_heads 1 head_dim 4 value_dim 4 scale 5.0{{.*}} window 16
 // CHECK: mega.barrier
 // CHECK: mega.phase "output" tiles [2, 1] {
 // CHECK-NEXT: mega.linear %{{.*}}, %{{.*}} into %[[X]] columns 20 panels 1 span 16 accumulate
@@ -88,7 +88,7 @@
 // For many, norm and route are tiled by blocks, and the tokens are grouped.
 // CHECK-LABEL: mega.program @prefill max_tokens 24 rows 12 context 64 {
 // CHECK: %[[X:.*]] = mega.buffer shared : memref<24x32xf32>
-// CHECK: %[[CACHE:.*]] = mega.buffer cache : memref<3x1x?x16xf32>
+// CHECK: %[[CACHE:.*]] = mega.buffer cache : memref<3x1x?x32xf32>
 // CHECK: %[[GROUPS:.*]] = mega.buffer private : memref<52xi32>
 // CHECK: %[[PACKED:.*]] = mega.buffer shared : memref<2x16x12x2xbf16>
 // CHECK: %[[GROUPS1:.*]] = mega.buffer private : memref<230xi32>
@@ -105,7 +105,7 @@
 // CHECK-NEXT: mega.qkv %{{.*}}, %{{.*}} bias %{{.*}} : {{.*}} rope %{{.*}} into %{{.*}}, %[[CACHE]] by %{{.*}} layer %{{.*}} heads 2 kv_heads 1 head_dim 4 span 16
 // CHECK: mega.barrier
 // CHECK: mega.phase "attention" tiles [2, "blocks"] {
-// CHECK-NEXT: mega.attention %{{.*}}, %[[CACHE]] into %{{.*}} by %{{.*}} layer %{{.*}} heads 2 kv_heads 1 head_dim 4 scale 5.0{{.*}}
+// CHECK-NEXT: mega.attention %{{.*}}, %[[CACHE]] into %{{.*}} by %{{.*}} layer %{{.*}} heads 2 kv_heads 1 head_dim 4 value_dim 4 scale 5.0{{.*}}
 // CHECK: mega.barrier
 // CHECK: mega.phase "output" tiles [1, "spans"] {
 // CHECK-NEXT: mega.linear %{{.*}}, %{{.*}} into %[[X]] columns 20 panels 2 span 16 accumulate
@@ -133,7 +133,7 @@
 // CHECK-NEXT: mega.qkv %{{.*}}, %{{.*}} bias %{{.*}} : {{.*}} rope %{{.*}} into %{{.*}}, %[[CACHE]] by %{{.*}} layer %{{.*}} heads 2 kv_heads 1 head_dim 4 span 16
 // CHECK: mega.barrier
 // CHECK: mega.phase "attention" tiles [2, "blocks"] {
-// CHECK-NEXT: mega.attention %{{.*}}, %[[CACHE]] into %{{.*}} by %{{.*}} layer %{{.*}} heads 2 kv_heads 1 head_dim 4 scale 5.0{{.*}} window 16
+// CHECK-NEXT: mega.attention %{{.*}}, %[[CACHE]] into %{{.*}} by %{{.*}} layer %{{.*}} heads 2 kv_heads 1 head_dim 4 value_dim 4 scale 5.0{{.*}} window 16
 // CHECK: mega.barrier
 // CHECK: mega.phase "output" tiles [1, "spans"] {
 // CHECK-NEXT: mega.linear %{{.*}}, %{{.*}} into %[[X]] columns 20 panels 2 span 16 accumulate
@@ -273,7 +273,7 @@ module attributes {fpmoe.model = {architecture = "Qwen2MoeForCausalLM", context 
     %gate_up = fpmoe.get @dense.gate_up[%layer] : tensor<32x20xbf16>
     %down = fpmoe.get @dense.down[%layer] : tensor<20x6xbf16>
     %q, %k, %v = fpmoe.qkv %x, %positions norm %norm eps 1.0e-6 weight %qkv bias %bias : tensor<4x4xf32> rope %rope : tensor<?x20xf32>, tensor<20xf32>, tensor<4x4x20xbf16>, tensor<64x4xf32> -> tensor<?x8xf32>, tensor<?x4xf32>
-    %a = fpmoe.attention %q, %k, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>
+    %a = fpmoe.attention %q, %k, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x8xf32>
     %x1 = fpmoe.linear %a, %o residual %x : tensor<?x20xf32> : tensor<?x8xf32>, tensor<20x8xbf16> -> tensor<?x20xf32>
     %y = fpmoe.moe %x1 norm %norm : tensor<20xf32> eps 1.0e-6 shared %gate_up : tensor<32x20xbf16>, %down : tensor<20x6xbf16> -> tensor<?x20xf32>
     return %y : tensor<?x20xf32>
@@ -291,7 +291,7 @@ module attributes {fpmoe.model = {architecture = "Qwen2MoeForCausalLM", context 
     %shared_down = fpmoe.get @shared.down[%layer] : tensor<20x18xbf16>
     %scale = fpmoe.get @shared.scale[%layer] : tensor<1x20xf32>
     %q, %k, %v = fpmoe.qkv %x, %positions norm %norm eps 1.0e-6 weight %qkv bias %bias : tensor<4x4xf32> rope %rope : tensor<?x20xf32>, tensor<20xf32>, tensor<4x4x20xbf16>, tensor<64x4xf32> -> tensor<?x8xf32>, tensor<?x4xf32>
-    %a = fpmoe.attention %q, %k, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 window 16 : tensor<?x8xf32>, tensor<?x4xf32>
+    %a = fpmoe.attention %q, %k, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 window 16 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x8xf32>
     %x1 = fpmoe.linear %a, %o residual %x : tensor<?x20xf32> : tensor<?x8xf32>, tensor<20x8xbf16> -> tensor<?x20xf32>
     %y = fpmoe.moe %x1 norm %norm : tensor<20xf32> eps 1.0e-6 router %router : tensor<3x20xf32> by #fpmoe.token_choice<top_k = 2, renormalize = true> experts %gate_up : tensor<3x32x20xbf16>, %down : tensor<3x20x6xbf16> names ["haskell", "ocaml", "scala"] shared %shared_gate_up : tensor<64x20xbf16>, %shared_down : tensor<20x18xbf16> scaled %scale : tensor<1x20xf32> -> tensor<?x20xf32>
     return %y : tensor<?x20xf32>

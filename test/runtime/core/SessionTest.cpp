@@ -27,8 +27,9 @@ static constexpr int64_t layers = 2, topK = 2, maxTokens = 4, context = 20,
 struct Seen {
   bool decode;
   int64_t count, position, logitsFrom, ticket, capacity;
-  int32_t language, workers;
+  int32_t language, workers, segments;
   std::vector<int32_t> tokens;
+  std::vector<int32_t> languages; ///< empty: the step has none
 };
 static std::vector<Seen> steps;
 static std::atomic<bool> memoryWasBad;
@@ -49,7 +50,11 @@ static void run(const FpmoeStep *step, int64_t worker, uint8_t *scratch,
     steps.push_back(
         {decode, step->count, step->position, step->logits_from,
          step->tickets[1], step->cache_capacity, step->language, step->workers,
-         std::vector<int32_t>(step->tokens, step->tokens + step->count)});
+         step->segments,
+         std::vector<int32_t>(step->tokens, step->tokens + step->count),
+         step->languages ? std::vector<int32_t>(step->languages,
+                                                step->languages + step->count)
+                         : std::vector<int32_t>()});
     step->tickets[1] = 99;
     for (int64_t i = step->logits_from; i < step->count; ++i)
       for (int64_t v = 0; v < vocabulary; ++v)
@@ -208,6 +213,96 @@ TEST_P(SessionTest, refusesWhatDoesNotFit) {
   EXPECT_EQ(feed({1}), "21 tokens do not fit: there is room for 20, the "
                        "model's context is 20");
   EXPECT_TRUE(session->step(nullptr, 0, 0).failed());
+}
+
+/// A step as "position+count, rows of logits, how segments are routed".
+static std::string describe(const Seen &step) {
+  static const char *const modes[] = {"open", "closed", "whole"};
+  return std::to_string(step.position) + "+" + std::to_string(step.count) +
+         " " + std::to_string(step.count - step.logitsFrom) + " " +
+         modes[step.segments];
+}
+static std::vector<std::string> takeSteps() {
+  std::vector<std::string> all;
+  for (const Seen &step : steps)
+    all.push_back(describe(step));
+  steps.clear();
+  return all;
+}
+using Texts = std::vector<std::string>;
+
+TEST_P(SessionTest, segmentsAreComputedAgainWhenTheyAreComplete) {
+  model.segment = 3;
+  SessionOptions options;
+  options.positions = 20;
+  options.logitsRows = 4;
+  options.recordRoutes = true;
+  open(options);
+  // Without logits, complete segments are computed once; what is left goes with
+  // them.
+  EXPECT_FALSE(session->step(std::vector{1, 2, 3, 4}.data(), 4, 3).failed());
+  EXPECT_EQ(takeSteps(), (Texts{"0+4 1 closed"}));
+  EXPECT_EQ(session->logits()[0], 400);
+  // Two more complete the segment, whose tokens are computed again.
+  EXPECT_FALSE(session->step(std::vector{5, 6}.data(), 2, 0).failed());
+  EXPECT_EQ(steps[1].tokens, (std::vector<int32_t>{4, 5, 6}));
+  EXPECT_EQ(takeSteps(), (Texts{"4+2 2 open", "3+3 0 closed"}));
+  EXPECT_EQ(session->logitsRow(1)[1], 601);
+  // Logits of all tokens, in a step that begins and ends inside a segment.
+  EXPECT_FALSE(session->step(std::vector{7}.data(), 1, 0).failed());
+  EXPECT_FALSE(session->step(std::vector{8, 9, 1, 2}.data(), 4, 0).failed());
+  EXPECT_EQ(takeSteps(), (Texts{"6+1 1 open", "7+2 2 open", "6+3 0 closed",
+                                "9+2 2 open"}));
+  EXPECT_EQ(session->logitsRow(3)[0], 200);
+  EXPECT_EQ(session->routesOf(10)[2], 20);
+  session->restart();
+  EXPECT_EQ(feed({1, 2, 3, 4, 5, 6, 7}), "");
+  // Chunks are whole segments. The last token is the first of its segment.
+  EXPECT_EQ(takeSteps(),
+            (Texts{"0+3 0 closed", "3+3 0 closed", "6+1 1 open"}));
+  EXPECT_EQ(session->position(), 7);
+}
+
+TEST_P(SessionTest, wholeTextIsOneStep) {
+  model.segment = 3;
+  SessionOptions options;
+  options.positions = 20;
+  options.logitsRows = 4;
+  options.wholeText = true;
+  open(options);
+  std::vector<int32_t> tokens = {1, 2, 3, 4};
+  EXPECT_FALSE(session->step(tokens.data(), 4, 0).failed());
+  EXPECT_EQ(takeSteps(), (Texts{"0+4 4 whole"}));
+  EXPECT_EQ(std::string(session->step(tokens.data(), 1, 0).message()),
+            "a whole text is one step, and 4 tokens are there already");
+}
+
+TEST_P(SessionTest, tokensHaveLanguages) {
+  model.languages = 2;
+  SessionOptions options;
+  options.positions = 12;
+  open(options);
+  session->setLanguages(0, {0, 1, -1, 0, 1});
+  EXPECT_EQ(feed({1, 2, 3, 4, 5, 6}), "");
+  EXPECT_EQ(steps[0].languages, (std::vector<int32_t>{0, 1, -1, 0}));
+  // Those that were not told have none.
+  EXPECT_EQ(steps[1].languages, (std::vector<int32_t>{1, -1}));
+  EXPECT_EQ(steps[1].language, -1);
+  session->restart();
+  EXPECT_EQ(feed({1}), "");
+  EXPECT_EQ(steps[2].languages, std::vector<int32_t>{-1});
+}
+
+TEST_P(SessionTest, oneLanguageForAllTokens) {
+  model.languages = 2;
+  SessionOptions options;
+  options.positions = 12;
+  options.language = 1;
+  open(options);
+  session->setLanguages(0, {0, 0});
+  EXPECT_EQ(feed({1, 2, 3}), "");
+  EXPECT_EQ(steps[0].languages, (std::vector<int32_t>{1, 1, 1}));
+  EXPECT_EQ(steps[0].language, -1);
 }
 
 INSTANTIATE_TEST_SUITE_P(Workers, SessionTest, testing::Values(1, 3));

@@ -7,7 +7,8 @@
 // Hugging Face `tokenizers`. Fails if decoding token by token gives another
 // text than decoding all at once.
 //
-//   fpmoe-tokenize-test TOKENIZER.json [--special | --decode | --time] < INPUT
+//   fpmoe-tokenize-test TOKENIZER.json|MODEL.gguf
+//                       [--special | --decode | --time] < INPUT
 //
 // The input is a list of texts, each ended by a NUL byte. For each, one line of
 // ids is printed, and one with the bytes of its decoded text in hexadecimal.
@@ -16,6 +17,7 @@
 //   --time     prints only the speed of encoding all texts
 //
 //===----------------------------------------------------------------------===//
+#include "lib/Model/Gguf.h"
 #include "lib/Tokenizer/Tokenizer.h"
 #include "runtime/tokenizer/Tokenizer.h"
 
@@ -55,6 +57,16 @@ static bool printDecoded(const Tokenizer &tokenizer,
   return sameButForByteRuns(whole, streamed);
 }
 
+static llvm::Expected<std::vector<uint8_t>> compileAny(const char *path) {
+  constexpr int64_t anySize = 1 << 21;
+  if (!isGgufPath(path))
+    return compileTokenizer(path, anySize);
+  auto file = readGguf(path);
+  if (!file)
+    return file.takeError();
+  return compileGgufTokenizer(file->metadata, anySize);
+}
+
 static int fail(const std::string &message) {
   std::fprintf(stderr, "error: %s\n", message.c_str());
   return 1;
@@ -76,7 +88,7 @@ int main(int argc, char **argv) {
   if (!path)
     return std::fprintf(stderr, "usage: %s TOKENIZER.json < TEXTS\n", argv[0]),
            2;
-  auto tables = compileTokenizer(path, 1 << 21);
+  auto tables = compileAny(path);
   if (!tables)
     return fail(llvm::toString(tables.takeError()));
   Tokenizer tokenizer;

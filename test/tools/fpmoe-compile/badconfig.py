@@ -41,13 +41,14 @@ CASES = [
     ("NaN", lambda model: model.replace(NAME, b"1e-06", b"NaN"), FILE),
     ("text after the end", lambda model: write(NAME, model.path(NAME).read_bytes() + b"}")(model),
      FILE),
-    ("architecture unknown", put(architectures=["LlamaForCausalLM"]),
-     [FILE, "LlamaForCausalLM", "Qwen2MoeForCausalLM"]),
+    ("architecture unknown", put(architectures=["GPT2LMHeadModel"]),
+     [FILE, "GPT2LMHeadModel", "Qwen2MoeForCausalLM"]),
     ("architectures empty", put(architectures=[]), [FILE, "architectures"]),
     ("architecture missing", drop("architectures"), [FILE, "architectures"]),
     ("field unknown", put(logit_softcap=30.0), [FILE, "logit_softcap"]),
     ("activation", put(hidden_act="gelu"), [FILE, "hidden_act", "gelu", "silu"]),
-    ("RoPE scaling", put(rope_scaling={"type": "yarn", "factor": 4.0}), [FILE, "rope_scaling"]),
+    ("RoPE scaling", put(rope_scaling={"type": "longrope", "factor": 4.0}),
+     [FILE, "rope_scaling", "longrope"]),
     ("quantised", put(quantization_config={"quant_method": "gptq"}), [FILE, "quantization_config"]),
     ("heads no divisor", put(num_attention_heads=5), [FILE, "num_attention_heads", "5", "6"]),
     ("KV heads no divisor", put(num_key_value_heads=4), [FILE, "num_key_value_heads", "6", "4"]),
@@ -86,6 +87,8 @@ CASES = [
 for size in SIZES:
     for what, value in (("zero", 0), ("negative", -2), ("huge", 2**40), ("beyond 64 bits", 2**70),
                         ("fractional", 2.5), ("a text", "2"), ("null", None), ("a list", [2])):
+        if (size, value) == ("num_key_value_heads", None):
+            continue  # As many as heads.
         named = size if value != 2**70 else "1180591620717411303424"
         CASES.append((f"{size} {what}", put(**{size: value}), [FILE, named]))
 # Sizes that no weights contradict must not become an allocation either.

@@ -1,0 +1,440 @@
+//===- AssemblyRecipes.cpp - recipes over the parts of a model ------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Says of each tensor of an assembled model what it is made of. Names of
+// tensors in layers have a `{}` in the place of the number.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/FPMoE/FPMoE.h"
+#include "lib/Model/Assembly.h"
+#include "lib/Model/Input.h"
+
+using namespace llvm;
+using mlir::Value;
+
+namespace fpmoe {
+
+static constexpr StringLiteral layerPrefix = "model.layers.{}.";
+
+/// One recipe that is being made.
+struct Assembly::Step {
+  mlir::OpBuilder &builder;
+  const TensorRequest &request;
+  Value layer;
+
+  mlir::Location loc() const { return builder.getUnknownLoc(); }
+  mlir::RankedTensorType type(ArrayRef<int64_t> shape) const {
+    return mlir::RankedTensorType::get(shape, builder.getF32Type());
+  }
+  mlir::RankedTensorType type() const { return type(request.shape); }
+  Value weightedSum(ArrayRef<Value> inputs, ArrayRef<double> weights,
+                    bool normalized = false) const {
+    return WeightedSumOp::create(builder, loc(), inputs.front().getType(),
+                                 inputs, weights, normalized);
+  }
+};
+
+/// The name with the layer's number.
+static std::string inLayer(StringRef name, int64_t layer) {
+  auto [head, tail] = name.split("{}");
+  return head.size() == name.size() ? name.str()
+                                    : (head + Twine(layer) + tail).str();
+}
+
+//===----------------------------------------------------------------------===//
+// Loads
+//===----------------------------------------------------------------------===//
+
+/// Loads a tensor of the requested shape, which must be there for every layer.
+Expected<Value> Assembly::loadChecked(Step &step, const Located &part,
+                                      const Checkpoint &checkpoint,
+                                      StringRef name, bool isFormat) {
+  std::vector<int64_t> layers = step.request.layers;
+  if (layers.empty())
+    layers.push_back(0);
+  for (int64_t layer : layers) {
+    std::string full = inLayer(name, layer);
+    const TensorInfo *tensor = checkpoint.find(full);
+    if (!tensor)
+      return recipe.errorAt(part, "the part " + quoted(part) +
+                                      " has no tensor " + quoted(full) +
+                                      ", which the model needs");
+    if (ArrayRef<int64_t>(tensor->shape) != ArrayRef(step.request.shape))
+      return recipe.errorAt(
+          part, "the part " + quoted(part) + " has " + quoted(full) +
+                    " of the shape " + formatShape(tensor->shape) +
+                    ", the model needs " + formatShape(step.request.shape));
+    if (isFormat && tensor->shape.size() >= 2)
+      allBF16 &= tensor->dtype == DType::BF16;
+    if (part.text == recipe.base.text)
+      taken.insert(full);
+  }
+  return Value(LoadOp::create(step.builder, step.loc(), step.type(),
+                              step.builder.getStringAttr(name), step.layer,
+                              mlir::DenseI64ArrayAttr(),
+                              step.builder.getStringAttr(part.text)));
+}
+
+/// The tensor of a part: of a checkpoint, or with what its adapters add.
+Expected<Value> Assembly::load(Step &step, const Located &part,
+                               StringRef name) {
+  const PartSpec &spec = *recipe.findPart(part);
+  if (spec.adapters.empty())
+    return loadChecked(step, part, *checkpoints.at(part.text), name,
+                       /*isFormat=*/true);
+  Expected<Value> value = load(step, spec.of, name);
+  for (size_t i = 0; value && i != spec.adapters.size(); ++i)
+    value = adapt(step, spec, i, name, *value);
+  return value;
+}
+
+//===----------------------------------------------------------------------===//
+// Adapters
+//===----------------------------------------------------------------------===//
+
+/// The name with a `{}` for the layer.
+static std::string withHole(StringRef name, int64_t layer) {
+  std::string step = ("layers." + Twine(layer) + ".").str();
+  size_t at = name.find(step);
+  if (at == StringRef::npos)
+    return name.str();
+  return (name.take_front(at) + "layers.{}." +
+          name.drop_front(at + step.size()))
+      .str();
+}
+
+/// What one adapter makes of a tensor; names have their holes.
+Value Assembly::change(Step &step, StringRef part, const AdapterChange &change,
+                       double scale, Value value) {
+  mlir::OpBuilder &builder = step.builder;
+  auto load = [&](StringRef name, ArrayRef<int64_t> shape) -> Value {
+    Value layer = name.contains("{}") ? step.layer : Value();
+    return LoadOp::create(
+        builder, step.loc(), step.type(shape), builder.getStringAttr(name),
+        layer, mlir::DenseI64ArrayAttr(), builder.getStringAttr(part));
+  };
+  auto reshape = [&](Value input, ArrayRef<int64_t> shape) -> Value {
+    return ReshapeOp::create(builder, step.loc(), step.type(shape), input);
+  };
+  auto transpose = [&](Value input, ArrayRef<int64_t> shape) -> Value {
+    return TransposeOp::create(builder, step.loc(), step.type(shape), input);
+  };
+  ArrayRef<int64_t> shape = step.request.shape;
+  if (!change.replacement.empty())
+    value = load(change.replacement, shape);
+  if (change.a.empty())
+    return value;
+  int64_t rows = shape[shape.size() - 2], columns = shape.back();
+  int64_t rank = change.rank, count = change.numExperts;
+  Value left, right;
+  switch (change.kind) {
+  case AdapterChange::Linear:
+    right = load(change.a, {rank, columns});
+    left = load(change.b, {rows, rank});
+    break;
+  case AdapterChange::Embedding:
+    left = transpose(load(change.a, {rank, rows}), {rows, rank});
+    right = transpose(load(change.b, {columns, rank}), {rank, columns});
+    break;
+  case AdapterChange::Experts: {
+    // The expert is the slowest of A's rows and the fastest of B's columns.
+    int64_t fused = change.rows;
+    right = reshape(load(change.a, {count * rank, columns}),
+                    {count, rank, columns});
+    left = reshape(transpose(reshape(load(change.b, {fused, rank * count}),
+                                     {fused * rank, count}),
+                             {count, fused * rank}),
+                   {count, fused, rank});
+    if (change.expert < 0)
+      break;
+    left = SelectOp::create(builder, step.loc(), step.type({1, fused, rank}),
+                            left, ArrayRef<int64_t>{change.expert});
+    right = SelectOp::create(builder, step.loc(), step.type({1, rank, columns}),
+                             right, ArrayRef<int64_t>{change.expert});
+    if (rows != fused)
+      left = SliceOp::create(builder, step.loc(), step.type({1, rows, rank}),
+                             left, builder.getI64IntegerAttr(change.firstRow));
+    left = reshape(left, {rows, rank});
+    right = reshape(right, {rank, columns});
+    break;
+  }
+  }
+  Value product =
+      ProductOp::create(builder, step.loc(), step.type(), left, right);
+  return step.weightedSum({value, product}, {1, change.scale * scale});
+}
+
+static auto asTuple(const AdapterChange &c) {
+  return std::tie(c.replacement, c.a, c.b, c.kind, c.rank, c.scale,
+                  c.numExperts, c.rows, c.expert, c.firstRow);
+}
+
+/// An adapter may change some layers only, or each with another rank.
+Expected<Value> Assembly::adapt(Step &step, const PartSpec &part, size_t number,
+                                StringRef name, Value value) {
+  const Adapter &adapter = *adapters.at(part.name.text)[number];
+  std::string adapterName = getAdapterName(part, number);
+  struct Group {
+    AdapterChange change;
+    SmallVector<int64_t> layers;
+  };
+  std::vector<Group> groups;
+  std::vector<int64_t> layers = step.request.layers;
+  if (layers.empty())
+    layers.push_back(0);
+  for (int64_t layer : layers) {
+    AdapterChange own = adapter.changeOf(inLayer(name, layer));
+    if (!step.request.layers.empty())
+      for (std::string *text : {&own.replacement, &own.a, &own.b})
+        *text = withHole(*text, layer);
+    auto group = find_if(groups, [&](const Group &g) {
+      return asTuple(g.change) == asTuple(own);
+    });
+    if (group == groups.end())
+      group = groups.insert(group, Group{own, {}});
+    group->layers.push_back(layer);
+  }
+  SmallVector<Value> values;
+  SmallVector<mlir::Attribute> lists;
+  for (const Group &group : groups) {
+    values.push_back(
+        change(step, adapterName, group.change, part.scale, value));
+    lists.push_back(step.builder.getI64ArrayAttr(group.layers));
+  }
+  if (values.size() == 1)
+    return values.front();
+  return Value(ByLayerOp::create(step.builder, step.loc(), value.getType(),
+                                 step.layer, values,
+                                 step.builder.getArrayAttr(lists)));
+}
+
+//===----------------------------------------------------------------------===//
+// Experts and routers
+//===----------------------------------------------------------------------===//
+
+Expected<Value> Assembly::makeExpert(Step &step, const ExpertSpec &expert,
+                                     StringRef role) {
+  Expected<Value> value =
+      load(step, expert.part, (layerPrefix + "mlp." + role + ".weight").str());
+  if (!value || role != "down_proj" || expert.scale == 1)
+    return value;
+  return step.weightedSum({*value}, {expert.scale});
+}
+
+/// The direction of an expert's prompts: the mean of their embeddings, less
+/// that of other prompts.
+Expected<Value> Assembly::makePromptGate(Step &step, const ExpertSpec &expert) {
+  int64_t hidden = config.hiddenSize;
+  TensorRequest table{
+      "model.embed_tokens.weight", {}, {config.vocabSize, hidden}};
+  Step tableStep{step.builder, table, Value()};
+  Expected<Value> embeddings = load(tableStep, recipe.base, table.name);
+  if (!embeddings)
+    return embeddings;
+  auto direction = [&](ArrayRef<std::string> prompts) -> Expected<Value> {
+    SmallVector<int64_t> rows;
+    for (const std::string &prompt : prompts) {
+      Expected<std::vector<int64_t>> ids = tokenize(prompt);
+      if (!ids)
+        return ids.takeError();
+      append_range(rows, *ids);
+    }
+    if (rows.empty())
+      return recipe.errorAt(expert.name, "the prompts have no tokens");
+    Value sum = SumRowsOp::create(step.builder, step.loc(), step.type({hidden}),
+                                  *embeddings, rows);
+    return Value(UnitOp::create(step.builder, step.loc(), sum.getType(), sum));
+  };
+  Expected<Value> own = direction(expert.prompts);
+  if (!own || expert.negativePrompts.empty())
+    return own;
+  Expected<Value> other = direction(expert.negativePrompts);
+  if (!other)
+    return other;
+  Value difference = step.weightedSum({*own, *other}, {1, -1});
+  return Value(UnitOp::create(step.builder, step.loc(), difference.getType(),
+                              difference));
+}
+
+Expected<Value> Assembly::makeGate(Step &step, const GateSpec &gate,
+                                   ArrayRef<ExpertSpec> experts) {
+  mlir::OpBuilder &builder = step.builder;
+  switch (gate.method) {
+  case GateSpec::Zeros:
+    return Value(FillOp::create(builder, step.loc(), step.type(),
+                                builder.getF64FloatAttr(0)));
+  case GateSpec::Random:
+    return Value(RandomOp::create(
+        builder, step.loc(), step.type(),
+        builder.getStringAttr(step.request.name), step.layer,
+        builder.getI64IntegerAttr(gate.seed), builder.getF64FloatAttr(0),
+        builder.getF64FloatAttr(gate.stddev)));
+  case GateSpec::Part:
+    return loadChecked(step, gate.part, *checkpoints.at(gate.part.text),
+                       step.request.name, /*isFormat=*/false);
+  default:
+    break;
+  }
+  SmallVector<Value> rows;
+  for (const ExpertSpec &expert : experts) {
+    Expected<Value> row = makePromptGate(step, expert);
+    if (!row)
+      return row;
+    rows.push_back(*row);
+  }
+  return Value(StackOp::create(builder, step.loc(), step.type(), rows));
+}
+
+//===----------------------------------------------------------------------===//
+// The rest, and the choice
+//===----------------------------------------------------------------------===//
+
+Expected<Value> Assembly::makeRest(Step &step) {
+  const MergeSpec &merge = recipe.merge;
+  StringRef name = step.request.name;
+  if (merge.method == MergeSpec::Base)
+    return load(step, recipe.base, name);
+  SmallVector<Value> inputs;
+  SmallVector<double> weights, densities;
+  bool isChanged = false;
+  for (const MergeInput &input : merge.inputs) {
+    Expected<Value> value = load(step, input.part, name);
+    if (!value)
+      return value;
+    // An adapter of the base may leave this tensor alone.
+    auto loaded = value->getDefiningOp<LoadOp>();
+    isChanged |= !loaded || loaded.getPart() != StringRef(recipe.base);
+    inputs.push_back(*value);
+    weights.push_back(input.weight);
+    densities.push_back(input.density);
+  }
+  if (merge.method == MergeSpec::Linear) {
+    // The base may take no part in a linear merge; it has the tensor all the
+    // same.
+    for (int64_t layer : step.request.layers)
+      taken.insert(inLayer(name, layer));
+    taken.insert(name);
+    return step.weightedSum(inputs, weights, merge.normalize);
+  }
+  Expected<Value> base = load(step, recipe.base, name);
+  if (!base || !isChanged)
+    return base;
+  mlir::FloatAttr lambda = step.builder.getF64FloatAttr(merge.lambda);
+  if (merge.method == MergeSpec::TaskArithmetic)
+    return Value(TaskArithmeticOp::create(
+        step.builder, step.loc(), step.type(), *base, inputs,
+        step.builder.getDenseF64ArrayAttr(weights), lambda,
+        merge.normalize ? step.builder.getUnitAttr() : mlir::UnitAttr()));
+  TiesForm form =
+      merge.method == MergeSpec::Ties ? TiesForm::MergeKit : TiesForm::Peft;
+  return Value(TiesOp::create(
+      step.builder, step.loc(), step.type(),
+      TiesFormAttr::get(step.builder.getContext(), form), *base, inputs,
+      step.builder.getDenseF64ArrayAttr(weights),
+      step.builder.getDenseF64ArrayAttr(densities), lambda,
+      merge.normalize ? step.builder.getUnitAttr() : mlir::UnitAttr()));
+}
+
+Expected<Value> Assembly::build(mlir::OpBuilder &builder,
+                                const TensorRequest &request, Value layer) {
+  if (none_of(requests, [&](const TensorRequest &other) {
+        return other.name == request.name && other.layers == request.layers;
+      }))
+    requests.push_back(request);
+  if (Error e = checkNotAdapted(request))
+    return std::move(e);
+  Step step{builder, request, layer};
+  StringRef name = request.name;
+  if (recipe.layout == MixtureRecipe::Dense || !name.consume_front(layerPrefix))
+    return makeRest(step);
+  bool isMixtral = recipe.layout == MixtureRecipe::Mixtral;
+  if (!name.consume_front(isMixtral ? "block_sparse_moe." : "mlp."))
+    return makeRest(step);
+  if (name == "gate.weight")
+    return makeGate(step, recipe.gate, recipe.experts);
+  if (name == "shared_expert_gate.weight" && recipe.shared)
+    return makeGate(step, recipe.sharedGate, *recipe.shared);
+  const ExpertSpec *expert = nullptr;
+  unsigned index;
+  if (name.consume_front("shared_expert.") && recipe.shared)
+    expert = &*recipe.shared;
+  else if (name.consume_front("experts.") && !name.consumeInteger(10, index) &&
+           index < recipe.experts.size() && name.consume_front("."))
+    expert = &recipe.experts[index];
+  StringRef role = name;
+  if (expert && role.consume_back(".weight")) {
+    if (isMixtral)
+      role = role == "w1"   ? "gate_proj"
+             : role == "w2" ? "down_proj"
+             : role == "w3" ? "up_proj"
+                            : "";
+    if (role == "gate_proj" || role == "up_proj" || role == "down_proj")
+      return makeExpert(step, *expert, role);
+  }
+  return recipe.errorAt(recipe.layoutPlace, "the layout has a tensor " +
+                                                quoted(request.name) +
+                                                " that cannot be assembled");
+}
+
+//===----------------------------------------------------------------------===//
+// Tensors of a checkpoint
+//===----------------------------------------------------------------------===//
+
+/// As the recipe says, or as all that a tensor is made of is stored.
+bool Assembly::storesBF16(mlir::Operation *weight,
+                          const TensorRequest &request) const {
+  bool loads = false, narrow = true;
+  weight->walk([&](LoadOp load) {
+    auto part = checkpoints.find(load.getPart()->str());
+    if (part == checkpoints.end())
+      return; // an adapter, which is stored as it was trained
+    int64_t layer = request.layers.empty() ? 0 : request.layers.front();
+    const TensorInfo *tensor =
+        part->second->find(inLayer(load.getName(), layer));
+    loads = true;
+    narrow &= tensor && tensor->dtype == DType::BF16;
+  });
+  if (!recipe.dtype.empty())
+    return recipe.dtype == "bf16";
+  return loads ? narrow : allBF16;
+}
+
+Expected<mlir::OwningOpRef<mlir::ModuleOp>>
+Assembly::makeTensors(mlir::ModuleOp model) {
+  mlir::OpBuilder builder(model.getContext());
+  mlir::Location loc = builder.getUnknownLoc();
+  mlir::OwningOpRef<mlir::ModuleOp> tensors = mlir::ModuleOp::create(loc);
+  (*tensors)->setAttr(kModelAttr, model->getAttr(kModelAttr));
+  std::vector<TensorRequest> wanted = requests;
+  for (const TensorRequest &request : wanted) {
+    builder.setInsertionPointToEnd(tensors->getBody());
+    auto type =
+        mlir::RankedTensorType::get(request.shape, builder.getF32Type());
+    mlir::DenseI64ArrayAttr layers;
+    if (!request.layers.empty())
+      layers = builder.getDenseI64ArrayAttr(request.layers);
+    auto weight =
+        WeightOp::create(builder, loc, builder.getStringAttr(request.name),
+                         mlir::TypeAttr::get(type), layers, mlir::IntegerAttr(),
+                         mlir::IntegerAttr());
+    mlir::Block *block = builder.createBlock(&weight.getRecipe());
+    Value layer = layers
+                      ? Value(block->addArgument(builder.getIndexType(), loc))
+                      : Value();
+    Expected<Value> value = build(builder, request, layer);
+    if (!value)
+      return value.takeError();
+    if (storesBF16(weight, request)) {
+      type = type.clone(builder.getBF16Type());
+      value = Value(ConvertOp::create(builder, loc, type, *value));
+      weight.setType(type);
+    }
+    YieldOp::create(builder, loc, *value);
+  }
+  return std::move(tensors);
+}
+
+} // namespace fpmoe

@@ -1,0 +1,48 @@
+//===- Sources.h - the checkpoints of a model -------------------*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Where the loads of recipes find their tensors: in the model's own checkpoint,
+// or in one of the named parts that the model is assembled from.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FPMOE_LIB_WEIGHTS_SOURCES_H
+#define FPMOE_LIB_WEIGHTS_SOURCES_H
+
+#include "dialects/FPMoE/FPMoE.h"
+#include "lib/Model/Checkpoint.h"
+
+#include <memory>
+
+namespace fpmoe {
+
+/// Cheap to copy; the model's own checkpoint must outlive it.
+class Sources {
+public:
+  /// One checkpoint and no parts; null if nothing is loaded without a part.
+  /*implicit*/ Sources(const Checkpoint *own = nullptr) : own(own) {}
+
+  void add(llvm::StringRef part, std::shared_ptr<const Checkpoint> checkpoint) {
+    parts[part] = std::move(checkpoint);
+  }
+
+  /// The checkpoint of a part, or of the model for an empty name; may be null.
+  const Checkpoint *find(llvm::StringRef part = "") const {
+    return part.empty() ? own : parts.lookup(part).get();
+  }
+
+private:
+  const Checkpoint *own;
+  llvm::StringMap<std::shared_ptr<const Checkpoint>> parts;
+};
+
+/// Opens the parts that recipes of the module load from, in the directories
+/// that its `fpmoe.model` gives.
+llvm::Expected<Sources> openSources(mlir::ModuleOp module,
+                                    const Checkpoint *own);
+
+} // namespace fpmoe
+
+#endif // FPMOE_LIB_WEIGHTS_SOURCES_H

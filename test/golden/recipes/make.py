@@ -1,0 +1,277 @@
+#!/usr/bin/env python3
+# Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Makes the parts, the adapters and what mergekit and PEFT make of them, for test/e2e/recipes.py.
+
+Parts are tiny random Qwen2 models (test/e2e/parts.py). Merges are those of `mergekit-yaml` and of
+peft.utils.merge_utils, merged adapters those of PEFT's merge_and_unload, routers those of
+mergekit.moe.router, an FPMoE that of models/nano/train.py; all in f32. Each case is a recipe CASE.toml and CASE.safetensors, the expected
+tensors. Needs torch, transformers, peft and mergekit.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import types
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import peft
+import torch
+import transformers
+from peft.utils import merge_utils
+from safetensors.torch import load_file, save_file
+
+HERE = pathlib.Path(__file__).resolve().parent
+PARTS = HERE / "parts"
+MERGE = [("a", 0.5, 0.3), ("b", 0.7, 0.2), ("c", 1.0, 0.4)]
+
+HEAD = """base = "base"
+layout = "qwen2_moe"
+
+[parts]
+base = "parts/base"
+"""
+MIXTURE = """
+[[experts]]
+name = "one"
+part = "{part}"
+
+[shared_expert]
+part = "{part}"
+
+[gate]
+method = "zeros"
+"""
+
+
+def write(case, text, tensors):
+    (HERE / f"{case}.toml").write_text(text)
+    save_file({k: v.contiguous().float() for k, v in tensors.items()},
+              HERE / f"{case}.safetensors")
+    print(f"{case}: {sum(t.numel() for t in tensors.values())} numbers")
+
+
+def tokenizer():
+    """Bytes as they are."""
+    bytes_ = ([*range(33, 127)] + [*range(161, 173)] + [*range(174, 256)])
+    letters = {b: chr(b) for b in bytes_}
+    for b in range(256):
+        letters.setdefault(b, chr(256 + len(letters) - len(bytes_)))
+    return {
+        "version": "1.0", "truncation": None, "padding": None,
+        "added_tokens": [], "normalizer": None,
+        "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False,
+                          "trim_offsets": True, "use_regex": True},
+        "post_processor": None,
+        "decoder": {"type": "ByteLevel", "add_prefix_space": True,
+                    "trim_offsets": True, "use_regex": True},
+        "model": {"type": "BPE", "dropout": None, "unk_token": None,
+                  "continuing_subword_prefix": None, "end_of_word_suffix": None,
+                  "fuse_unk": False, "byte_fallback": False,
+                  "vocab": {letters[b]: b for b in range(256)}, "merges": []},
+    }
+
+
+def make_parts():
+    shutil.rmtree(PARTS, ignore_errors=True)
+    subprocess.run([sys.executable, HERE.parents[1] / "e2e/parts.py", PARTS, "--hidden", "8",
+                    "--vocabulary", "260", "base", "a", "b", "c"], check=True)
+    for part in PARTS.iterdir():
+        (part / "tokenizer.json").write_text(json.dumps(tokenizer(), ensure_ascii=False))
+
+
+def part_lines(names):
+    return "".join(f'{name} = "parts/{name}"\n' for name in names)
+
+
+def mergekit(method, parameters, base=PARTS / "base",
+             models=tuple((PARTS / name, weight, density) for name, weight, density in MERGE)):
+    """The tensors that mergekit makes of the parts."""
+    config = {
+        "merge_method": method, "dtype": "float32", "parameters": parameters,
+        "models": [{"model": str(path),
+                    "parameters": {"weight": weight, **({"density": density} if "ties" in method
+                                                        else {})}}
+                   for path, weight, density in models]}
+    if base:
+        config["base_model"] = str(base)
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder)
+        (path / "merge.yml").write_text(json.dumps(config))
+        program = pathlib.Path(sys.executable).parent / "mergekit-yaml"
+        subprocess.run([program, path / "merge.yml", path / "out", "--no-copy-tokenizer"],
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        return load_file(path / "out/model.safetensors")
+
+
+def merge_text(method, lines, densities):
+    rows = ",\n".join(
+        f'  {{ part = "{name}", weight = {weight}' +
+        (f", density = {density}" if densities else "") + " }" for name, weight, density in MERGE)
+    return (HEAD + part_lines("abc") + MIXTURE.format(part="a") +
+            f'\n[merge]\nmethod = "{method}"\n{lines}parts = [\n{rows},\n]\n')
+
+
+def rest(tensors):
+    return {k: v for k, v in tensors.items() if ".mlp." not in k and k != "lm_head.weight"}
+
+
+def make_merges():
+    write("linear", merge_text("linear", "", False), rest(mergekit("linear", {}, base=None)))
+    write("linear-plain", merge_text("linear", "normalize = false\n", False),
+          rest(mergekit("linear", {"normalize": False}, base=None)))
+    write("task-arithmetic", merge_text("task_arithmetic", "lambda = 0.8\n", False),
+          rest(mergekit("task_arithmetic", {"lambda": 0.8})))
+    write("ties", merge_text("ties", "", True), rest(mergekit("ties", {})))
+    write("ties-plain", merge_text("ties", "normalize = false\nlambda = 0.6\n", True),
+          rest(mergekit("ties", {"normalize": False, "lambda": 0.6})))
+    # PEFT's has one density for all.
+    base = load_file(PARTS / "base/model.safetensors")
+    parts = [load_file(PARTS / name / "model.safetensors") for name, _, _ in MERGE]
+    weights = torch.tensor([weight for _, weight, _ in MERGE])
+    merged = {k: base[k] + merge_utils.ties([p[k] - base[k] for p in parts], weights, 0.3)
+              for k in rest(base)}
+    text = merge_text("peft_ties", "", True)
+    for _, _, density in MERGE:
+        text = text.replace(f"density = {density}", "density = 0.3")
+    write("peft-ties", text, merged)
+
+
+ADAPTERS = {
+    "lora": dict(r=2, lora_alpha=4, target_modules=["q_proj", "o_proj", "up_proj", "down_proj"]),
+    "lora-rs": dict(r=4, lora_alpha=3, use_rslora=True, target_modules="all-linear",
+                    rank_pattern={"k_proj": 2, "layers.1.mlp.up_proj": 3},
+                    alpha_pattern={"mlp.gate_proj": 7}),
+    "lora-layers": dict(r=2, lora_alpha=8, target_modules=["v_proj", "gate_proj"],
+                        layers_to_transform=[1], layers_pattern="layers"),
+    "lora-regex": dict(r=2, lora_alpha=5, target_modules=r".*\.(self_attn|mlp)\.[^.]*_proj",
+                       exclude_modules=r".*layers\.0\.self_attn.*", fan_in_fan_out=True),
+    "lora-saved": dict(r=2, lora_alpha=4, target_modules=["q_proj", "v_proj"], bias="all",
+                       modules_to_save=["input_layernorm", "norm"]),
+    "lora-embedding": dict(r=2, lora_alpha=4, target_modules=["embed_tokens", "k_proj"]),
+    "lora-parameters": dict(r=2, lora_alpha=6, target_modules=["k_proj"],
+                            target_parameters=["up_proj.weight", "down_proj.weight"]),
+}
+
+
+def make_adapter(name, fields, base, seed):
+    """Writes an adapter with random factors; the model that PEFT folds it into."""
+    torch.manual_seed(seed)
+    model = transformers.AutoModelForCausalLM.from_pretrained(PARTS / base, dtype=torch.float32)
+    adapted = peft.get_peft_model(model, peft.LoraConfig(**fields))
+    for key, parameter in adapted.named_parameters():
+        if "lora_" in key or "modules_to_save" in key or \
+                (key.endswith("bias") and fields.get("bias")):
+            parameter.data += 0.2 * torch.randn_like(parameter)
+    folder = HERE / "adapters" / name
+    adapted.save_pretrained(folder)
+    (folder / "README.md").unlink(missing_ok=True)
+    config = folder / "adapter_config.json"
+    fields = json.loads(config.read_text())
+    fields["base_model_name_or_path"] = f"parts/{base}"
+    for value in fields.values():
+        if isinstance(value, list):
+            value.sort()
+    config.write_text(json.dumps(fields, indent=2, sort_keys=True) + "\n")
+    fresh = transformers.AutoModelForCausalLM.from_pretrained(PARTS / base, dtype=torch.float32)
+    return peft.PeftModel.from_pretrained(fresh, folder).merge_and_unload()
+
+
+def make_adapters():
+    for number, (name, fields) in enumerate(ADAPTERS.items()):
+        merged = make_adapter(name, fields, "base", number)
+        text = (HEAD + f'one = {{ adapter = "adapters/{name}" }}\n' +
+                MIXTURE.format(part="one") +
+                '\n[merge]\nmethod = "linear"\nparts = [{ part = "one" }]\n')
+        tensors = {k: v for k, v in merged.state_dict().items() if k != "lm_head.weight"}
+        write(name, text, tensors)
+
+
+def make_gate():
+    from mergekit.common import ModelReference
+    from mergekit.moe.config import Expert
+    from mergekit.moe.router import get_gate_params
+    prompts = {"a": (["main = do", "fibonacci :: Int"], ["let rec"]), "b": (["let rec f x ="], [])}
+    model = ModelReference.model_validate(str(PARTS / "base"))
+    tokens = transformers.PreTrainedTokenizerFast(tokenizer_file=str(PARTS / "base/tokenizer.json"),
+                                                  pad_token="!", padding_side="right")
+    experts = [Expert(source_model=str(PARTS / name), positive_prompts=own, negative_prompts=other)
+               for name, (own, other) in prompts.items()]
+    gates = get_gate_params(model, tokens, experts, mode="cheap_embed")
+    tensors = {f"model.layers.{layer}.mlp.gate.weight": gates[layer]
+               for layer in range(gates.shape[0])}
+    text = HEAD + part_lines("ab") + "".join(
+        f'\n[[experts]]\nname = "{name}"\nprompts = {json.dumps(own)}\n' +
+        (f"negative_prompts = {json.dumps(other)}\n" if other else "")
+        for name, (own, other) in prompts.items())
+    text += ('\n[shared_expert]\npart = "base"\ngate = { method = "zeros" }\n'
+             '\n[gate]\nmethod = "cheap_embed"\n')
+    write("cheap-embed", text, tensors)
+
+
+def make_fpmoe():
+    """models/recipes/fpmoe.toml, and what the training script of nano assembles."""
+    sys.path.insert(0, str(HERE.parents[2] / "models/nano"))
+    import model
+    import train
+    train.Shape = lambda: model.Shape(hidden=8, layers=2)
+    parts = {"shared": "base", "haskell": "a", "ocaml": "b", "scala": "c"}
+    with tempfile.TemporaryDirectory() as folder:
+        options = types.SimpleNamespace(work=pathlib.Path(folder), seed=1)
+        for name, part in parts.items():
+            torch.save(load_file(PARTS / part / "model.safetensors"),
+                       options.work / f"{name}.pt")
+        train.assemble(options)
+        assembled = torch.load(options.work / "assembled.pt")
+    (PARTS / "gate").mkdir()
+    save_file({k: v.contiguous() for k, v in assembled.items() if k.endswith(".mlp.gate.weight")},
+              PARTS / "gate/model.safetensors")
+    text = (HERE.parents[2] / "models/recipes/fpmoe.toml").read_text()
+    for name, part in parts.items():
+        text = text.replace(f'"parts/fpmoe/{name}"', f'"parts/{part}"')
+    write("fpmoe", text.replace("parts/fpmoe/", "parts/"), assembled)
+
+
+def make_mistral():
+    """models/recipes/mistral-x4.toml: adapters by PEFT, the rest by mergekit."""
+    parts = HERE.parents[1] / "e2e/parts.py"
+    subprocess.run([sys.executable, parts, PARTS, "--type", "mistral", "--hidden", "8",
+                    "--vocabulary", "16", "mistral"], check=True)
+    languages = ["python", "java", "javascript", "cpp"]
+    tensors = {}
+    with tempfile.TemporaryDirectory() as folder:
+        models = []
+        for number, name in enumerate(languages):
+            fields = dict(r=2, lora_alpha=4, target_modules="all-linear")
+            merged = make_adapter(name, fields, "mistral", 20 + number)
+            models.append((pathlib.Path(folder) / name, 0.25, 0.5))
+            merged.save_pretrained(models[-1][0])
+            for key, value in merged.state_dict().items():
+                for role, ours in (("gate", "w1"), ("down", "w2"), ("up", "w3")):
+                    key = key.replace(f"mlp.{role}_proj",
+                                      f"block_sparse_moe.experts.{number}.{ours}")
+                if "experts" in key:
+                    tensors[key] = value
+        tensors.update(rest(mergekit("ties", {}, PARTS / "mistral", models)))
+    text = (HERE.parents[2] / "models/recipes/mistral-x4.toml").read_text()
+    text = text.replace("parts/mistral-x4/base", "parts/mistral")
+    write("mistral-x4", text.replace("parts/mistral-x4/", "adapters/"), tensors)
+
+
+def main():
+    shutil.rmtree(HERE / "adapters", ignore_errors=True)
+    make_parts()
+    make_merges()
+    make_adapters()
+    make_gate()
+    make_fpmoe()
+    make_mistral()
+
+
+if __name__ == "__main__":
+    main()
