@@ -13,11 +13,11 @@
 #include "lib/Weights/Evaluate.h"
 
 #include "lib/Weights/Cache.h"
+#include "lib/Weights/Generate.h"
 #include "lib/Weights/Merge.h"
 
 #include "llvm/ADT/bit.h"
 #include "llvm/Support/Endian.h"
-#include "llvm/Support/xxhash.h"
 
 #include <cmath>
 #include <cstring>
@@ -55,13 +55,6 @@ static int64_t elementsBelow(ArrayRef<int64_t> shape, size_t drop) {
   return elements;
 }
 
-/// The finaliser of splitmix64.
-static uint64_t mix(uint64_t x) {
-  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-  return x ^ x >> 31;
-}
-
 namespace {
 
 /// One evaluation. T is how the caller wants elements: float, or uint16_t for
@@ -80,25 +73,32 @@ public:
       return createStringError(Twine("elements from ") + Twine(first) + " to " +
                                Twine(first + out.size()) + " of a value of " +
                                Twine(elementsOf(value)) + " were asked for");
-    return dispatch<LoadOp, RandomOp, RopeTableOp, StackOp, ConcatOp, SliceOp,
-                    SelectOp, ReshapeOp, ConvertOp, DeinterleaveOp,
-                    InterleaveOp, AppendColumnsOp, PackOp, FillOp, ByLayerOp,
-                    TransposeOp, ProductOp, WeightedSumOp, TaskArithmeticOp,
-                    TiesOp, SumRowsOp, UnitOp>(value.getDefiningOp(), first,
-                                               out);
+    Operation *op = value.getDefiningOp();
+    Error result = Error::success();
+    if (dispatch<LoadOp, StackOp, ConcatOp, SliceOp, SelectOp, ReshapeOp,
+                 ConvertOp, DeinterleaveOp, InterleaveOp, AppendColumnsOp,
+                 PackOp, ByLayerOp>(op, result, [&](auto op) {
+          return visit(op, first, out);
+        }))
+      return result;
+    if (dispatch<RandomOp, RopeTableOp, FillOp, TransposeOp, ProductOp,
+                 WeightedSumOp, TaskArithmeticOp, TiesOp, SumRowsOp, UnitOp>(
+            op, result, [&](auto op) {
+              if constexpr (std::is_same_v<T, uint16_t>)
+                return roundWindows(op, first, out);
+              else
+                return visit(op, first, out);
+            }))
+      return result;
+    return createStringError("'" + op->getName().getStringRef() +
+                             "' is not an op of recipes");
   }
 
 private:
-  template <typename... Ops, typename T>
-  Error dispatch(Operation *op, int64_t first, MutableArrayRef<T> out) {
-    Error result = Error::success();
-    bool known = ((isa<Ops>(op) &&
-                   ((result = visit(cast<Ops>(op), first, out)), true)) ||
-                  ...);
-    if (!known)
-      return createStringError("'" + op->getName().getStringRef() +
-                               "' is not an op of recipes");
-    return result;
+  /// Calls `visit` with the op if it is one of Ops; says whether it is.
+  template <typename... Ops, typename Visit>
+  bool dispatch(Operation *op, Error &result, Visit visit) {
+    return ((isa<Ops>(op) && ((result = visit(cast<Ops>(op))), true)) || ...);
   }
 
   //===--------------------------------------------------------------------===//
@@ -133,46 +133,14 @@ private:
     return Error::success();
   }
 
-  /// Element i is made of 64 hashed bits. The sum of their four 16-bit fields
-  /// stands for a normal distribution: right in mean, deviation and symmetry,
-  /// and cut off at 3.5 deviations.
   Error visit(RandomOp op, int64_t first, MutableArrayRef<float> out) {
-    uint64_t name = xxh3_64bits(formatTensorName(op.getName(), layer));
-    uint64_t key = mix(name ^ mix(op.getSeed() + 0x9e3779b97f4a7c15u));
-    // Deviation of the sum of four uniform integers below 2^16.
-    constexpr double deviation = 37837.227;
-    float mean = op.getMean().convertToDouble();
-    float scale = op.getStddev().convertToDouble() / deviation;
-    for (size_t i = 0; i < out.size(); ++i) {
-      uint64_t x = mix(key + (first + i) * 0x9e3779b97f4a7c15u);
-      // Two fields a lane of 32 bits, then both lanes.
-      uint64_t pairs =
-          (x & 0x0000ffff0000ffffu) + (x >> 16 & 0x0000ffff0000ffffu);
-      auto sum = static_cast<int32_t>(static_cast<uint32_t>(pairs) +
-                                      static_cast<uint32_t>(pairs >> 32));
-      out[i] = mean + scale * static_cast<float>(sum - 2 * 65535);
-    }
+    generateRandom(op, layer, first, out);
     roundIfBF16(op.getType(), out);
     return Error::success();
   }
 
-  /// All steps in f32, in the order of transformers.
   Error visit(RopeTableOp op, int64_t first, MutableArrayRef<float> out) {
-    int64_t columns = shapeOf(op.getResult())[1], half = columns / 2;
-    float theta = op.getTheta().convertToDouble();
-    SmallVector<float, 128> frequencies(half);
-    for (int64_t i = 0; i < half; ++i)
-      frequencies[i] = 1.0f / std::pow(theta, static_cast<float>(2 * i) /
-                                                  static_cast<float>(columns));
-    float magnitude = 1;
-    if (op.getScaling())
-      magnitude = scaleFrequencies(*op.getScaling(), frequencies);
-    for (size_t i = 0; i < out.size(); ++i) {
-      int64_t column = (first + i) % columns;
-      float angle = static_cast<float>((first + i) / columns) *
-                    frequencies[column % half];
-      out[i] = magnitude * (column < half ? std::cos(angle) : std::sin(angle));
-    }
+    generateRopeTable(op, first, out);
     roundIfBF16(op.getType(), out);
     return Error::success();
   }
@@ -181,58 +149,6 @@ private:
     std::fill(out.begin(), out.end(), op.getValue().convertToDouble());
     roundIfBF16(op.getType(), out);
     return Error::success();
-  }
-
-  /// Scales in place; what cosines and sines are multiplied by.
-  static float scaleFrequencies(Attribute scaling,
-                                MutableArrayRef<float> frequencies) {
-    auto number = [](FloatAttr value) -> float {
-      return value.getValueAsDouble();
-    };
-    if (auto linear = dyn_cast<RopeLinearAttr>(scaling)) {
-      for (float &f : frequencies)
-        f /= number(linear.getFactor());
-      return 1;
-    }
-    if (auto llama = dyn_cast<RopeLlama3Attr>(scaling)) {
-      float low = number(llama.getLow()), high = number(llama.getHigh());
-      float positions = llama.getPositions(),
-            factor = number(llama.getFactor());
-      for (float &f : frequencies) {
-        float wave = static_cast<float>(2 * M_PI) / f;
-        float smooth = (positions / wave - low) / (high - low);
-        if (wave > positions / low)
-          f /= factor;
-        else if (wave >= positions / high)
-          f = (1 - smooth) * f / factor + smooth * f;
-      }
-      return 1;
-    }
-    if (auto each = dyn_cast<RopeFactorsAttr>(scaling)) {
-      for (auto [f, factor] :
-           llvm::zip_equal(frequencies, each.getFactors().asArrayRef()))
-        f /= factor;
-      return 1;
-    }
-    auto yarn = cast<RopeYarnAttr>(scaling);
-    float begin = number(yarn.getFirst()), end = number(yarn.getLast());
-    for (auto [i, f] : enumerate(frequencies)) {
-      float ramp = (static_cast<float>(i) - begin) /
-                   (begin == end ? 0.001f : end - begin);
-      ramp = std::clamp(ramp, 0.0f, 1.0f);
-      f = f / number(yarn.getFactor()) * ramp + f * (1 - ramp);
-    }
-    return number(yarn.getMagnitude());
-  }
-
-  Error visit(RandomOp op, int64_t first, MutableArrayRef<uint16_t> out) {
-    return roundWindows(op, first, out);
-  }
-  Error visit(RopeTableOp op, int64_t first, MutableArrayRef<uint16_t> out) {
-    return roundWindows(op, first, out);
-  }
-  Error visit(FillOp op, int64_t first, MutableArrayRef<uint16_t> out) {
-    return roundWindows(op, first, out);
   }
 
   /// What is made in f32, as bf16.
@@ -629,29 +545,6 @@ private:
       out[e] = all[first + e] / length;
     roundIfBF16(op.getType(), out);
     return Error::success();
-  }
-
-  Error visit(TransposeOp op, int64_t first, MutableArrayRef<uint16_t> out) {
-    return roundWindows(op, first, out);
-  }
-  Error visit(ProductOp op, int64_t first, MutableArrayRef<uint16_t> out) {
-    return roundWindows(op, first, out);
-  }
-  Error visit(WeightedSumOp op, int64_t first, MutableArrayRef<uint16_t> out) {
-    return roundWindows(op, first, out);
-  }
-  Error visit(TaskArithmeticOp op, int64_t first,
-              MutableArrayRef<uint16_t> out) {
-    return roundWindows(op, first, out);
-  }
-  Error visit(TiesOp op, int64_t first, MutableArrayRef<uint16_t> out) {
-    return roundWindows(op, first, out);
-  }
-  Error visit(SumRowsOp op, int64_t first, MutableArrayRef<uint16_t> out) {
-    return roundWindows(op, first, out);
-  }
-  Error visit(UnitOp op, int64_t first, MutableArrayRef<uint16_t> out) {
-    return roundWindows(op, first, out);
   }
 
   /// Elements that are computed at once where others are needed for them.
