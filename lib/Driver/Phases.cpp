@@ -59,7 +59,9 @@ void populatePhase(mlir::OpPassManager &pm, Phase phase,
         pm, {std::max(options.prefillTokens, options.target.rows),
              options.target.rows});
   case Phase::Codegen:
-    return populateCodegenPipeline(pm, {options.target.dotInstruction});
+    return populateCodegenPipeline(
+        pm, {options.target.dotInstruction, options.target.sums,
+             options.target.halves});
   case Phase::Import:
   case Phase::LLVM:
   case Phase::Object:

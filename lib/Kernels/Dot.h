@@ -23,7 +23,8 @@ struct DotRows {
   int64_t stepBytes;
 };
 
-/// Emits the loop over `steps` (i64). Returns the sums, 16 lanes of f32 each,
+/// Emits the loop over `steps` (i64), once for all sums if the registers hold
+/// them, or one for each part that they hold. Returns the sums, 16 lanes of f32 each,
 /// of row r and panel p at [r * panels.size() + p].
 /// `panelStepBytes` lie between the steps of a panel.
 llvm::SmallVector<mlir::Value>

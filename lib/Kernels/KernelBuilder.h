@@ -31,8 +31,13 @@ constexpr int64_t kPanelStepBytes = kLanes * kStepBytes;
 class KernelBuilder : public mlir::ImplicitLocOpBuilder {
 public:
   using Value = mlir::Value;
-  KernelBuilder(mlir::Location loc, mlir::MLIRContext *context)
-      : ImplicitLocOpBuilder(loc, context) {}
+  KernelBuilder(mlir::Location loc, mlir::MLIRContext *context,
+                int64_t maxSums = 24, bool halves = false)
+      : ImplicitLocOpBuilder(loc, context), maxSums(maxSums), halves(halves) {}
+
+  /// Options of the pass mega-to-vector.
+  const int64_t maxSums;
+  const bool halves;
 
   mlir::Type ptrType() {
     return mlir::LLVM::LLVMPointerType::get(getContext());

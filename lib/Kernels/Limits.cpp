@@ -11,9 +11,8 @@
 using namespace mlir;
 using namespace fpmoe;
 
-Value fpmoe::emitDotPeak(KernelBuilder &b, bool bf16, int64_t rows,
-                         Value iterations) {
-  int64_t sums = 2 * rows;
+Value fpmoe::emitDotPeak(KernelBuilder &b, bool bf16, Value iterations) {
+  int64_t sums = b.maxSums;
   auto bf16Lanes = VectorType::get({2 * kLanes}, b.getBF16Type());
   // Factors that depend on the argument, so that nothing can be folded.
   Value bits = b.splat(b.toI32(iterations));

@@ -13,9 +13,8 @@
 namespace fpmoe {
 
 /// Emits the body of FpmoeModel.dot_peak: the dot instruction on registers, on
-/// as many sums as prefill keeps. Returns the number of operations (i64).
-mlir::Value emitDotPeak(KernelBuilder &b, bool bf16, int64_t rows,
-                        mlir::Value iterations);
+/// as many sums as they hold. Returns the number of operations (i64).
+mlir::Value emitDotPeak(KernelBuilder &b, bool bf16, mlir::Value iterations);
 
 /// Emits the body of FpmoeModel.read_peak. Returns a checksum (i64).
 mlir::Value emitReadPeak(KernelBuilder &b, mlir::Value data, mlir::Value bytes);

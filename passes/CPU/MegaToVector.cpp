@@ -29,9 +29,10 @@ constexpr StringLiteral kBarrier = "fpmoe_barrier";
 
 class ProgramEmitter {
 public:
-  ProgramEmitter(mega::ProgramOp program, const ProgramInfo &shared)
+  ProgramEmitter(mega::ProgramOp program, const ProgramInfo &shared,
+                 int64_t sums, bool halves)
       : program(program), layout(program), info(shared),
-        b(program.getLoc(), program->getContext()) {
+        b(program.getLoc(), program->getContext(), sums, halves) {
     info.maxTokens = program.getMaxTokens();
     info.rows = program.getRows();
     info.bufferOffsets = layout.offsets;
@@ -294,6 +295,8 @@ LogicalResult ProgramEmitter::emitPhase(mega::PhaseOp op, const Twine &name) {
 }
 
 struct MegaToVectorPass : fpmoe::impl::MegaToVectorBase<MegaToVectorPass> {
+  using MegaToVectorBase::MegaToVectorBase;
+
   void runOnOperation() override {
     ModuleOp module = getOperation();
     SmallVector<mega::ProgramOp> programs(module.getOps<mega::ProgramOp>());
@@ -315,13 +318,10 @@ struct MegaToVectorPass : fpmoe::impl::MegaToVectorBase<MegaToVectorPass> {
       });
     }
     declareBarrier(module);
-    int64_t rows = 1;
-    for (mega::ProgramOp program : programs) {
-      rows = std::max<int64_t>(rows, program.getRows());
-      if (failed(ProgramEmitter(program, info).emit()))
+    for (mega::ProgramOp program : programs)
+      if (failed(ProgramEmitter(program, info, sums, halves).emit()))
         return signalPassFailure();
-    }
-    emitLimits(module, info.bf16, rows);
+    emitLimits(module, info.bf16);
     for (mega::ProgramOp program : programs)
       program.erase();
     for (auto weight : llvm::make_early_inc_range(module.getOps<WeightOp>()))
@@ -337,8 +337,8 @@ struct MegaToVectorPass : fpmoe::impl::MegaToVectorBase<MegaToVectorPass> {
     LLVM::LLVMFuncOp::create(b, kBarrier, type);
   }
 
-  void emitLimits(ModuleOp module, bool bf16, int64_t rows) {
-    KernelBuilder b(module.getLoc(), &getContext());
+  void emitLimits(ModuleOp module, bool bf16) {
+    KernelBuilder b(module.getLoc(), &getContext(), sums);
     auto emit = [&](StringRef name, ArrayRef<Type> inputs,
                     function_ref<Value(Block *)> body) {
       b.setInsertionPointToEnd(module.getBody());
@@ -348,7 +348,7 @@ struct MegaToVectorPass : fpmoe::impl::MegaToVectorBase<MegaToVectorPass> {
       LLVM::ReturnOp::create(b, body(&function.getBody().front()));
     };
     emit("fpmoe_dot_peak", {b.getI64Type()}, [&](Block *entry) {
-      return emitDotPeak(b, bf16, rows, entry->getArgument(0));
+      return emitDotPeak(b, bf16, entry->getArgument(0));
     });
     emit("fpmoe_read_peak", {b.ptrType(), b.getI64Type()}, [&](Block *entry) {
       return emitReadPeak(b, entry->getArgument(0), entry->getArgument(1));

@@ -18,7 +18,19 @@ def MegaToVector : Pass<"mega-to-vector", "::mlir::ModuleOp"> {
     phases and the barrier. Tiles of a program for one token are dealt out in
     equal runs; otherwise workers draw tickets for them. Adds the functions that
     measure the machine. Weights and programs are erased.
+
+    A product sums up to `sums` vectors side by side; where rows times panels
+    are more, it takes one panel after the other, and runs of rows. With
+    `halves`, products of several rows in bf16 are not made of `mega.dot2`: they
+    widen and multiply the lower halves of some pairs and then the upper ones,
+    so that no register waits for the other half.
   }];
+  let options = [
+    Option<"sums", "sums", "int64_t", /*default=*/"24",
+           "vectors of 16 sums that the registers hold beside their operands">,
+    Option<"halves", "halves", "bool", /*default=*/"false",
+           "multiply the halves of bf16 pairs in loops of their own">
+  ];
   let dependentDialects = [
     "::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect",
     "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"

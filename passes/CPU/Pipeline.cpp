@@ -28,12 +28,19 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
   Option<std::string> instruction{*this, "instruction",
                                   llvm::cl::desc("avx512-bf16 or none"),
                                   llvm::cl::init("none")};
+  Option<int64_t> sums{*this, "sums", llvm::cl::desc("see mega-to-vector"),
+                       llvm::cl::init(24)};
+  Option<bool> halves{*this, "halves", llvm::cl::desc("see mega-to-vector"),
+                      llvm::cl::init(false)};
 };
 } // namespace
 
 void fpmoe::populateCodegenPipeline(OpPassManager &pm,
                                     const CodegenOptions &options) {
-  pm.addPass(createMegaToVector());
+  MegaToVectorOptions emit;
+  emit.sums = options.sums;
+  emit.halves = options.halves;
+  pm.addPass(createMegaToVector(emit));
   LowerDot2Options dot2;
   dot2.instruction = options.dotInstruction;
   pm.addPass(createLowerDot2(dot2));
@@ -60,7 +67,7 @@ void fpmoe::registerCPUPasses() {
   PassPipelineRegistration<PipelineOptions>(
       "fpmoe-codegen", "The codegen phase for CPUs",
       [](OpPassManager &pm, const PipelineOptions &options) {
-        populateCodegenPipeline(pm, {options.instruction});
+        populateCodegenPipeline(pm, {options.instruction, options.sums, options.halves});
       });
   PassPipelineRegistration<>("fpmoe-lower-to-llvm",
                              "From codegen to the LLVM dialect",

@@ -20,20 +20,22 @@ struct Level {
   const char *name, *arch, *cpu, *features;
   uint32_t required;
   const char *dotInstruction;
-  int64_t rows;
+  int64_t rows, sums;
+  bool halves;
 };
 
 constexpr uint32_t kAvx2 = FPMOE_CPU_AVX2;
 constexpr uint32_t kAvx512 = kAvx2 | FPMOE_CPU_AVX512;
 
-/// From best to worst of each architecture. With 32 registers of 512 bits a
-/// tile is 12 rows of two panels; with 16 of 256 bits, 3 rows.
+/// From best to worst of each architecture. 32 registers of 512 bits hold the
+/// sums of 12 rows and two panels; 16 of 256 bits, or 32 of 128, those of 6 rows
+/// and one panel.
 constexpr Level kLevels[] = {
     {"avx512-bf16", "x86_64", "x86-64-v4", "+avx512bf16,-prefer-256-bit",
-     kAvx512 | FPMOE_CPU_AVX512_BF16, "avx512-bf16", 12},
-    {"avx512", "x86_64", "x86-64-v4", "-prefer-256-bit", kAvx512, "none", 12},
-    {"x86-64-v3", "x86_64", "x86-64-v3", "", kAvx2, "none", 3},
-    {"aarch64", "aarch64", "generic", "+neon", 0, "none", 3},
+     kAvx512 | FPMOE_CPU_AVX512_BF16, "avx512-bf16", 12, 24, false},
+    {"avx512", "x86_64", "x86-64-v4", "-prefer-256-bit", kAvx512, "none", 12, 24, false},
+    {"x86-64-v3", "x86_64", "x86-64-v3", "", kAvx2, "none", 6, 6, true},
+    {"aarch64", "aarch64", "generic", "+neon", 0, "none", 6, 6, true},
 };
 
 bool hostHas(const Level &level) {
@@ -66,7 +68,9 @@ CpuTarget makeTarget(const Level &level) {
           level.features,
           level.required,
           level.dotInstruction,
-          level.rows};
+          level.rows,
+          level.sums,
+          level.halves};
 }
 
 } // namespace

@@ -25,7 +25,9 @@ struct CpuTarget {
   std::string features;       ///< LLVM's feature string
   uint32_t requiredFeatures;  ///< FPMOE_CPU_* that a program checks at start
   std::string dotInstruction; ///< see the pass mega-lower-dot2
-  int64_t rows;               ///< tokens that fit into the registers of a tile
+  int64_t rows;               ///< tokens that are multiplied at a time
+  int64_t sums;               ///< see the pass mega-to-vector
+  bool halves;                ///< see the pass mega-to-vector
 };
 
 /// The level called `name`; "native" is the best one that this machine has.
