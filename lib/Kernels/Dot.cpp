@@ -13,7 +13,7 @@ using namespace fpmoe;
 
 /// Sums side by side that hide the latency of a dot instruction: 8 registers.
 static int64_t getChains(const KernelBuilder &b) {
-  return b.maxSums < 8 ? 4 : 8;
+  return b.products.sums < 8 ? 4 : 8;
 }
 
 /// Steps of which the lower halves are multiplied, and then the upper ones: what
@@ -108,16 +108,21 @@ static SmallVector<Value> emitTile(KernelBuilder &b, bool bf16, int64_t rows,
                                    const DotRows &operand,
                                    ArrayRef<Value> panels, Value steps,
                                    int64_t panelStepBytes) {
-  if (bf16 && b.halves && rows > 1)
+  if (bf16 && b.products.halves && rows > 1)
     return emitHalves(b, rows, operand, panels, steps, panelStepBytes);
   int64_t sums = rows * panels.size();
   int64_t unroll = std::max<int64_t>(1, getChains(b) / sums);
+  int64_t prefetch = rows == 1 ? b.products.prefetch : 0;
   auto bf16Lanes = VectorType::get({2 * kLanes}, b.getBF16Type());
 
   // Adds step `k` to the sums.
   auto step = [&](Value k, MutableArrayRef<Value> acc) {
     SmallVector<Value> weights;
     Value panelOffset = b.mul(k, panelStepBytes);
+    if (prefetch)
+      for (Value panel : panels)
+        LLVM::Prefetch::create(b, b.at(b.at(panel, panelOffset), prefetch),
+                               /*rw=*/0, /*hint=*/3, /*cache=*/1);
     for (Value panel : panels)
       weights.push_back(b.load(bf16 ? Type(bf16Lanes) : b.f32Lanes(),
                                b.at(panel, panelOffset), kStepBytes));
@@ -168,8 +173,8 @@ SmallVector<Value> fpmoe::emitDot(KernelBuilder &b, bool bf16, int64_t rows,
                                   int64_t panelStepBytes) {
   // Runs of rows that are about equally long.
   int64_t numPanels = panels.size();
-  int64_t run = llvm::divideCeil(rows, llvm::divideCeil(rows, b.maxSums));
-  int64_t together = std::clamp<int64_t>(b.maxSums / run, 1, numPanels);
+  int64_t run = llvm::divideCeil(rows, llvm::divideCeil(rows, b.products.sums));
+  int64_t together = std::clamp<int64_t>(b.products.sums / run, 1, numPanels);
   SmallVector<Value> sums(rows * numPanels);
   for (int64_t row = 0; row < rows; row += run) {
     DotRows from = operand;

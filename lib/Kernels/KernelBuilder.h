@@ -31,13 +31,18 @@ constexpr int64_t kPanelStepBytes = kLanes * kStepBytes;
 class KernelBuilder : public mlir::ImplicitLocOpBuilder {
 public:
   using Value = mlir::Value;
-  KernelBuilder(mlir::Location loc, mlir::MLIRContext *context,
-                int64_t maxSums = 24, bool halves = false)
-      : ImplicitLocOpBuilder(loc, context), maxSums(maxSums), halves(halves) {}
+  /// How products suit a CPU: options of the pass mega-to-vector.
+  struct Products {
+    int64_t sums = 24;
+    bool halves = false;
+    int64_t prefetch = 0;
+  };
 
-  /// Options of the pass mega-to-vector.
-  const int64_t maxSums;
-  const bool halves;
+  KernelBuilder(mlir::Location loc, mlir::MLIRContext *context,
+                const Products &products)
+      : ImplicitLocOpBuilder(loc, context), products(products) {}
+
+  const Products products;
 
   mlir::Type ptrType() {
     return mlir::LLVM::LLVMPointerType::get(getContext());

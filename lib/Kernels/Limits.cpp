@@ -12,7 +12,7 @@ using namespace mlir;
 using namespace fpmoe;
 
 Value fpmoe::emitDotPeak(KernelBuilder &b, bool bf16, Value iterations) {
-  int64_t sums = b.maxSums;
+  int64_t sums = b.products.sums;
   auto bf16Lanes = VectorType::get({2 * kLanes}, b.getBF16Type());
   // Factors that depend on the argument, so that nothing can be folded.
   Value bits = b.splat(b.toI32(iterations));

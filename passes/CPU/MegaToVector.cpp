@@ -30,9 +30,9 @@ constexpr StringLiteral kBarrier = "fpmoe_barrier";
 class ProgramEmitter {
 public:
   ProgramEmitter(mega::ProgramOp program, const ProgramInfo &shared,
-                 int64_t sums, bool halves)
+                 const KernelBuilder::Products &products)
       : program(program), layout(program), info(shared),
-        b(program.getLoc(), program->getContext(), sums, halves) {
+        b(program.getLoc(), program->getContext(), products) {
     info.maxTokens = program.getMaxTokens();
     info.rows = program.getRows();
     info.bufferOffsets = layout.offsets;
@@ -319,7 +319,7 @@ struct MegaToVectorPass : fpmoe::impl::MegaToVectorBase<MegaToVectorPass> {
     }
     declareBarrier(module);
     for (mega::ProgramOp program : programs)
-      if (failed(ProgramEmitter(program, info, sums, halves).emit()))
+      if (failed(ProgramEmitter(program, info, products()).emit()))
         return signalPassFailure();
     emitLimits(module, info.bf16);
     for (mega::ProgramOp program : programs)
@@ -329,8 +329,10 @@ struct MegaToVectorPass : fpmoe::impl::MegaToVectorBase<MegaToVectorPass> {
     module->removeAttr(kModelAttr);
   }
 
+  KernelBuilder::Products products() { return {sums, halves, prefetch}; }
+
   void declareBarrier(ModuleOp module) {
-    KernelBuilder b(module.getLoc(), &getContext());
+    KernelBuilder b(module.getLoc(), &getContext(), products());
     b.setInsertionPointToStart(module.getBody());
     auto type = LLVM::LLVMFunctionType::get(
         LLVM::LLVMVoidType::get(&getContext()), {b.ptrType(), b.getI64Type()});
@@ -338,7 +340,7 @@ struct MegaToVectorPass : fpmoe::impl::MegaToVectorBase<MegaToVectorPass> {
   }
 
   void emitLimits(ModuleOp module, bool bf16) {
-    KernelBuilder b(module.getLoc(), &getContext(), sums);
+    KernelBuilder b(module.getLoc(), &getContext(), products());
     auto emit = [&](StringRef name, ArrayRef<Type> inputs,
                     function_ref<Value(Block *)> body) {
       b.setInsertionPointToEnd(module.getBody());
