@@ -39,14 +39,23 @@ static LogicalResult expectShape(Operation *op, StringRef what, Value value,
 
 static LogicalResult verifyNames(Operation *op, ArrayAttr names,
                                  int64_t numExperts, StringRef constraint) {
-  llvm::SmallSet<StringRef, 8> seen;
   if (static_cast<int64_t>(names.size()) != numExperts)
     return op->emitOpError("names ") << names.size() << " of " << numExperts
                                      << " experts (" << constraint << ")";
-  for (auto name : names.getAsRange<StringAttr>())
-    if (!seen.insert(name.getValue()).second)
-      return op->emitOpError("has two experts named '")
-             << name.getValue() << "' (" << constraint << ")";
+  return success();
+}
+
+/// A language may have an expert on each level of a rule that has two.
+static LogicalResult verifyDistinctNames(MoeOp op) {
+  auto levels = dyn_cast<TwoLevelAttr>(*op.getRouting());
+  llvm::SmallSet<StringRef, 8> seen;
+  for (auto [expert, name] :
+       llvm::enumerate(op.getNames()->getAsValueRange<StringAttr>())) {
+    if (levels && static_cast<int64_t>(expert) == levels.getTokenExperts())
+      seen.clear();
+    if (!seen.insert(name).second)
+      return op.emitOpError("has two experts named '") << name << "' (moe_c5)";
+  }
   return success();
 }
 
@@ -462,7 +471,8 @@ LogicalResult MoeOp::verify() {
     return emitOpError("has ")
            << experts << " gates and " << shapeOf(getDown()).front()
            << " downs (moe_c2)";
-  if (failed(verifyNames(*this, *getNames(), experts, "moe_c5")))
+  if (failed(verifyNames(*this, *getNames(), experts, "moe_c5")) ||
+      failed(verifyDistinctNames(*this)))
     return failure();
   int64_t rows = getRouter() ? rowsOf(getRouter()) : 0;
   if (getRouter() && failed(expectShape(*this, "router", getRouter(),

@@ -353,8 +353,9 @@ Expected<Value> Assembly::build(mlir::OpBuilder &builder,
   bool isMixtral = recipe.layout == MixtureRecipe::Mixtral;
   if (!name.consume_front(isMixtral ? "block_sparse_moe." : "mlp."))
     return makeRest(step);
+  std::vector<ExpertSpec> experts = recipe.getRouterRows();
   if (name == "gate.weight")
-    return makeGate(step, recipe.gate, recipe.experts);
+    return makeGate(step, recipe.gate, experts);
   if (name == "shared_expert_gate.weight" && recipe.shared)
     return makeGate(step, recipe.sharedGate, *recipe.shared);
   const ExpertSpec *expert = nullptr;
@@ -362,8 +363,8 @@ Expected<Value> Assembly::build(mlir::OpBuilder &builder,
   if (name.consume_front("shared_expert.") && recipe.shared)
     expert = &*recipe.shared;
   else if (name.consume_front("experts.") && !name.consumeInteger(10, index) &&
-           index < recipe.experts.size() && name.consume_front("."))
-    expert = &recipe.experts[index];
+           index < experts.size() && name.consume_front("."))
+    expert = &experts[index];
   StringRef role = name;
   if (expert && role.consume_back(".weight")) {
     if (isMixtral)

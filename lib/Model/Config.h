@@ -109,7 +109,7 @@ struct ModelConfig {
   /// they are not in groups.
   int64_t numGroups = 0;
   int64_t topGroups = 0;
-  /// One per expert, unique; "expert0" ... by default.
+  /// One per expert, unique on each level; "expert0" ... by default.
   std::vector<std::string> expertNames;
 
   /// The rule of `MultiPLMoeForCausalLM`, whose experts are first those that

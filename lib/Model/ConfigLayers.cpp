@@ -342,8 +342,14 @@ Error ConfigParser::expertNames() {
       config.expertNames.push_back(defaultName(expert));
     return Error::success();
   }
-  if (std::string fault = checkExpertNames(*names); !fault.empty())
-    return fileError(fileName, source + ": " + fault);
+  // A language may have an expert on each of two levels.
+  size_t first = config.twoLevels ? config.twoLevels->tokenExperts : 0;
+  ArrayRef<std::string> all = *names;
+  first = std::min(first, all.size());
+  for (ArrayRef<std::string> level :
+       {all.take_front(first), all.drop_front(first)})
+    if (std::string fault = checkExpertNames(level); !fault.empty())
+      return fileError(fileName, source + ": " + fault);
   if (names->size() != static_cast<size_t>(config.numExperts))
     return fileError(fileName,
                      (config.twoLevels ? "num_token_experts and "

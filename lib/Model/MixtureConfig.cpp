@@ -86,7 +86,11 @@ static const LayoutInfo &getLayout(MixtureRecipe::Layout layout) {
        "qwen2_moe",
        {"qwen2", "llama", "mistral"}},
       {"qwen3_moe", "Qwen3MoeForCausalLM", "qwen3_moe", {"qwen3"}},
-      {"mixtral", "MixtralForCausalLM", "mixtral", {"mistral", "llama"}}};
+      {"mixtral", "MixtralForCausalLM", "mixtral", {"mistral", "llama"}},
+      {"multipl_moe",
+       "MultiPLMoeForCausalLM",
+       "multipl_moe",
+       {"qwen2", "llama", "mistral"}}};
   return layouts[layout - MixtureRecipe::Qwen2Moe];
 }
 
@@ -134,7 +138,8 @@ static Error addWindows(const MixtureRecipe &recipe, ArrayRef<int64_t> windows,
   bool all = llvm::all_of(windows, [](int64_t window) { return window != 0; });
   int64_t window = any ? *llvm::max_element(windows) : 0;
   json::Value length = any ? json::Value(window) : json::Value(nullptr);
-  if (recipe.layout != MixtureRecipe::Qwen2Moe) {
+  if (recipe.layout != MixtureRecipe::Qwen2Moe &&
+      recipe.layout != MixtureRecipe::MultiPLMoe) {
     if (any && !all)
       return recipe.errorAt(recipe.layoutPlace,
                             "some layers of the base have a sliding window; "
@@ -153,6 +158,20 @@ static Error addWindows(const MixtureRecipe &recipe, ArrayRef<int64_t> windows,
     types.push_back(own ? "sliding_attention" : "full_attention");
   result["layer_types"] = std::move(types);
   return Error::success();
+}
+
+static void addLevels(const MixtureRecipe &recipe, json::Object &result) {
+  const LevelSpec &levels = recipe.levels;
+  int64_t ofSegments = recipe.countExperts(ExpertSpec::Segment);
+  // The shared one is of the token level.
+  result["num_token_experts"] = recipe.countExperts(ExpertSpec::Token) + 1;
+  result["num_segment_experts"] = ofSegments;
+  result["segment_length"] = levels.segment;
+  result["segment_capacity"] = levels.capacity;
+  result["max_experts_per_segment"] =
+      levels.maxExperts.value_or(std::min<int64_t>(4, ofSegments));
+  result["token_weight"] = levels.tokenWeight;
+  result["segment_weight"] = levels.segmentWeight;
 }
 
 Expected<json::Object> makeMixtureConfig(const MixtureRecipe &recipe,
@@ -207,19 +226,22 @@ Expected<json::Object> makeMixtureConfig(const MixtureRecipe &recipe,
                             "the layout 'mixtral' always normalises; "
                             "'normalize' is false");
     result["num_local_experts"] = numExperts;
+  } else if (recipe.layout == MixtureRecipe::MultiPLMoe) {
+    addLevels(recipe, result);
   } else {
     result["num_experts"] = numExperts;
     result["norm_topk_prob"] = recipe.normalizeTopK;
     result["decoder_sparse_step"] = 1;
     result["mlp_only_layers"] = json::Array();
+  }
+  if (recipe.layout != MixtureRecipe::Mixtral)
     result["moe_intermediate_size"] = result["intermediate_size"];
-  }
-  if (recipe.layout == MixtureRecipe::Qwen2Moe) {
+  if (recipe.layout == MixtureRecipe::Qwen2Moe)
     result["shared_expert_intermediate_size"] = result["intermediate_size"];
+  if (recipe.shared)
     result["qkv_bias"] = type == "qwen2";
-  }
   json::Array names;
-  for (const ExpertSpec &expert : recipe.experts)
+  for (const ExpertSpec &expert : recipe.getRouterRows())
     names.push_back(expert.name.text);
   result["fpmoe"] = json::Object{{"expert_names", std::move(names)}};
   return std::move(result);

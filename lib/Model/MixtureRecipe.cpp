@@ -4,13 +4,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // One function a table of the file; what ties tables together is checked after
-// them. See MixtureRecipe.h.
+// them, in MixtureRecipeChecks.cpp. See MixtureRecipe.h.
 //
 //===----------------------------------------------------------------------===//
 
 #include "lib/Model/MixtureRecipe.h"
 
 #include "lib/Model/Input.h"
+#include "lib/Model/MixtureRecipeChecks.h"
 #include "lib/Model/TomlTable.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -24,6 +25,22 @@ namespace fpmoe {
 static constexpr double maxFactor = 1e6;
 static constexpr int64_t maxExperts = 1024;
 static constexpr size_t maxParts = 4096;
+
+std::vector<ExpertSpec> MixtureRecipe::getRouterRows() const {
+  std::vector<ExpertSpec> rows;
+  for (ExpertSpec::Level level : {ExpertSpec::Token, ExpertSpec::Segment}) {
+    copy_if(experts, std::back_inserter(rows),
+            [&](const ExpertSpec &expert) { return expert.level == level; });
+    if (layout == MultiPLMoe && level == ExpertSpec::Token)
+      rows.push_back(*shared);
+  }
+  return rows;
+}
+
+int64_t MixtureRecipe::countExperts(ExpertSpec::Level level) const {
+  return count_if(
+      experts, [&](const ExpertSpec &expert) { return expert.level == level; });
+}
 
 const PartSpec *MixtureRecipe::findPart(StringRef wanted) const {
   auto found = find_if(parts, [&](const PartSpec &part) {
@@ -62,20 +79,12 @@ private:
   Error part(Located name, const toml::node &node);
   Error expert(const toml::node &node);
   Error language(const toml::node &node);
-  Error checkAdapter(const Located &name) const;
   Error shared(const toml::table &table);
+  Error levels(TomlTable &keys);
   Error expertKeys(TomlTable &keys, ExpertSpec &spec);
   Error gate(const toml::table &table, GateSpec &spec);
   Error merge(const toml::table &table);
   Error mergeInput(const toml::node &node);
-
-  Error check();
-  Error checkPart(const Located &name, StringRef what) const;
-  Error checkGate(const GateSpec &gate) const;
-  Error checkPrompts() const;
-
-  bool hasGate = false, hasSharedGate = false;
-  Located sharedPlace;
 };
 } // namespace
 
@@ -131,6 +140,8 @@ Error RecipeParser::part(Located name, const toml::node &node) {
     resolve(spec.path);
   for (Located &adapter : spec.adapters)
     resolve(adapter);
+  if (!spec.adapters.empty() && spec.of.empty())
+    spec.of = recipe.base;
   recipe.parts.push_back(std::move(spec));
   return Error::success();
 }
@@ -142,7 +153,7 @@ Error RecipeParser::parts(const toml::table &table) {
                               " parts, the limit is " + Twine(maxParts));
   for (auto &&[key, node] : table) {
     Located name = locate(key.str(), key.source());
-    if (std::string fault = checkExpertNames(name.text); !fault.empty())
+    if (std::string fault = checkExpertName(name); !fault.empty())
       return recipe.errorAt(name, "as the name of a part: " + fault);
     if (Error e = part(name, node))
       return e;
@@ -177,12 +188,17 @@ Error RecipeParser::expert(const toml::node &node) {
     return e;
   if (Error e = expertKeys(keys, spec))
     return e;
+  unsigned level = spec.level;
+  if (recipe.layout == MixtureRecipe::MultiPLMoe)
+    if (Error e = keys.choice("level", {"token", "segment"}, level))
+      return e;
+  spec.level = static_cast<ExpertSpec::Level>(level);
   if (spec.part.empty())
     spec.part = spec.name;
-  if (std::string fault = checkExpertNames(spec.name.text); !fault.empty())
+  if (std::string fault = checkExpertName(spec.name); !fault.empty())
     return recipe.errorAt(spec.name, fault);
   for (const ExpertSpec &other : recipe.experts)
-    if (other.name.text == spec.name.text)
+    if (other.name.text == spec.name.text && other.level == spec.level)
       return recipe.errorAt(spec.name,
                             "there are two experts named " + quoted(spec.name));
   if (static_cast<int64_t>(recipe.experts.size()) == maxExperts)
@@ -205,7 +221,7 @@ Error RecipeParser::language(const toml::node &node) {
     return e;
   if (spec.part.empty())
     spec.part = spec.name;
-  if (std::string fault = checkExpertNames(spec.name.text); !fault.empty())
+  if (std::string fault = checkExpertName(spec.name); !fault.empty())
     return recipe.errorAt(spec.name, fault);
   for (const LanguageSpec &other : recipe.languages)
     if (other.name.text == spec.name.text)
@@ -216,18 +232,6 @@ Error RecipeParser::language(const toml::node &node) {
                                          Twine(maxExperts) + " languages");
   recipe.languages.push_back(std::move(spec));
   return keys.finish();
-}
-
-/// That a part is one adapter on the base.
-Error RecipeParser::checkAdapter(const Located &name) const {
-  if (Error e = checkPart(name, "an adapter"))
-    return e;
-  const PartSpec &part = *recipe.findPart(name);
-  if (part.adapters.size() == 1 && part.of.text == recipe.base.text)
-    return Error::success();
-  return recipe.errorAt(name, "the part " + quoted(name) +
-                                  " must be one adapter on the base to be kept "
-                                  "as a low-rank path");
 }
 
 Error RecipeParser::gate(const toml::table &table, GateSpec &spec) {
@@ -256,18 +260,42 @@ Error RecipeParser::gate(const toml::table &table, GateSpec &spec) {
 Error RecipeParser::shared(const toml::table &table) {
   TomlTable keys = read(table);
   ExpertSpec spec;
-  sharedPlace = spec.name = locate("shared_expert", table.source());
+  spec.name = locate("shared", table.source());
   if (Error e = expertKeys(keys, spec))
     return e;
   if (spec.part.empty())
     return recipe.errorAt(spec.name, "[shared_expert] has no 'part'");
-  if (Error e = keys.inner("gate", [&](const toml::table &inner) {
-        hasSharedGate = true;
-        return gate(inner, recipe.sharedGate);
-      }))
-    return e;
+  // On two levels, its row is one of the router's.
+  if (recipe.layout != MixtureRecipe::MultiPLMoe)
+    if (Error e = keys.inner("gate", [&](const toml::table &inner) {
+          return gate(inner, recipe.sharedGate);
+        }))
+      return e;
   recipe.shared = std::move(spec);
   return keys.finish();
+}
+
+Error RecipeParser::levels(TomlTable &keys) {
+  LevelSpec &spec = recipe.levels;
+  if (Error e =
+          keys.integer("segment_length", spec.segment, 2, maxPrefillTokens))
+    return e;
+  int64_t maxPerSegment = 0;
+  if (Error e = keys.integer("max_experts_per_segment", maxPerSegment, 1,
+                             maxLevelExperts))
+    return e;
+  if (maxPerSegment)
+    spec.maxExperts = maxPerSegment;
+  struct {
+    StringLiteral key;
+    double &value;
+  } reals[] = {{"segment_capacity", spec.capacity},
+               {"token_weight", spec.tokenWeight},
+               {"segment_weight", spec.segmentWeight}};
+  for (auto &field : reals)
+    if (Error e = keys.real(field.key, field.value, 1 / maxFactor, maxFactor))
+      return e;
+  return Error::success();
 }
 
 Error RecipeParser::mergeInput(const toml::node &node) {
@@ -326,92 +354,6 @@ Error RecipeParser::merge(const toml::table &table) {
   return keys.finish();
 }
 
-Error RecipeParser::checkPart(const Located &name, StringRef what) const {
-  if (recipe.findPart(name))
-    return Error::success();
-  return recipe.errorAt(name, what + " is " + quoted(name) +
-                                  ", which is not among [parts]");
-}
-
-Error RecipeParser::checkGate(const GateSpec &gate) const {
-  if (gate.method != GateSpec::Part)
-    return Error::success();
-  if (Error e = checkPart(gate.part, "the gate's part"))
-    return e;
-  if (recipe.findPart(gate.part)->path.empty())
-    return recipe.errorAt(gate.part, "the gate's part is the adapter " +
-                                         quoted(gate.part) +
-                                         ", it must be a checkpoint");
-  return Error::success();
-}
-
-Error RecipeParser::checkPrompts() const {
-  for (const ExpertSpec &expert : recipe.experts)
-    if (recipe.gate.needsPrompts() && expert.prompts.empty())
-      return recipe.errorAt(expert.name, "the expert " + quoted(expert.name) +
-                                             " has no 'prompts', which the "
-                                             "gate is made of");
-  if (recipe.shared && recipe.sharedGate.needsPrompts() &&
-      recipe.shared->prompts.empty())
-    return recipe.errorAt(sharedPlace, "[shared_expert] has no 'prompts', "
-                                       "which its gate is made of");
-  return Error::success();
-}
-
-Error RecipeParser::check() {
-  if (Error e = checkPart(recipe.base, "the base"))
-    return e;
-  for (PartSpec &part : recipe.parts) {
-    if (part.adapters.empty())
-      continue;
-    if (part.of.empty())
-      part.of = recipe.base;
-    if (Error e = checkPart(part.of, "the checkpoint of an adapter"))
-      return e;
-    if (recipe.findPart(part.of)->path.empty())
-      return recipe.errorAt(
-          part.of, "the part " + quoted(part.name) + " is an adapter of " +
-                       quoted(part.of) + ", which is no checkpoint itself");
-  }
-  for (const ExpertSpec &expert : recipe.experts)
-    if (Error e = checkPart(expert.part, "the part of an expert"))
-      return e;
-  if (recipe.shared)
-    if (Error e = checkPart(recipe.shared->part, "the part"))
-      return e;
-  for (const LanguageSpec &language : recipe.languages)
-    if (Error e = checkAdapter(language.part))
-      return e;
-  if (!recipe.sharedAdapter.empty()) {
-    if (recipe.languages.empty())
-      return recipe.errorAt(recipe.sharedAdapter,
-                            "'shared_adapter' needs [[languages]]");
-    if (Error e = checkAdapter(recipe.sharedAdapter))
-      return e;
-  }
-  if (!recipe.languages.empty() && recipe.layout != MixtureRecipe::Dense)
-    return recipe.errorAt(recipe.layoutPlace,
-                          "[[languages]] are adapters on a base without a "
-                          "'layout'");
-  for (const MergeInput &input : recipe.merge.inputs)
-    if (Error e = checkPart(input.part, "a part to merge"))
-      return e;
-  if (Error e = checkGate(recipe.gate))
-    return e;
-  if (Error e = checkGate(recipe.sharedGate))
-    return e;
-  if (Error e = checkPrompts())
-    return e;
-  if (recipe.expertsPerToken > static_cast<int64_t>(recipe.experts.size()) &&
-      !recipe.experts.empty())
-    return recipe.errorAt(recipe.layoutPlace,
-                          "experts_per_token is " +
-                              Twine(recipe.expertsPerToken) +
-                              ", it must be at most the number of experts, " +
-                              Twine(recipe.experts.size()));
-  return Error::success();
-}
-
 Error RecipeParser::top(const toml::table &table) {
   TomlTable keys = read(table);
   Located name, dtype;
@@ -424,9 +366,10 @@ Error RecipeParser::top(const toml::table &table) {
   if (Error e = keys.required("base", recipe.base))
     return e;
   recipe.layoutPlace = recipe.base;
-  if (Error e =
-          keys.choice("layout", {"dense", "qwen2_moe", "qwen3_moe", "mixtral"},
-                      layout, &recipe.layoutPlace))
+  if (Error e = keys.choice(
+          "layout",
+          {"dense", "qwen2_moe", "qwen3_moe", "mixtral", "multipl_moe"}, layout,
+          &recipe.layoutPlace))
     return e;
   recipe.layout = static_cast<MixtureRecipe::Layout>(layout);
   if (Error e = keys.integer("experts_per_token", recipe.expertsPerToken, 1,
@@ -434,6 +377,9 @@ Error RecipeParser::top(const toml::table &table) {
     return e;
   if (Error e = keys.boolean("normalize", recipe.normalizeTopK))
     return e;
+  if (recipe.layout == MixtureRecipe::MultiPLMoe)
+    if (Error e = levels(keys))
+      return e;
   unsigned format = 0;
   if (Error e = keys.choice("dtype", {"f32", "bf16"}, format, &dtype))
     return e;
@@ -453,10 +399,8 @@ Error RecipeParser::top(const toml::table &table) {
     return e;
   if (Error e = keys.string("shared_adapter", recipe.sharedAdapter))
     return e;
-  if (Error e = keys.inner("gate", [&](const toml::table &t) {
-        hasGate = true;
-        return gate(t, recipe.gate);
-      }))
+  if (Error e = keys.inner(
+          "gate", [&](const toml::table &t) { return gate(t, recipe.gate); }))
     return e;
   if (Error e = keys.inner("shared_expert",
                            [&](const toml::table &t) { return shared(t); }))
@@ -467,25 +411,10 @@ Error RecipeParser::top(const toml::table &table) {
   keys.get("compile");
   if (Error e = keys.finish())
     return e;
-
-  bool isMixture = recipe.layout != MixtureRecipe::Dense;
-  if (isMixture == recipe.experts.empty())
-    return recipe.errorAt(recipe.layoutPlace,
-                          isMixture ? "the layout needs [[experts]]"
-                                    : "[[experts]] need a 'layout'");
-  if ((recipe.layout == MixtureRecipe::Qwen2Moe) != recipe.shared.has_value())
-    return recipe.errorAt(
-        recipe.shared ? sharedPlace : recipe.layoutPlace,
-        recipe.shared ? "only the layout 'qwen2_moe' has a shared expert"
-                      : "the layout 'qwen2_moe' needs a [shared_expert]");
-  if (isMixture != hasGate)
-    return recipe.errorAt(hasGate ? recipe.gate.place : recipe.layoutPlace,
-                          hasGate ? "[gate] needs [[experts]]"
-                                  : "the layout needs a [gate]");
   // One table says how both are made, unless the shared expert has its own.
-  if (recipe.shared && !hasSharedGate)
+  if (recipe.shared && !recipe.sharedGate.isGiven())
     recipe.sharedGate = recipe.gate;
-  return check();
+  return Error::success();
 }
 
 /// `[compile] languages` must be names of experts; says where one is not.
@@ -521,6 +450,8 @@ Expected<MixtureRecipe> parseMixtureRecipe(StringRef text, StringRef fileName) {
       toml::parse(std::string_view(text.data(), text.size()));
   RecipeParser parser(fileName);
   if (Error e = parser.top(result.table()))
+    return e;
+  if (Error e = checkMixtureRecipe(parser.recipe))
     return e;
   if (Error e = checkLanguages(result.table(), parser.recipe))
     return e;

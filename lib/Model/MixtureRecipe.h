@@ -49,14 +49,31 @@ struct GateSpec {
   uint64_t seed = 0;
   double stddev = 1;
 
+  /// Whether the file has such a table.
+  bool isGiven() const { return place.line != 0; }
   bool needsPrompts() const { return method >= CheapEmbed; }
 };
 
 struct ExpertSpec {
+  enum Level { Token, Segment };
   Located name, part;
+  /// Who chooses it; always tokens, but in the layout multipl_moe.
+  Level level = Token;
   /// Multiplies the down projection.
   double scale = 1;
   std::vector<std::string> prompts, negativePrompts;
+};
+
+/// The most experts of a level in the layout multipl_moe.
+constexpr int64_t maxLevelExperts = 511;
+
+/// Of the layout multipl_moe, as config.json has them.
+struct LevelSpec {
+  int64_t segment = 64;
+  double capacity = 1;
+  /// By default 4, or all if there are fewer.
+  std::optional<int64_t> maxExperts;
+  double tokenWeight = 0.7, segmentWeight = 0.3;
 };
 
 /// An adapter that is kept as a low-rank path, for tokens of one language.
@@ -79,7 +96,7 @@ struct MergeSpec {
 };
 
 struct MixtureRecipe {
-  enum Layout { Dense, Qwen2Moe, Qwen3Moe, Mixtral };
+  enum Layout { Dense, Qwen2Moe, Qwen3Moe, Mixtral, MultiPLMoe };
 
   std::string fileName;
   /// Of the program; the file's name without its ending by default.
@@ -97,6 +114,7 @@ struct MixtureRecipe {
   std::vector<LanguageSpec> languages;
   Located sharedAdapter;
   GateSpec gate, sharedGate;
+  LevelSpec levels;
   MergeSpec merge;
   int64_t expertsPerToken = 1;
   bool normalizeTopK = true;
@@ -106,6 +124,11 @@ struct MixtureRecipe {
   FileOptions options;
 
   const PartSpec *findPart(llvm::StringRef name) const;
+  /// The experts in the order of the router's rows. In the layout multipl_moe,
+  /// the shared one is among them.
+  std::vector<ExpertSpec> getRouterRows() const;
+  /// Without the shared one.
+  int64_t countExperts(ExpertSpec::Level level) const;
   /// "FILE:LINE:COLUMN: what".
   llvm::Error errorAt(const Located &place, const llvm::Twine &what) const;
 };

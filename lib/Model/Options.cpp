@@ -27,20 +27,26 @@ static constexpr size_t maxNameLength = 64;
 /// recurses into the tables they make.
 static constexpr size_t maxDots = 4096;
 
+std::string checkExpertName(StringRef name) {
+  if (name.empty())
+    return "an expert has an empty name";
+  if (name.size() > maxNameLength)
+    return "the expert name " + quoted(name) + " has " +
+           std::to_string(name.size()) + " characters, the limit is " +
+           std::to_string(maxNameLength);
+  if (!all_of(name, [](char c) {
+        return isAlnum(c) || StringRef("_.+#-").contains(c);
+      }))
+    return "the expert name " + quoted(name) +
+           " has a character outside [A-Za-z0-9_.+#-]";
+  return "";
+}
+
 std::string checkExpertNames(ArrayRef<std::string> names) {
   StringSet<> seen;
   for (StringRef name : names) {
-    if (name.empty())
-      return "an expert has an empty name";
-    if (name.size() > maxNameLength)
-      return "the expert name " + quoted(name) + " has " +
-             std::to_string(name.size()) + " characters, the limit is " +
-             std::to_string(maxNameLength);
-    if (!all_of(name, [](char c) {
-          return isAlnum(c) || StringRef("_.+#-").contains(c);
-        }))
-      return "the expert name " + quoted(name) +
-             " has a character outside [A-Za-z0-9_.+#-]";
+    if (std::string fault = checkExpertName(name); !fault.empty())
+      return fault;
     if (!seen.insert(name).second)
       return "the expert name " + quoted(name) + " occurs twice";
   }
@@ -116,9 +122,9 @@ Error OptionsParser::experts(const toml::table &table) {
     options.expertNames.emplace();
     if (Error e = readStrings(node, "names", *options.expertNames))
       return e;
-    std::string fault = checkExpertNames(*options.expertNames);
-    if (!fault.empty())
-      return errorAt(node.source(), fault);
+    for (StringRef name : *options.expertNames)
+      if (std::string fault = checkExpertName(name); !fault.empty())
+        return errorAt(node.source(), fault);
   }
   return Error::success();
 }

@@ -28,8 +28,8 @@ constexpr int64_t maxPrefillTokens = 65536;
 
 /// What `fpmoe.toml` says; a member without value was not in the file.
 struct FileOptions {
-  /// `[experts] names`: unique, well-formed, not yet compared with the number
-  /// of experts.
+  /// `[experts] names`: well-formed, not yet compared with each other and with
+  /// the number of experts.
   std::optional<std::vector<std::string>> expertNames;
   /// `ignore_config`: keys of config.json that are known to have no effect.
   std::vector<std::string> ignoreConfig;
@@ -56,9 +56,12 @@ llvm::Expected<FileOptions> parseOptions(llvm::StringRef text,
 llvm::Expected<FileOptions> parseCompileOptions(llvm::StringRef text,
                                                 llvm::StringRef fileName);
 
-/// The rule for names of experts, wherever they stand: unique, 1 to 64
-/// characters of [A-Za-z0-9_.+#-]. Empty if `names` obeys it, else what is
-/// wrong, as the end of a message.
+/// The rule for names of experts, wherever they stand: 1 to 64 characters of
+/// [A-Za-z0-9_.+#-]. Empty if `name` obeys it, else what is wrong, as the end
+/// of a message.
+std::string checkExpertName(llvm::StringRef name);
+
+/// The same for all experts of one kind, whose names are unique, too.
 std::string checkExpertNames(llvm::ArrayRef<std::string> names);
 
 } // namespace fpmoe

@@ -790,15 +790,6 @@ func.func @f(%x: tensor<?x8xf32>, %w: tensor<?x1xf32>, %e: tensor<?x1xi32>, %up:
 
 // experts_c2
 func.func @f(%x: tensor<?x8xf32>, %w: tensor<?x1xf32>, %e: tensor<?x1xi32>, %up: tensor<2x6x8xf32>, %down: tensor<2x8x6xf32>) -> tensor<?x8xf32> {
-  // expected-error@+1 {{has two experts named 'ocaml' (experts_c2)}}
-  %y = fpmoe.experts %x, %w, %e, %up, %up, %down names ["ocaml", "ocaml"] : tensor<?x8xf32>, tensor<?x1xf32>, tensor<2x6x8xf32>, tensor<2x8x6xf32>
-  return %y : tensor<?x8xf32>
-}
-
-// -----
-
-// experts_c2
-func.func @f(%x: tensor<?x8xf32>, %w: tensor<?x1xf32>, %e: tensor<?x1xi32>, %up: tensor<2x6x8xf32>, %down: tensor<2x8x6xf32>) -> tensor<?x8xf32> {
   // expected-error@+1 {{names 1 of 2 experts (experts_c2)}}
   %y = fpmoe.experts %x, %w, %e, %up, %up, %down names ["ocaml"] : tensor<?x8xf32>, tensor<?x1xf32>, tensor<2x6x8xf32>, tensor<2x8x6xf32>
   return %y : tensor<?x8xf32>
@@ -963,6 +954,15 @@ func.func @f(%x: tensor<?x8xf32>, %n: tensor<4xf32>, %gu: tensor<32x8xf32>, %d: 
 func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<2x32x8xf32>, %d: tensor<2x8x6xf32>) -> tensor<?x8xf32> {
   // expected-error@+1 {{has two experts named 'a' (moe_c5)}}
   %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 by #fpmoe.fixed<expert = 0> experts %gu : tensor<2x32x8xf32>, %d : tensor<2x8x6xf32> names ["a", "a"] -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// moe_c5: names may occur on both levels, but not twice on one.
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %r: tensor<4x8xf32>, %gu: tensor<4x32x8xf32>, %d: tensor<4x8x6xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{has two experts named 'b' (moe_c5)}}
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 router %r : tensor<4x8xf32> by #fpmoe.two_level<token_experts = 2, shared = 1, top_k = 1, token_share = 0.7, whole = <segment = 4, max_experts = 1, capacity = 1.0>, causal = <segment = 4, top_k = 1>, segment_share = 0.3> experts %gu : tensor<4x32x8xf32>, %d : tensor<4x8x6xf32> names ["a", "b", "b", "b"] -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
 

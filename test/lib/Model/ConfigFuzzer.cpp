@@ -45,7 +45,11 @@ static void checkConfig(StringRef text) {
   check(config->topGroups <= config->numGroups);
   check(config->attentionScale > 0 && config->logitsMultiplier > 0);
   check(config->expertNames.size() == size_t(config->numExperts));
-  check(checkExpertNames(config->expertNames).empty());
+  // Names are unique on each level.
+  size_t first = config->twoLevels ? config->twoLevels->tokenExperts : 0;
+  ArrayRef<std::string> names = config->expertNames;
+  check(checkExpertNames(names.take_front(first)).empty());
+  check(checkExpertNames(names.drop_front(first)).empty());
   check(config->sparseLayers.size() == size_t(config->numLayers));
   check(config->windows.size() == size_t(config->numLayers));
   check(config->parameterCount() > 0 && config->parameterCount() <= int64_t(1)
@@ -70,7 +74,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   case 't': {
     auto options = parseOptions(text, "file");
     if (succeeded(options) && options->expertNames)
-      check(checkExpertNames(*options->expertNames).empty());
+      for (StringRef name : *options->expertNames)
+        check(checkExpertName(name).empty());
     break;
   }
   default:

@@ -256,6 +256,11 @@ TEST(Config, TwoLevels) {
   EXPECT_EQ(config.expertNames,
             (Strings{"token0", "token1", "token2", "shared", "segment0",
                      "segment1", "segment2", "segment3", "segment4"}));
+  config = valueOf(
+      parseTwoLevels(",\"num_token_experts\":2,\"num_segment_experts\":1,"
+                     "\"max_experts_per_segment\":1,"
+                     "\"fpmoe\":{\"expert_names\":[\"a\",\"shared\",\"a\"]}"));
+  EXPECT_EQ(config.expertNames, (Strings{"a", "shared", "a"}));
   config = valueOf(parseTwoLevels(""));
   EXPECT_EQ(config.numExperts, 12);
   EXPECT_EQ(config.topK, 1);
@@ -274,6 +279,11 @@ TEST(Config, TwoLevelsOutOfRange) {
   EXPECT_EQ(twoLevelFault(",\"max_experts_per_segment\":7"),
             "config.json: max_experts_per_segment is 7, it must be at most "
             "num_segment_experts, which is 6");
+  EXPECT_EQ(
+      twoLevelFault(",\"num_token_experts\":2,\"num_segment_experts\":2,"
+                    "\"max_experts_per_segment\":1,\"fpmoe\":{"
+                    "\"expert_names\":[\"a\",\"b\",\"c\",\"c\"]}"),
+      "config.json: fpmoe.expert_names: the expert name 'c' occurs twice");
   // Fields of the one architecture are unknown to the other.
   EXPECT_NE(twoLevelFault(",\"num_experts\":6").find("'num_experts' is unknown"),
             std::string::npos);
@@ -546,6 +556,9 @@ TEST(Config, BadExpertNames) {
   EXPECT_EQ(fault("\"fpmoe\":{\"names\":[]}"),
             "fpmoe has the unknown field 'names', known is 'expert_names'");
   FileOptions options;
+  options.expertNames = {"x", "y", "x"};
+  EXPECT_EQ(fault("", options),
+            "fpmoe.toml: names: the expert name 'x' occurs twice");
   options.expertNames = {"x"};
   EXPECT_EQ(fault("", options),
             "num_experts is 3, but fpmoe.toml: names has 1");

@@ -145,7 +145,7 @@ TEST(MixtureRecipe, RefusesUnknownMethods) {
             "r.toml:31:10: 'method' is 'cheap', known are");
   EXPECT_EQ(faultWith("\"qwen2_moe\"", "\"gpt\""),
             "r.toml:3:10: 'layout' is 'gpt', known are 'dense', 'qwen2_moe', "
-            "'qwen3_moe', 'mixtral'");
+            "'qwen3_moe', 'mixtral', 'multipl_moe'");
 }
 
 TEST(MixtureRecipe, RefusesMissingParts) {
@@ -197,7 +197,8 @@ TEST(MixtureRecipe, RefusesALanguageWithoutExpert) {
 
 TEST(MixtureRecipe, RefusesTablesThatDoNotGoTogether) {
   EXPECT_EQ(faultWith("layout = \"qwen2_moe\"", "layout = \"mixtral\""),
-            "r.toml:25:1: only the layout 'qwen2_moe' has a shared expert");
+            "r.toml:25:1: only the layouts 'qwen2_moe' and 'multipl_moe' have "
+            "a shared expert");
   EXPECT_EQ(faultWith("layout = \"qwen2_moe\"", ""),
             "r.toml:2:8: [[experts]] need a 'layout'");
   EXPECT_EQ(faultWith("prompts = [\"let rec\"]\n\n[shared", "\n\n[shared"),
@@ -209,4 +210,114 @@ TEST(MixtureRecipe, RefusesTablesThatDoNotGoTogether) {
   EXPECT_EQ(faultWith("\"ties\"\nnormalize = false", "\"linear\""),
             "r.toml:37:37: unknown key 'density', known here are 'part', "
             "'weight'");
+}
+
+static constexpr StringLiteral twoLevels = R"(base = "base"
+layout = "multipl_moe"
+segment_length = 32
+max_experts_per_segment = 1
+
+[parts]
+base = "parts/base"
+haskell = "parts/haskell"
+
+[[experts]]
+name = "haskell"
+level = "segment"
+
+[[experts]]
+name = "haskell"
+
+[[experts]]
+name = "other"
+part = "base"
+
+[shared_expert]
+part = "base"
+
+[gate]
+method = "zeros"
+)";
+
+static std::string levelFault(StringRef from, StringRef to) {
+  auto [head, tail] = StringRef(twoLevels).split(from);
+  EXPECT_LT(head.size(), twoLevels.size()) << from.str();
+  return fault((head + to + tail).str());
+}
+
+TEST(MixtureRecipe, ReadsTwoLevels) {
+  auto recipe = valueOf(parseMixtureRecipe(twoLevels, "r.toml"));
+  EXPECT_EQ(recipe.layout, MixtureRecipe::MultiPLMoe);
+  EXPECT_EQ(recipe.levels.segment, 32);
+  EXPECT_EQ(recipe.levels.maxExperts, 1);
+  EXPECT_EQ(recipe.levels.capacity, 1);
+  EXPECT_EQ(recipe.levels.tokenWeight, 0.7);
+  EXPECT_EQ(recipe.levels.segmentWeight, 0.3);
+  EXPECT_EQ(recipe.countExperts(ExpertSpec::Token), 2);
+  EXPECT_EQ(recipe.countExperts(ExpertSpec::Segment), 1);
+  std::vector<std::string> names;
+  for (const ExpertSpec &row : recipe.getRouterRows())
+    names.push_back(row.name.text);
+  EXPECT_EQ(names, (std::vector<std::string>{"haskell", "other", "shared",
+                                             "haskell"}));
+}
+
+TEST(MixtureRecipe, RefusesWrongLevels) {
+  EXPECT_EQ(levelFault("\"segment\"", "\"sentence\""),
+            "r.toml:12:9: 'level' is 'sentence', known are 'token', 'segment'");
+  EXPECT_EQ(levelFault("level = \"segment\"", ""),
+            "r.toml:15:8: there are two experts named 'haskell'");
+  EXPECT_EQ(
+      levelFault("level = \"segment\"", "level = \"segment\"\ncopies = 2"),
+      "r.toml:13:1: unknown key 'copies', known here are 'name', 'part', "
+      "'scale', 'prompts', 'negative_prompts', 'level'");
+  EXPECT_EQ(levelFault("name = \"haskell\"\nlevel = \"segment\"",
+                       "name = \"third\"\npart = \"base\""),
+            "r.toml:2:10: the layout 'multipl_moe' needs [[experts]] with "
+            "level = \"segment\"");
+  EXPECT_EQ(levelFault("[[experts]]\nname = \"haskell\"\n\n[[experts]]\nname = "
+                       "\"other\"\npart = \"base\"\n",
+                       ""),
+            "r.toml:2:10: the layout 'multipl_moe' needs [[experts]] with "
+            "level = \"token\"");
+  EXPECT_EQ(levelFault("[shared_expert]\npart = \"base\"\n", ""),
+            "r.toml:2:10: the layout 'multipl_moe' needs a [shared_expert]");
+  EXPECT_EQ(levelFault("\"other\"", "\"shared\""),
+            "r.toml:18:8: on the token level, 'shared' is the name of the "
+            "shared expert");
+  EXPECT_EQ(
+      levelFault("part = \"base\"\n\n[gate]",
+                 "part = \"base\"\ngate = { method = \"zeros\" }\n\n[gate]"),
+      "r.toml:23:1: unknown key 'gate', known here are 'part', 'scale', "
+      "'prompts', 'negative_prompts'");
+}
+
+TEST(MixtureRecipe, RefusesWrongNumbersOfLevels) {
+  EXPECT_EQ(levelFault("segment_length = 32", "segment_length = 1"),
+            "r.toml:3:18: 'segment_length' must be between 2 and 65536, it is "
+            "1");
+  EXPECT_EQ(levelFault("per_segment = 1", "per_segment = 2"),
+            "r.toml:2:10: max_experts_per_segment is 2, it must be at most the "
+            "number of experts of the level 'segment', 1");
+  EXPECT_EQ(levelFault("segment_length = 32", "token_weight = 0"),
+            "r.toml:3:16: 'token_weight' must be above 1e-06 and at most "
+            "1e+06, it is 0");
+  EXPECT_EQ(levelFault("segment_length = 32", "experts_per_token = 3"),
+            "r.toml:2:10: experts_per_token is 3, it must be at most the "
+            "number of experts of the level 'token', 2");
+  EXPECT_EQ(levelFault("segment_length = 32", "normalize = false"),
+            "r.toml:2:10: the layout 'multipl_moe' always normalises; "
+            "'normalize' is false");
+}
+
+TEST(MixtureRecipe, RefusesLevelsOfOtherLayouts) {
+  EXPECT_EQ(faultWith("dtype =", "segment_length ="),
+            "r.toml:6:1: unknown key 'segment_length', known here are 'name', "
+            "'base', 'layout', 'experts_per_token', 'normalize', 'dtype', "
+            "'parts', 'experts', 'languages', 'shared_adapter', 'gate', "
+            "'shared_expert', 'merge', 'compile'");
+  EXPECT_EQ(faultWith("part = \"ocaml\"\nprompts",
+                      "part = \"ocaml\"\nlevel = \"token\"\nprompts"),
+            "r.toml:23:1: unknown key 'level', known here are 'name', 'part', "
+            "'scale', 'prompts', 'negative_prompts'");
 }
