@@ -21,7 +21,8 @@ class AttentionTile {
 public:
   AttentionTile(PhaseContext &phase, mega::AttentionOp op, Tile tile)
       : phase(phase), op(op), b(phase.b), one(phase.info.maxTokens == 1),
-        group(op.getHeads() / op.getKvHeads()), cache(phase, op.getCache(), op.getHeadDim()),
+        group(op.getHeads() / op.getKvHeads()),
+        cache(phase, op.getCache(), op.getHeadDim()),
         scores(phase.base(op.getScores())),
         scoreBytes(dim(op.getScores(), 1) * 4), padded(dim(op.getQuery(), 2)),
         block(tile[1]) {
@@ -119,7 +120,8 @@ private:
   }
 
   void emitSum(int64_t firstRow, int64_t numRows, Value rows) {
-    int64_t panels = cache.valueBytes() / (kLanes * 4), operandRows = phase.info.rows;
+    int64_t panels = cache.valueBytes() / (kLanes * 4),
+            operandRows = phase.info.rows;
     Value weights = b.at(b.at(scores, firstRow * scoreBytes), b.mul(from, 4));
     Value operand =
         b.at(phase.base(op.getOperand()),

@@ -12,11 +12,11 @@
 
 namespace fpmoe {
 
-/// The cache of one layer. For each key/value head, K and V being the columns of
-/// a key and a value rounded up to 16 and P the cache's positions, it holds keys
-/// as `[P/16, K, 16]`, so that 16 positions are a panel of the product with the
-/// query, and then values as `[P, V]`, whose columns are panels of the product
-/// with the scores.
+/// The cache of one layer. For each key/value head, K and V being the columns
+/// of a key and a value rounded up to 16 and P the cache's positions, it holds
+/// keys as `[P/16, K, 16]`, so that 16 positions are a panel of the product
+/// with the query, and then values as `[P, V]`, whose columns are panels of the
+/// product with the scores.
 class CacheLayout {
 public:
   CacheLayout(PhaseContext &phase, mlir::Value cache, int64_t headDim)

@@ -16,8 +16,8 @@ static int64_t getChains(const KernelBuilder &b) {
   return b.products.sums < 8 ? 4 : 8;
 }
 
-/// Steps of which the lower halves are multiplied, and then the upper ones: what
-/// the first loop reads is in the first-level cache for the second.
+/// Steps of which the lower halves are multiplied, and then the upper ones:
+/// what the first loop reads is in the first-level cache for the second.
 static constexpr int64_t kHalvesSteps = 256;
 /// Pairs that are widened at a time. Packed operands have a multiple of them.
 static constexpr int64_t kWidenLanes = 8;
@@ -68,16 +68,17 @@ static SmallVector<Value> emitHalves(KernelBuilder &b, int64_t rows,
       b.store(widen(b, words, /*upper=*/true), b.at(to, halfBytes));
     });
   };
-  auto step = [&](Value first, Value k, bool upper, MutableArrayRef<Value> acc) {
+  auto step = [&](Value first, Value k, bool upper,
+                  MutableArrayRef<Value> acc) {
     Value panelOffset = b.mul(b.add(first, k), panelStepBytes);
     SmallVector<Value> weights;
     for (Value panel : panels)
-      weights.push_back(widen(b,
-                              b.load(b.lanes(b.getI32Type()),
-                                     b.at(panel, panelOffset), kStepBytes),
-                              upper));
-    Value element = b.at(b.at(stack, b.mul(k, operand.stepBytes)),
-                         upper ? halfBytes : 0);
+      weights.push_back(widen(
+          b,
+          b.load(b.lanes(b.getI32Type()), b.at(panel, panelOffset), kStepBytes),
+          upper));
+    Value element =
+        b.at(b.at(stack, b.mul(k, operand.stepBytes)), upper ? halfBytes : 0);
     for (int64_t r = 0; r < rows; ++r) {
       Value x = b.splat(b.load(b.getF32Type(), b.at(element, r * kStepBytes)));
       for (auto [p, weight] : llvm::enumerate(weights)) {
@@ -94,11 +95,12 @@ static SmallVector<Value> emitHalves(KernelBuilder &b, int64_t rows,
                      b.mul(count, operand.stepBytes));
         SmallVector<Value> acc(sums);
         for (bool upper : {false, true})
-          acc = b.loop(b.i64(0), count, 1, acc, [&](Value k, ValueRange carried) {
-            SmallVector<Value> next(carried);
-            step(first, k, upper, next);
-            return next;
-          });
+          acc =
+              b.loop(b.i64(0), count, 1, acc, [&](Value k, ValueRange carried) {
+                SmallVector<Value> next(carried);
+                step(first, k, upper, next);
+                return next;
+              });
         return acc;
       });
 }

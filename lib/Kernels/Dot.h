@@ -24,9 +24,9 @@ struct DotRows {
 };
 
 /// Emits the loop over `steps` (i64), once for all sums if the registers hold
-/// them, or one for each part that they hold. Returns the sums, 16 lanes of f32 each,
-/// of row r and panel p at [r * panels.size() + p].
-/// `panelStepBytes` lie between the steps of a panel.
+/// them, or one for each part that they hold. Returns the sums, 16 lanes of f32
+/// each, of row r and panel p at [r * panels.size() + p]. `panelStepBytes` lie
+/// between the steps of a panel.
 llvm::SmallVector<mlir::Value>
 emitDot(KernelBuilder &b, bool bf16, int64_t rows, const DotRows &operand,
         llvm::ArrayRef<mlir::Value> panels, mlir::Value steps,

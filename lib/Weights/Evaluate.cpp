@@ -77,9 +77,8 @@ public:
     Error result = Error::success();
     if (dispatch<LoadOp, StackOp, ConcatOp, SliceOp, SelectOp, ReshapeOp,
                  ConvertOp, DeinterleaveOp, InterleaveOp, AppendColumnsOp,
-                 PackOp, ByLayerOp>(op, result, [&](auto op) {
-          return visit(op, first, out);
-        }))
+                 PackOp, ByLayerOp>(
+            op, result, [&](auto op) { return visit(op, first, out); }))
       return result;
     if (dispatch<RandomOp, RopeTableOp, FillOp, TransposeOp, ProductOp,
                  WeightedSumOp, TaskArithmeticOp, TiesOp, SumRowsOp, UnitOp>(

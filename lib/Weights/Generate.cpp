@@ -60,8 +60,7 @@ static float scaleFrequencies(Attribute scaling,
   }
   if (auto llama = dyn_cast<RopeLlama3Attr>(scaling)) {
     float low = number(llama.getLow()), high = number(llama.getHigh());
-    float positions = llama.getPositions(),
-          factor = number(llama.getFactor());
+    float positions = llama.getPositions(), factor = number(llama.getFactor());
     for (float &f : frequencies) {
       float wave = static_cast<float>(2 * M_PI) / f;
       float smooth = (positions / wave - low) / (high - low);
@@ -81,8 +80,8 @@ static float scaleFrequencies(Attribute scaling,
   auto yarn = cast<RopeYarnAttr>(scaling);
   float begin = number(yarn.getFirst()), end = number(yarn.getLast());
   for (auto [i, f] : enumerate(frequencies)) {
-    float ramp = (static_cast<float>(i) - begin) /
-                 (begin == end ? 0.001f : end - begin);
+    float ramp =
+        (static_cast<float>(i) - begin) / (begin == end ? 0.001f : end - begin);
     ramp = std::clamp(ramp, 0.0f, 1.0f);
     f = f / number(yarn.getFactor()) * ramp + f * (1 - ramp);
   }
@@ -102,8 +101,8 @@ void generateRopeTable(RopeTableOp op, int64_t first,
     magnitude = scaleFrequencies(*op.getScaling(), frequencies);
   for (size_t i = 0; i < out.size(); ++i) {
     int64_t column = (first + i) % columns;
-    float angle = static_cast<float>((first + i) / columns) *
-                  frequencies[column % half];
+    float angle =
+        static_cast<float>((first + i) / columns) * frequencies[column % half];
     out[i] = magnitude * (column < half ? std::cos(angle) : std::sin(angle));
   }
 }

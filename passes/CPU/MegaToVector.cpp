@@ -313,8 +313,7 @@ struct MegaToVectorPass : fpmoe::impl::MegaToVectorBase<MegaToVectorPass> {
       info.routeTokens =
           std::max<int64_t>(info.routeTokens, program.getMaxTokens());
       program.walk([&](mega::RouteOp route) {
-        info.routeColumns =
-            std::max(info.routeColumns, route.getNumRecorded());
+        info.routeColumns = std::max(info.routeColumns, route.getNumRecorded());
       });
     }
     declareBarrier(module);

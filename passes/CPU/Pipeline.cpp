@@ -71,8 +71,8 @@ void fpmoe::registerCPUPasses() {
   PassPipelineRegistration<PipelineOptions>(
       "fpmoe-codegen", "The codegen phase for CPUs",
       [](OpPassManager &pm, const PipelineOptions &options) {
-        populateCodegenPipeline(pm, {options.instruction, options.sums, options.halves,
-                                     options.prefetch});
+        populateCodegenPipeline(pm, {options.instruction, options.sums,
+                                     options.halves, options.prefetch});
       });
   PassPipelineRegistration<>("fpmoe-lower-to-llvm",
                              "From codegen to the LLVM dialect",

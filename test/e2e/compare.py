@@ -29,7 +29,8 @@ def has(level):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", help="directory with config.json, ids.txt and a checkpoint")
+    parser.add_argument("model", help="directory with config.json, ids.txt and, if weights are not "
+                        "random, a checkpoint")
     parser.add_argument("work", type=pathlib.Path, help="folder to write to")
     parser.add_argument("--cpu", required=True)
     parser.add_argument("--weights", required=True, choices=("f32", "bf16"))
@@ -48,6 +49,8 @@ def main():
             sys.exit(f"exit code {done.returncode}: {' '.join(map(str, command))}")
 
     common = [options.model, f"--cpu={options.cpu}", f"--weights={options.weights}"]
+    if not (ids.parent / "model.safetensors").exists():
+        common.append("--random-weights=1")
     run("fpmoe-compile", *common, "-o", work / "program")
     run("fpmoe-compile", *common, "--compile-to=quantize", "-o", work / "model.mlir")
     for chunk in ([], ["--chunk", "1"]):

@@ -29,13 +29,14 @@ constexpr uint32_t kAvx2 = FPMOE_CPU_AVX2;
 constexpr uint32_t kAvx512 = kAvx2 | FPMOE_CPU_AVX512;
 
 /// From best to worst of each architecture. 32 registers of 512 bits hold the
-/// sums of 12 rows and two panels; 16 of 256 bits, or 32 of 128, those of 6 rows
-/// and one panel. Processors with AVX2 and no more do not fetch far
-/// enough ahead by themselves.
+/// sums of 12 rows and two panels; 16 of 256 bits, or 32 of 128, those of 6
+/// rows and one panel. Processors with AVX2 and no more do not fetch far enough
+/// ahead by themselves.
 constexpr Level kLevels[] = {
     {"avx512-bf16", "x86_64", "x86-64-v4", "+avx512bf16,-prefer-256-bit",
      kAvx512 | FPMOE_CPU_AVX512_BF16, "avx512-bf16", 12, 24, false, 0},
-    {"avx512", "x86_64", "x86-64-v4", "-prefer-256-bit", kAvx512, "none", 12, 24, false, 0},
+    {"avx512", "x86_64", "x86-64-v4", "-prefer-256-bit", kAvx512, "none", 12,
+     24, false, 0},
     {"x86-64-v3", "x86_64", "x86-64-v3", "", kAvx2, "none", 6, 6, true, 2048},
     {"aarch64", "aarch64", "generic", "+neon", 0, "none", 6, 6, true, 0},
 };
