@@ -77,18 +77,7 @@ Error Emitter::addText(StringRef name, StringRef text) {
   Expected<OutputFile *> file = create(name);
   if (!file)
     return file.takeError();
-  std::error_code error;
-  raw_fd_ostream out((*file)->temporary(), error);
-  if (!error) {
-    out << text;
-    out.close();
-    error = out.error();
-    out.clear_error();
-  }
-  if (error)
-    return createStringError(directory + "/" + name +
-                             ": cannot be written: " + error.message());
-  return Error::success();
+  return (*file)->write(text);
 }
 
 Error Emitter::addCopy(StringRef from, StringRef name) {

@@ -43,6 +43,20 @@ OutputFile::~OutputFile() {
   sys::DontRemoveFileOnSignal(temporaryPath);
 }
 
+Error OutputFile::write(StringRef text) {
+  std::error_code error;
+  raw_fd_ostream out(temporaryPath, error);
+  if (!error) {
+    out << text;
+    out.close();
+    error = out.error();
+    out.clear_error();
+  }
+  if (error)
+    return createStringError(path + ": cannot be written: " + error.message());
+  return Error::success();
+}
+
 Error OutputFile::keep() {
   if (std::error_code error = sys::fs::rename(temporaryPath, path))
     return createStringError(path + ": cannot be written: " + error.message());
@@ -60,16 +74,8 @@ Error fpmoe::writeText(StringRef path, StringRef text) {
   Expected<OutputFile> file = OutputFile::create(path);
   if (!file)
     return file.takeError();
-  std::error_code error;
-  raw_fd_ostream out(file->temporary(), error);
-  if (!error) {
-    out << text;
-    out.close();
-    error = out.error();
-    out.clear_error();
-  }
-  if (error)
-    return createStringError(path + ": cannot be written: " + error.message());
+  if (Error error = file->write(text))
+    return error;
   // Unique files are private by default.
   sys::fs::setPermissions(file->temporary(), sys::fs::perms(0644));
   return file->keep();

@@ -32,6 +32,8 @@ public:
 
   /// The name to write to.
   llvm::StringRef temporary() const { return temporaryPath; }
+  /// Makes `text` the content.
+  llvm::Error write(llvm::StringRef text);
   /// Gives the file its name.
   llvm::Error keep();
 

@@ -463,7 +463,10 @@ private:
         });
   }
 
-  Error visit(TaskArithmeticOp op, int64_t first, MutableArrayRef<float> out) {
+  /// As mergeWindows; merge(first, inputs, part) finds the base in `part`.
+  template <typename Op, typename Merge>
+  Error mergeWithBase(Op op, int64_t first, MutableArrayRef<float> out,
+                      Merge merge) {
     Windows inputs;
     return mergeWindows(
         op, first, out, [&](int64_t at, MutableArrayRef<float> part) -> Error {
@@ -471,8 +474,16 @@ private:
             return e;
           if (Error e = pullAll(op.getInputs(), at, part.size(), inputs))
             return e;
-          mergeTaskArithmetic(op, inputs, part);
+          merge(at, inputs, part);
           return Error::success();
+        });
+  }
+
+  Error visit(TaskArithmeticOp op, int64_t first, MutableArrayRef<float> out) {
+    return mergeWithBase(
+        op, first, out,
+        [&](int64_t, const Windows &inputs, MutableArrayRef<float> part) {
+          mergeTaskArithmetic(op, inputs, part);
         });
   }
 
@@ -505,15 +516,10 @@ private:
         return selection.takeError();
       kept.push_back(*selection);
     }
-    Windows inputs;
-    return mergeWindows(
-        op, first, out, [&](int64_t at, MutableArrayRef<float> part) -> Error {
-          if (Error e = pull(op.getBase(), at, part))
-            return e;
-          if (Error e = pullAll(op.getInputs(), at, part.size(), inputs))
-            return e;
+    return mergeWithBase(
+        op, first, out,
+        [&](int64_t at, Windows &inputs, MutableArrayRef<float> part) {
           mergeTies(op, kept, at, inputs, part);
-          return Error::success();
         });
   }
 

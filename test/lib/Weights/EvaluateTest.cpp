@@ -31,37 +31,9 @@ protected:
     openCheckpoint();
   }
 
-  /// Parses a weight with this recipe, whose last value is %0.
-  void parseRecipe(const std::string &type, const std::string &recipe,
-                   const std::string &layers = "") {
-    std::string layer = layers.empty() ? "" : "^bb0(%l: index):\n";
-    parse("fpmoe.weight @w " + (layers.empty() ? "" : "layers " + layers) +
-          " : " + type + " {\n" + layer + recipe +
-          "\nfpmoe.yield %0 : " + type + "\n}");
-  }
-
   void expectWindows(int64_t layer = 0) {
-    llvm::Error error = checkRecipes(*module, checkpoint.get());
-    ASSERT_FALSE(error) << toString(std::move(error));
-    mlir::Value value = weight("w").getResultValue();
-    std::vector<float> expected = naive(value, layer);
-    RecipeEvaluator evaluator(checkpoint.get());
-    int64_t size = expected.size();
-    for (int trial = 0; trial < 200; ++trial) {
-      int64_t first = trial ? generator() % size : 0;
-      int64_t count = trial ? generator() % (size - first) + 1 : size;
-      std::vector<float> wide(count);
-      std::vector<uint16_t> narrow(count);
-      ASSERT_FALSE(evaluator.evaluate(value, layer, first, {wide}));
-      ASSERT_FALSE(evaluator.evaluate(value, layer, first, {narrow}));
-      for (int64_t i = 0; i < count; ++i) {
-        ASSERT_EQ(wide[i], expected[first + i]) << first << " + " << i;
-        uint32_t bits = narrow[i] << 16;
-        float value;
-        std::memcpy(&value, &bits, 4);
-        ASSERT_EQ(value, bf16(expected[first + i])) << first << " + " << i;
-      }
-    }
+    std::vector<float> expected = naive(weight("w").getResultValue(), layer);
+    compareWindows<float>(expected, layer, 0);
   }
 
   std::string checkError() {

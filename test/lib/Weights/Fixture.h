@@ -19,6 +19,7 @@
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/FileSystem.h"
 
+#include <cmath>
 #include <cstring>
 #include <fstream>
 #include <gtest/gtest.h>
@@ -94,6 +95,43 @@ protected:
   void parse(const std::string &text) {
     module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
     ASSERT_TRUE(module);
+  }
+
+  /// Parses a weight @w with this recipe, whose last value is %0.
+  void parseRecipe(const std::string &type, const std::string &recipe,
+                   const std::string &layers = "") {
+    std::string layer = layers.empty() ? "" : "^bb0(%l: index):\n";
+    parse("fpmoe.weight @w " + (layers.empty() ? "" : "layers " + layers) +
+          " : " + type + " {\n" + layer + recipe +
+          "\nfpmoe.yield %0 : " + type + "\n}");
+  }
+
+  /// Evaluates windows of @w, in both formats.
+  template <typename T>
+  void compareWindows(llvm::ArrayRef<T> expected, int64_t layer,
+                      double tolerance) {
+    llvm::Error error = checkRecipes(*module, checkpoint.get());
+    ASSERT_FALSE(error) << toString(std::move(error));
+    mlir::Value value = weight("w").getResultValue();
+    RecipeEvaluator evaluator(checkpoint.get());
+    int64_t size = expected.size();
+    ASSERT_EQ(size, weight("w").getTensorType().getNumElements());
+    for (int trial = 0; trial < 200; ++trial) {
+      int64_t first = trial ? generator() % size : 0;
+      int64_t count = trial ? generator() % (size - first) + 1 : size;
+      std::vector<float> wide(count);
+      std::vector<uint16_t> narrow(count);
+      ASSERT_FALSE(evaluator.evaluate(value, layer, first, {wide}));
+      ASSERT_FALSE(evaluator.evaluate(value, layer, first, {narrow}));
+      for (int64_t i = 0; i < count; ++i) {
+        ASSERT_LE(std::fabs(wide[i] - expected[first + i]), tolerance)
+            << first << " + " << i;
+        uint32_t bits = narrow[i] << 16;
+        float rounded;
+        std::memcpy(&rounded, &bits, 4);
+        ASSERT_EQ(rounded, bf16(wide[i])) << first << " + " << i;
+      }
+    }
   }
 
   WeightOp weight(llvm::StringRef name) {

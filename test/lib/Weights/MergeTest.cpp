@@ -34,14 +34,6 @@ protected:
     openCheckpoint();
   }
 
-  void parseRecipe(const std::string &type, const std::string &recipe,
-                   const std::string &layers = "") {
-    std::string layer = layers.empty() ? "" : "^bb0(%l: index):\n";
-    parse("fpmoe.weight @w " + (layers.empty() ? "" : "layers " + layers) +
-          " : " + type + " {\n" + layer + recipe +
-          "\nfpmoe.yield %0 : " + type + "\n}");
-  }
-
   /// A recipe over the matrices of 30 rows.
   void parseMerge(const std::string &merge) {
     std::string loads;
@@ -58,27 +50,7 @@ protected:
   }
 
   void expectWindows(const Values &expected, int64_t layer = 0) {
-    llvm::Error error = checkRecipes(*module, checkpoint.get());
-    ASSERT_FALSE(error) << toString(std::move(error));
-    mlir::Value value = weight("w").getResultValue();
-    RecipeEvaluator evaluator(checkpoint.get());
-    int64_t size = expected.size();
-    ASSERT_EQ(size, weight("w").getTensorType().getNumElements());
-    for (int trial = 0; trial < 100; ++trial) {
-      int64_t first = trial ? generator() % size : 0;
-      int64_t count = trial ? generator() % (size - first) + 1 : size;
-      std::vector<float> wide(count);
-      std::vector<uint16_t> narrow(count);
-      ASSERT_FALSE(evaluator.evaluate(value, layer, first, {wide}));
-      ASSERT_FALSE(evaluator.evaluate(value, layer, first, {narrow}));
-      for (int64_t i = 0; i < count; ++i) {
-        ASSERT_NEAR(wide[i], expected[first + i], 1e-6) << first << " + " << i;
-        uint32_t bits = narrow[i] << 16;
-        float rounded;
-        std::memcpy(&rounded, &bits, 4);
-        ASSERT_EQ(rounded, bf16(wide[i])) << first << " + " << i;
-      }
-    }
+    compareWindows<double>(expected, layer, 1e-6);
   }
 
   /// The rule of the description, with a sort in the place of the selection.
