@@ -57,11 +57,11 @@ void populatePhase(mlir::OpPassManager &pm, Phase phase,
   case Phase::Schedule:
     return populateSchedulePipeline(
         pm, {std::max(options.prefillTokens, options.target.rows),
-             options.target.rows});
+             options.target.rows, options.target.streams});
   case Phase::Codegen:
-    return populateCodegenPipeline(
-        pm, {options.target.dotInstruction, options.target.sums,
-             options.target.halves, options.target.prefetch});
+    return populateCodegenPipeline(pm, {options.target.dotInstruction,
+                                        options.target.sums,
+                                        options.target.halves});
   case Phase::Import:
   case Phase::LLVM:
   case Phase::Object:

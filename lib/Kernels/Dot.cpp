@@ -114,17 +114,12 @@ static SmallVector<Value> emitTile(KernelBuilder &b, bool bf16, int64_t rows,
     return emitHalves(b, rows, operand, panels, steps, panelStepBytes);
   int64_t sums = rows * panels.size();
   int64_t unroll = std::max<int64_t>(1, getChains(b) / sums);
-  int64_t prefetch = rows == 1 ? b.products.prefetch : 0;
   auto bf16Lanes = VectorType::get({2 * kLanes}, b.getBF16Type());
 
   // Adds step `k` to the sums.
   auto step = [&](Value k, MutableArrayRef<Value> acc) {
     SmallVector<Value> weights;
     Value panelOffset = b.mul(k, panelStepBytes);
-    if (prefetch)
-      for (Value panel : panels)
-        LLVM::Prefetch::create(b, b.at(b.at(panel, panelOffset), prefetch),
-                               /*rw=*/0, /*hint=*/3, /*cache=*/1);
     for (Value panel : panels)
       weights.push_back(b.load(bf16 ? Type(bf16Lanes) : b.f32Lanes(),
                                b.at(panel, panelOffset), kStepBytes));

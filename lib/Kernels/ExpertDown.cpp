@@ -23,8 +23,7 @@ public:
         actBytes(PhaseContext::blockBytes(op.getAct())),
         width(dim(op.getX(), 1)) {
     Value any = op.getDown() ? op.getDown() : op.getSharedDown();
-    int64_t panels = dim(any, -4);
-    odd = panels % 2;
+    panels = dim(any, -4);
     firstPanel = b.mul(tile, op.getPanels());
     lastPanel = b.min(b.add(firstPanel, op.getPanels()), b.i64(panels));
   }
@@ -41,36 +40,41 @@ private:
                : base;
   }
 
-  /// One token: all experts are summed in registers.
+  /// One token: expert by expert.
   void emitOne() {
     int64_t slots = dim(op.getAct(), 0),
             topK = slots - (op.getSharedDown() ? 1 : 0);
     Value act = phase.base(op.getAct()), x = phase.base(op.getX());
-    b.loop(firstPanel, lastPanel, 1, [&](Value panel) {
-      Value place = b.at(x, b.mul(panel, kLanes * 4));
-      Value sum = b.loadLanes(place);
-      auto product = [&](Value weight, Value expert, Value slot) {
+    auto emitPanels = [&](Value panel, int64_t n) {
+      Value to = b.at(x, b.mul(panel, kLanes * 4));
+      auto add = [&](Value weight, Value expert, Value slot) {
         Value from = b.at(expertWeights(weight, expert),
                           b.mul(panel, panelBytes(weight)));
+        SmallVector<Value> bases;
+        for (int64_t p = 0; p < n; ++p)
+          bases.push_back(b.at(from, p * panelBytes(weight)));
         DotRows source{b.at(act, b.mul(slot, actBytes)), kStepBytes,
                        kStepBytes};
-        return emitDot(b, bf16, 1, source, {from}, b.i64(stepsOf(weight)))[0];
+        SmallVector<Value> sums =
+            emitDot(b, bf16, 1, source, bases, b.i64(stepsOf(weight)));
+        for (int64_t p = 0; p < n; ++p) {
+          Value place = b.at(to, p * kLanes * 4);
+          b.store(b.fadd(b.loadLanes(place), sums[p]), place);
+        }
       };
       if (op.getSharedDown())
-        sum = b.fadd(sum, product(op.getSharedDown(), {}, b.i64(topK)));
-      b.store(sum, place);
+        add(op.getSharedDown(), {}, b.i64(topK));
       if (!topK)
         return;
       Value chosen = phase.base(op.getExperts());
       b.loop(b.i64(0), b.i64(topK), 1, [&](Value slot) {
         Value expert = b.loadIndex(chosen, slot);
-        b.ifThen(b.less(b.i64(-1), expert), [&] {
-          b.store(
-              b.fadd(b.loadLanes(place), product(op.getDown(), expert, slot)),
-              place);
-        });
+        b.ifThen(b.less(b.i64(-1), expert),
+                 [&] { add(op.getDown(), expert, slot); });
       });
-    });
+    };
+    phase.withPanels(firstPanel, lastPanel, op.getPanels(),
+                     panels % op.getPanels(), emitPanels);
   }
 
   /// Many tokens: expert by expert, block by block.
@@ -124,10 +128,7 @@ private:
                 }
               });
           };
-          Value even = b.sub(lastPanel, b.rem(b.sub(lastPanel, firstPanel), 2));
-          b.loop(firstPanel, even, 2, [&](Value panel) { product(panel, 2); });
-          if (odd)
-            b.loop(even, lastPanel, 1, [&](Value panel) { product(panel, 1); });
+          phase.withPanels(firstPanel, lastPanel, 2, panels % 2, product);
         });
       });
     });
@@ -138,7 +139,7 @@ private:
   KernelBuilder &b;
   bool bf16;
   int64_t actBytes, width;
-  bool odd = false;
+  int64_t panels;
   Value firstPanel, lastPanel;
 };
 

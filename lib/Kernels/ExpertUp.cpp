@@ -96,14 +96,26 @@ private:
     DotRows source{phase.base(op.getOperand()), kStepBytes, kStepBytes};
     // A negative expert is none: its slot is not read either.
     b.ifThen(b.less(b.i64(-1), work.expert), [&] {
-      b.loop(work.firstPair, work.lastPair, 1, [&](Value pair) {
-        // One panel after the other: memory is read as a single stream.
-        Value panel = b.at(work.weights, b.mul(pair, 2 * panelBytes));
-        Value gate = emitDot(b, bf16, 1, source, {panel}, b.i64(steps))[0];
-        Value up = emitDot(b, bf16, 1, source, {b.at(panel, panelBytes)},
-                           b.i64(steps))[0];
-        storePacked(b, bf16, activate(gate, up, weight), act, pair, 1);
-      });
+      auto emitPairs = [&](Value pair, int64_t n) {
+        Value first = b.at(work.weights, b.mul(pair, 2 * panelBytes));
+        SmallVector<Value> panels, sums;
+        for (int64_t p = 0; p < 2 * n; ++p)
+          panels.push_back(b.at(first, p * panelBytes));
+        // One panel after the other, where a single stream is read best.
+        for (Value panel : panels)
+          if (op.getPairs() == 1)
+            sums.append(emitDot(b, bf16, 1, source, panel, b.i64(steps)));
+        if (op.getPairs() > 1)
+          sums = emitDot(b, bf16, 1, source, panels, b.i64(steps));
+        for (int64_t p = 0; p < n; ++p)
+          storePacked(b, bf16, activate(sums[2 * p], sums[2 * p + 1], weight),
+                      act, b.add(pair, p), 1);
+      };
+      int64_t unit = op.getPairs();
+      bool canBeLeft = pairsOf(op.getGateUp()) % unit ||
+                       pairsOf(op.getSharedGateUp()) % unit;
+      phase.withPanels(work.firstPair, work.lastPair, unit, canBeLeft,
+                       emitPairs);
     });
   }
 

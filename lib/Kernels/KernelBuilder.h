@@ -35,7 +35,6 @@ public:
   struct Products {
     int64_t sums = 24;
     bool halves = false;
-    int64_t prefetch = 0;
   };
 
   KernelBuilder(mlir::Location loc, mlir::MLIRContext *context,

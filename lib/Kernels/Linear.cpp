@@ -59,12 +59,12 @@ void fpmoe::emitLinear(PhaseContext &phase, mega::LinearOp op, Tile tile) {
           Value sum = sums[i * n + p];
           // Weights lie at multiples of 64 bytes, with zeros between them.
           if (op.getBias())
-            sum = b.fadd(sum, b.loadLanes(b.at(phase.weight(op.getBias()),
-                                               b.mul(b.add(panel, p),
-                                                     kLanes * 4))));
+            sum = b.fadd(sum,
+                         b.loadLanes(b.at(phase.weight(op.getBias()),
+                                          b.mul(b.add(panel, p), kLanes * 4))));
           if (op.getMultiplier())
-            sum = b.fmul(sum,
-                         b.f32Splat(op.getMultiplier()->convertToDouble()));
+            sum =
+                b.fmul(sum, b.f32Splat(op.getMultiplier()->convertToDouble()));
           Value place = b.at(to, (i * width + p * kLanes) * 4);
           if (op.getAccumulate())
             b.store(b.fadd(b.loadLanes(place), sum), place);
@@ -80,16 +80,11 @@ void fpmoe::emitLinear(PhaseContext &phase, mega::LinearOp op, Tile tile) {
   };
   b.loop(firstBlock, lastBlock, 1, [&](Value block) {
     Value left = b.sub(count, b.mul(block, rows));
-    if (op.getPanels() == 1)
-      return b.loop(firstPanel, lastPanel, 1,
-                    [&](Value panel) { emitPanels(block, panel, 1, 1); });
     phase.withRows(left, rows, [&](int64_t r) {
-      Value even = b.sub(lastPanel, b.rem(b.sub(lastPanel, firstPanel), 2));
-      b.loop(firstPanel, even, 2,
-             [&](Value panel) { emitPanels(block, panel, 2, r); });
-      if (panels % 2)
-        b.loop(even, lastPanel, 1,
-               [&](Value panel) { emitPanels(block, panel, 1, r); });
+      int64_t unit = rows == 1 ? op.getPanels() : 2;
+      phase.withPanels(
+          firstPanel, lastPanel, unit, panels % unit,
+          [&](Value panel, int64_t n) { emitPanels(block, panel, n, r); });
     });
   });
 }

@@ -57,6 +57,15 @@ int64_t PhaseContext::blockBytes(Value operand) {
   return dim(operand, 1) * dim(operand, 2) * kStepBytes;
 }
 
+void PhaseContext::withPanels(Value first, Value last, int64_t unit,
+                              bool canBeLeft,
+                              function_ref<void(Value, int64_t)> emit) {
+  Value whole = canBeLeft ? b.sub(last, b.rem(b.sub(last, first), unit)) : last;
+  b.loop(first, whole, unit, [&](Value panel) { emit(panel, unit); });
+  if (canBeLeft)
+    b.loop(whole, last, 1, [&](Value panel) { emit(panel, 1); });
+}
+
 void PhaseContext::withRows(Value n, int64_t maxRows,
                             function_ref<void(int64_t)> emit) {
   SmallVector<int64_t> sizes;

@@ -58,6 +58,12 @@ struct PhaseContext {
   /// Bytes of one block of a packed operand with this buffer type.
   static int64_t blockBytes(mlir::Value operand);
 
+  /// Calls `emit` with the panels [first, last) of a tile, `unit` at a time,
+  /// and one by one what is left, if there can be any.
+  void withPanels(mlir::Value first, mlir::Value last, int64_t unit,
+                  bool canBeLeft,
+                  llvm::function_ref<void(mlir::Value, int64_t)> emit);
+
   /// Calls `emit` with the number of rows to compute, at least `n` and at most
   /// `maxRows`; each number that is tried becomes code of its own.
   void withRows(mlir::Value n, int64_t maxRows,

@@ -29,9 +29,7 @@ def MegaToVector : Pass<"mega-to-vector", "::mlir::ModuleOp"> {
     Option<"sums", "sums", "int64_t", /*default=*/"24",
            "vectors of 16 sums that the registers hold beside their operands">,
     Option<"halves", "halves", "bool", /*default=*/"false",
-           "multiply the halves of bf16 pairs in loops of their own">,
-    Option<"prefetch", "prefetch", "int64_t", /*default=*/"0",
-           "bytes ahead at which products of one row prefetch weights; 0: none">
+           "multiply the halves of bf16 pairs in loops of their own">
   ];
   let dependentDialects = [
     "::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect",

@@ -61,13 +61,18 @@ struct BuildProgramsPass : fpmoe::impl::BuildProgramsBase<BuildProgramsPass> {
                          << ", it must be at least rows, " << rows.getValue();
       return signalPassFailure();
     }
+    if (streams < 1) {
+      module.emitError() << "streams is " << streams.getValue()
+                         << ", it must be at least 1";
+      return signalPassFailure();
+    }
     packProducts(module);
     recordExperts(module, model);
     int64_t context = model.getAs<IntegerAttr>("context").getInt();
     int64_t tokens =
         std::min<int64_t>(prefillTokens, std::max<int64_t>(context, rows));
-    if (failed(buildProgram(main, {"decode", 1, 1, context})) ||
-        failed(buildProgram(main, {"prefill", tokens, rows, context})))
+    if (failed(buildProgram(main, {"decode", 1, 1, streams, context})) ||
+        failed(buildProgram(main, {"prefill", tokens, rows, streams, context})))
       return signalPassFailure();
     for (auto function :
          llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
@@ -101,9 +106,9 @@ struct BuildProgramsPass : fpmoe::impl::BuildProgramsBase<BuildProgramsPass> {
         for (Value weight : {qkv.getWeight(), qkv.getLowRank()})
           multiplied(weight);
       if (auto moe = dyn_cast<MoeOp>(op))
-        for (Value weight : {moe.getGateUp(), moe.getDown(),
-                             moe.getSharedGateUp(), moe.getSharedDown(),
-                             moe.getUpLowRank(), moe.getDownLowRank()})
+        for (Value weight :
+             {moe.getGateUp(), moe.getDown(), moe.getSharedGateUp(),
+              moe.getSharedDown(), moe.getUpLowRank(), moe.getDownLowRank()})
           multiplied(weight);
     });
     for (StringAttr name : names)

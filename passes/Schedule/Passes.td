@@ -22,7 +22,10 @@ def BuildPrograms : Pass<"fpmoe-build-programs", "::mlir::ModuleOp"> {
     Option<"prefillTokens", "prefill-tokens", "int64_t", /*default=*/"512",
            "Tokens of one prefill step at most">,
     Option<"rows", "rows", "int64_t", /*default=*/"12",
-           "Tokens multiplied at a time in prefill">
+           "Tokens multiplied at a time in prefill">,
+    Option<"streams", "streams", "int64_t", /*default=*/"1",
+           "Panels that products of one token read at once, as far as there are; "
+           "an expert's gate and up panels are two">
   ];
   let dependentDialects = ["::mega::MegaDialect"];
 }

@@ -26,6 +26,10 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
   Option<int64_t> rows{*this, "rows",
                        llvm::cl::desc("Tokens multiplied at a time in prefill"),
                        llvm::cl::init(12)};
+  Option<int64_t> streams{
+      *this, "streams",
+      llvm::cl::desc("Panels that products of one token read at once"),
+      llvm::cl::init(1)};
 };
 } // namespace
 
@@ -34,6 +38,7 @@ void fpmoe::populateSchedulePipeline(OpPassManager &pm,
   BuildProgramsOptions programs;
   programs.prefillTokens = options.prefillTokens;
   programs.rows = options.rows;
+  programs.streams = options.streams;
   pm.addPass(createBuildPrograms(programs));
   pm.addPass(createAssignPlaces());
   OpPassManager &program = pm.nest<mega::ProgramOp>();
@@ -46,6 +51,7 @@ void fpmoe::registerSchedulePasses() {
   PassPipelineRegistration<PipelineOptions>(
       "fpmoe-schedule", "The schedule phase",
       [](OpPassManager &pm, const PipelineOptions &options) {
-        populateSchedulePipeline(pm, {options.prefillTokens, options.rows});
+        populateSchedulePipeline(
+            pm, {options.prefillTokens, options.rows, options.streams});
       });
 }

@@ -278,13 +278,11 @@ Value ProgramBuilder::normed(Value source, Value norm, FloatAttr eps,
   return operandOf;
 }
 
-FailureOr<AttentionOp> ProgramBuilder::prepareAttention(Operation *user,
-                                                        Value queryOf,
-                                                        Value table) {
+FailureOr<AttentionOp>
+ProgramBuilder::prepareAttention(Operation *user, Value queryOf, Value table) {
   auto attention = dyn_cast<AttentionOp>(*queryOf.user_begin());
   if (!queryOf.hasOneUse() || !attention)
-    return user->emitOpError(
-        "has a query that is not used by one attention");
+    return user->emitOpError("has a query that is not used by one attention");
   int64_t positions = cast<RankedTensorType>(table.getType()).getDimSize(0);
   if (positions < shape.context)
     return user->emitOpError("turns ")
@@ -292,9 +290,9 @@ FailureOr<AttentionOp> ProgramBuilder::prepareAttention(Operation *user,
   Type f32 = b.getF32Type();
   int64_t keyColumns = roundUpToPanel(attention.getHeadDim());
   int64_t valueColumns = roundUpToPanel(attention.getValueDim());
-  query = buffer(BufferSpace::Shared,
-                 {blocks * shape.rows, int64_t(attention.getHeads()), keyColumns},
-                 f32);
+  query = buffer(
+      BufferSpace::Shared,
+      {blocks * shape.rows, int64_t(attention.getHeads()), keyColumns}, f32);
   SmallVector<int64_t> cacheShape{layersCount, int64_t(attention.getKvHeads()),
                                   ShapedType::kDynamic,
                                   keyColumns + valueColumns};
@@ -314,8 +312,8 @@ void ProgramBuilder::addLowRank(Value operandOf, Value lowRank,
   bool isPrivate = mega::getSpace(operandOf) == BufferSpace::Private;
   b.setInsertionPointToEnd(phases);
   Value w = weight(lowRank);
-  beginPhase(name, isPrivate ? ArrayAttr()
-                             : tiles({one ? size(1) : size("blocks")}));
+  beginPhase(name,
+             isPrivate ? ArrayAttr() : tiles({one ? size(1) : size("blocks")}));
   mega::LowRankOp::create(b, loc, operandOf, w, columns, ranks);
 }
 
@@ -327,8 +325,9 @@ LogicalResult ProgramBuilder::buildQkv(QkvOp op) {
     return failure();
   int64_t heads = attention->getHeads(), kvHeads = attention->getKvHeads();
   int64_t dim = attention->getHeadDim();
-  Value operandOf = normed(source, op.getNorm(), op.getEpsAttr(),
-                           "attention_norm", op.getLowRank(), op.getRanksAttr());
+  Value operandOf =
+      normed(source, op.getNorm(), op.getEpsAttr(), "attention_norm",
+             op.getLowRank(), op.getRanksAttr());
   Value head = buffer(BufferSpace::Private, {shape.rows, roundUpToPanel(dim)},
                       b.getF32Type());
   b.setInsertionPointToEnd(phases);
@@ -354,9 +353,9 @@ LogicalResult ProgramBuilder::buildHeads(HeadsOp op) {
   if (!q || !k || !v || (op.getTail() && !tail))
     return failure();
   int64_t keyDim = attention->getHeadDim(), valueDim = attention->getValueDim();
-  Value head = buffer(BufferSpace::Private,
-                      {1, roundUpToPanel(std::max(keyDim, valueDim))},
-                      b.getF32Type());
+  Value head =
+      buffer(BufferSpace::Private,
+             {1, roundUpToPanel(std::max(keyDim, valueDim))}, b.getF32Type());
   Value qNorm = weight(op.getQNorm()), kNorm = weight(op.getKNorm());
   Value table = weight(op.getTable());
   beginPhase("heads", tiles({one ? size(1) : size("tokens")}));
@@ -375,8 +374,8 @@ LogicalResult ProgramBuilder::buildAttention(AttentionOp op) {
   Value lowRank;
   if (auto linear = dyn_cast<LinearOp>(*op.getResult().user_begin()))
     lowRank = linear.getLowRank();
-  attended = operand(BufferSpace::Shared, blocks,
-                     widened(heads * valueDim, lowRank));
+  attended =
+      operand(BufferSpace::Shared, blocks, widened(heads * valueDim, lowRank));
   operands[{op.getResult(), Value()}] = attended;
   // For one token, the rows are the query heads that share keys and values.
   int64_t rows = one ? heads / kvHeads : shape.rows;
@@ -422,7 +421,7 @@ LogicalResult ProgramBuilder::buildLinear(LinearOp op) {
   }
   b.setInsertionPointToEnd(phases);
   Value w = weight(op.getWeight()), bias = weight(op.getBias());
-  int64_t panels = one ? 1 : panelsPerTile(w, 2);
+  int64_t panels = one ? shape.streams : panelsPerTile(w, 2);
   int64_t total = cast<RankedTensorType>(w.getType()).getDimSize(0);
   StringRef name =
       op.getWeight().getDefiningOp<GetOp>().getWeight().rsplit('.').second;
@@ -447,8 +446,7 @@ void ProgramBuilder::buildSegments(MoeOp op, TwoLevelAttr levels, Value chosen,
   int64_t width = cast<MemRefType>(x.getType()).getDimSize(1);
   Value scores = buffer(BufferSpace::Shared, {segments, experts}, f32);
   Value pooled = buffer(BufferSpace::Private, {width}, f32);
-  Value taken =
-      buffer(BufferSpace::Private, {segments * (experts + 1)}, i32);
+  Value taken = buffer(BufferSpace::Private, {segments * (experts + 1)}, i32);
   b.setInsertionPointToEnd(phases);
   Value norm = weight(op.getNorm()), router = weight(op.getRouter());
   beginPhase("segment_scores", tiles({size(segments)}));
@@ -472,8 +470,7 @@ LogicalResult ProgramBuilder::buildMoe(MoeOp op) {
   if (levels && !one && shape.maxTokens < levels.getWhole().getSegment())
     return op.emitOpError("routes segments of ")
            << levels.getWhole().getSegment()
-           << " tokens, a step has at most prefill-tokens, "
-           << shape.maxTokens;
+           << " tokens, a step has at most prefill-tokens, " << shape.maxTokens;
   bool shared = static_cast<bool>(op.getSharedDown());
   BufferSpace space = one ? BufferSpace::Private : BufferSpace::Shared;
 
@@ -496,9 +493,10 @@ LogicalResult ProgramBuilder::buildMoe(MoeOp op) {
   Value norm = weight(op.getNorm()), router = weight(op.getRouter());
   Value scale = weight(op.getScale());
   beginPhase("route", one ? ArrayAttr() : tiles({size("blocks")}));
-  mega::RouteOp::create(b, loc, x, norm, router, scale, normedRows, chosen, weights,
-                        scores, layer, op.getEpsAttr(), op.getRoutingAttr(),
-                        b.getI64IntegerAttr(experts), op.getMultiplierAttr());
+  mega::RouteOp::create(b, loc, x, norm, router, scale, normedRows, chosen,
+                        weights, scores, layer, op.getEpsAttr(),
+                        op.getRoutingAttr(), b.getI64IntegerAttr(experts),
+                        op.getMultiplierAttr());
   if (levels && !one)
     buildSegments(op, levels, chosen, weights);
 
@@ -527,7 +525,7 @@ LogicalResult ProgramBuilder::buildMoe(MoeOp op) {
   Value gateUp = weight(op.getGateUp()),
         sharedGateUp = weight(op.getSharedGateUp());
   Value down = weight(op.getDown()), sharedDown = weight(op.getSharedDown());
-  int64_t pairs = one ? 1 : 1 << 20;
+  int64_t pairs = one ? std::max<int64_t>(shape.streams / 2, 1) : 1 << 20;
   for (Value w : {gateUp, sharedGateUp})
     if (w && !one)
       pairs = std::min(pairs, panelsPerTile(w, 2) / 2);
@@ -551,7 +549,7 @@ LogicalResult ProgramBuilder::buildMoe(MoeOp op) {
   int64_t total = downType.getDimSize(downType.getRank() - 4);
   int64_t steps = std::min<int64_t>(width / (element.isBF16() ? 2 : 1), 2048);
   int64_t panels =
-      one ? 1
+      one ? shape.streams
           : llvm::alignTo(
                 std::min<int64_t>(
                     std::max<int64_t>(kTileWeightBytes / (steps * 64), 1),
@@ -581,7 +579,7 @@ LogicalResult ProgramBuilder::buildLogits(LinearOp op) {
                        one ? UnitAttr() : b.getUnitAttr());
   Value logits = buffer(BufferSpace::Logits, {ShapedType::kDynamic, vocabulary},
                         b.getF32Type());
-  int64_t panels = one ? 1 : panelsPerTile(w, 2);
+  int64_t panels = one ? shape.streams : panelsPerTile(w, 2);
   int64_t total = cast<RankedTensorType>(w.getType()).getDimSize(0);
   beginPhase("logits", tiles({size(llvm::divideCeil(total, panels)), size(1)}));
   mega::LinearOp::create(b, loc, rowsWithLogits, w, Value(), logits, vocabulary,

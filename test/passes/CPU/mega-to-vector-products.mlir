@@ -1,11 +1,9 @@
 // RUN: fpmoe-opt %s --mega-to-vector | FileCheck %s --check-prefix=WIDE
 // RUN: fpmoe-opt %s --mega-to-vector="sums=4" | FileCheck %s --check-prefix=NARROW
-// RUN: fpmoe-opt %s --mega-to-vector="sums=4 halves prefetch=2048" | FileCheck %s --check-prefix=HALVES
+// RUN: fpmoe-opt %s --mega-to-vector="sums=4 halves" | FileCheck %s --check-prefix=HALVES
 
 // Four rows of two panels: eight sums at once, or four and four.
 
-// WIDE-LABEL: llvm.func internal @decode.logits(
-// WIDE-NOT: llvm.intr.prefetch
 // WIDE-LABEL: llvm.func internal @prefill.logits(
 // WIDE-COUNT-8: mega.dot2
 // WIDE: scf.yield {{(%[0-9a-z#]+, ){7}%[0-9a-z#]+}} : vector<16xf32>
@@ -20,7 +18,6 @@
 
 // HALVES-LABEL: llvm.func internal @decode.logits(
 // HALVES-NOT: llvm.alloca
-// HALVES: "llvm.intr.prefetch"
 // HALVES: mega.dot2
 // HALVES-LABEL: llvm.func internal @prefill.logits(
 // HALVES: %[[STACK:.*]] = llvm.alloca

@@ -2,6 +2,19 @@
 // RUN: fpmoe-opt %s --fpmoe-build-programs="prefill-tokens=24 rows=12" -o %t.once
 // RUN: fpmoe-opt %t.once | diff - %t.once
 
+// RUN: fpmoe-opt %s --fpmoe-build-programs="prefill-tokens=24 rows=12 streams=4" | FileCheck %s --check-prefix=STREAMS
+// RUN: not fpmoe-opt %s --fpmoe-build-programs="streams=0" 2>&1 | FileCheck %s --check-prefix=NONE
+// NONE: streams is 0, it must be at least 1
+
+// One token's products read as many panels at once; prefill stays.
+// STREAMS-LABEL: mega.program @decode
+// STREAMS: mega.expert_up {{.*}} pairs 2 :
+// STREAMS: mega.expert_down {{.*}} panels 4 steps
+// STREAMS: mega.phase "logits" tiles [1, 1]
+// STREAMS: mega.linear {{.*}} panels 4 span
+// STREAMS-LABEL: mega.program @prefill
+// STREAMS-NOT: panels 4
+
 // A fused model with a dense layer and two sparse ones becomes two programs.
 // The names of the experts move to the model, since no op is left with them.
 
