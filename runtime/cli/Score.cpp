@@ -38,13 +38,15 @@ static const char details[] =
     "among all segments of a text, as in training; such a text is one step.\n"
     "\n"
     "With --logits, writes the logits instead: little-endian 32-bit floats,\n"
-    "[tokens, vocabulary], row i predicting token i + 1.";
+    "[tokens, vocabulary], row i predicting token i + 1; of several texts one\n"
+    "after the other.";
 
 static const char examples[] =
     "  PROGRAM score Main.hs Parser.hs\n"
     "  PROGRAM score --tokens Main.hs\n"
     "  PROGRAM score --ids ids.txt --logits logits.f32\n"
-    "  PROGRAM score --ids ids.txt --logits logits.f32 --chunk 1\n";
+    "  PROGRAM score --ids ids.txt --logits logits.f32 --chunk 1\n"
+    "  PROGRAM score --ids texts.txt --lines\n";
 
 namespace {
 /// One text and what is found out about it.
@@ -208,6 +210,26 @@ static Status parseLanguages(const std::string &file, Scored &scored) {
   return Status::success();
 }
 
+/// Reads a text of token ids from each line.
+static Status readLines(const std::string &file, std::vector<Scored> &texts) {
+  std::string content;
+  Status status = readFile(file, content);
+  size_t line = 0;
+  for (size_t at = 0; !status.failed() && at < content.size();) {
+    size_t end = std::min(content.find('\n', at), content.size());
+    Scored scored;
+    scored.name = format("%s:%zu", file.c_str(), ++line);
+    status = parseIds(content.substr(at, end - at), scored.name, scored.ids);
+    if (!status.failed() && scored.ids.empty())
+      status = Status::error(scored.name + ": has no tokens");
+    texts.push_back(std::move(scored));
+    at = end + 1;
+  }
+  if (!status.failed() && texts.empty())
+    status = Status::error(file + ": has no lines");
+  return status;
+}
+
 static Status readTexts(const std::vector<std::string> &files,
                         const std::string &idsFile,
                         const std::string &languagesFile,
@@ -251,10 +273,11 @@ int fpmoe::runScore(const std::string &program, int count, char **arguments) {
   std::vector<std::string> files;
   std::string idsFile, logitsFile, languageName, languagesFile;
   int64_t chunk = 0;
-  bool withTokens = false, wholeText = false;
+  bool withTokens = false, wholeText = false, lines = false;
   options.positionals(files, "FILE...");
   options.text(idsFile, "--ids", "FILE",
                "score the token ids in FILE, separated by white space");
+  options.flag(lines, "--lines", "every line of --ids is a text of its own");
   options.text(logitsFile, "--logits", "FILE", "write all logits to FILE");
   options.flag(withTokens, "--tokens",
                "add the log-probability of every token");
@@ -287,6 +310,11 @@ int fpmoe::runScore(const std::string &program, int count, char **arguments) {
                            "--chunk");
   if (!status.failed() && !languagesFile.empty() && idsFile.empty())
     status = Status::error("--token-languages goes with --ids");
+  if (!status.failed() && lines && (idsFile.empty() || fpmoe_model.languages))
+    status = Status::error(idsFile.empty()
+                               ? "--lines goes with --ids"
+                               : "--lines is not for a model whose tokens have "
+                                 "languages");
   if (!status.failed() && !logitsFile.empty() && files.size() > 1)
     status = Status::error("--logits takes one text only");
   if (status.failed())
@@ -296,17 +324,20 @@ int fpmoe::runScore(const std::string &program, int count, char **arguments) {
   SessionOptions sessionOptions;
   status = findLanguage(languageName, sessionOptions.language);
   if (!status.failed())
-    status = readTexts(files, idsFile, languagesFile, texts);
+    status = lines ? readLines(idsFile, texts)
+                   : readTexts(files, idsFile, languagesFile, texts);
   if (status.failed())
     return fail(status);
   int64_t longest = 0;
-  for (const Scored &scored : texts)
+  for (const Scored &scored : texts) {
     longest = std::max<int64_t>(longest, scored.ids.size());
-  if (!logitsFile.empty() && longest > fpmoe_model.context)
-    return fail(format("%s: has %lld tokens, the model's context has room for "
-                       "%lld",
-                       texts[0].name.c_str(), static_cast<long long>(longest),
-                       static_cast<long long>(fpmoe_model.context)));
+    if (!logitsFile.empty() && longest > fpmoe_model.context)
+      return fail(
+          format("%s: has %lld tokens, the model's context has room for "
+                 "%lld",
+                 scored.name.c_str(), static_cast<long long>(longest),
+                 static_cast<long long>(fpmoe_model.context)));
+  }
 
   int64_t most = std::min(fpmoe_model.context, fpmoe_model.max_tokens);
   if (wholeText && longest > most)
