@@ -80,6 +80,12 @@ void LinearOp::getAccesses(Accesses &accesses) {
   add(*this, accesses, getOut(), kWrite, {0, 1});
 }
 
+int64_t KeepRowsOp::getTileRank() { return 1; }
+void KeepRowsOp::getAccesses(Accesses &accesses) {
+  add(*this, accesses, getX(), kRead, {0});
+  add(*this, accesses, getOut(), kWrite, {0});
+}
+
 int64_t RouteOp::getTileRank() { return 1; }
 void RouteOp::getAccesses(Accesses &accesses) {
   add(*this, accesses, getX(), kRead, {0});

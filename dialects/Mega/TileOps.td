@@ -145,6 +145,21 @@ def Mega_LinearOp : Mega_TileOp<"linear"> {
   }];
 }
 
+def Mega_KeepRowsOp : Mega_TileOp<"keep_rows"> {
+  let summary = "Keeps the rows that go into a layer";
+  let description = [{
+    Tiles: tokens. The first `columns` columns of the rows of tokens that have
+    logits go to `out`, the logits of a program that gives the inputs of its layers
+    instead, into columns `layer` times `columns` and on.
+  }];
+  let arguments = (ins Mega_Buffer:$x, Mega_Buffer:$out, Index:$layer,
+                       I64Attr:$columns);
+  let assemblyFormat = [{
+    $x `into` $out `layer` $layer `columns` $columns attr-dict
+    `:` type($x) `,` type($out)
+  }];
+}
+
 def Mega_RouteOp : Mega_TileOp<"route", [AttrSizedOperandSegments]> {
   let summary = "Norm, router and shared gate of tokens";
   let description = [{

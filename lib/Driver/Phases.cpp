@@ -57,7 +57,8 @@ void populatePhase(mlir::OpPassManager &pm, Phase phase,
   case Phase::Schedule:
     return populateSchedulePipeline(
         pm, {std::max(options.prefillTokens, options.target.rows),
-             options.target.rows, options.target.streams});
+             options.target.rows, options.target.streams,
+             options.layerInputs});
   case Phase::Codegen:
     return populateCodegenPipeline(pm, {options.target.dotInstruction,
                                         options.target.sums,

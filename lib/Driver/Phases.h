@@ -41,6 +41,7 @@ struct PhaseOptions {
   std::vector<std::string> languages; ///< none: all
   std::string weights;                ///< f32, bf16; empty: as the checkpoint
   int64_t prefillTokens = 512;
+  bool layerInputs = false; ///< in the place of the logits
   CpuTarget target;
 };
 

@@ -84,6 +84,7 @@ void emitLowRank(PhaseContext &phase, mega::LowRankOp op, Tile tile);
 void emitQkv(PhaseContext &phase, mega::QkvOp op, Tile tile);
 void emitAttention(PhaseContext &phase, mega::AttentionOp op, Tile tile);
 void emitLinear(PhaseContext &phase, mega::LinearOp op, Tile tile);
+void emitKeepRows(PhaseContext &phase, mega::KeepRowsOp op, Tile tile);
 void emitRoute(PhaseContext &phase, mega::RouteOp op, Tile tile);
 void emitSegmentScores(PhaseContext &phase, mega::SegmentScoresOp op,
                        Tile tile);

@@ -203,6 +203,7 @@ void ProgramEmitter::emitTile(PhaseContext &phase, Operation &op,
       .Case([&](mega::QkvOp o) { emitQkv(phase, o, tile); })
       .Case([&](mega::AttentionOp o) { emitAttention(phase, o, tile); })
       .Case([&](mega::LinearOp o) { emitLinear(phase, o, tile); })
+      .Case([&](mega::KeepRowsOp o) { emitKeepRows(phase, o, tile); })
       .Case([&](mega::RouteOp o) { emitRoute(phase, o, tile); })
       .Case([&](mega::SegmentScoresOp o) { emitSegmentScores(phase, o, tile); })
       .Case([&](mega::SegmentChooseOp o) { emitSegmentChoose(phase, o); })

@@ -71,12 +71,27 @@ struct BuildProgramsPass : fpmoe::impl::BuildProgramsBase<BuildProgramsPass> {
     int64_t context = model.getAs<IntegerAttr>("context").getInt();
     int64_t tokens =
         std::min<int64_t>(prefillTokens, std::max<int64_t>(context, rows));
-    if (failed(buildProgram(main, {"decode", 1, 1, streams, context})) ||
-        failed(buildProgram(main, {"prefill", tokens, rows, streams, context})))
+    if (failed(buildProgram(
+            main, {"decode", 1, 1, streams, context, layerInputs})) ||
+        failed(buildProgram(
+            main, {"prefill", tokens, rows, streams, context, layerInputs})))
       return signalPassFailure();
     for (auto function :
          llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
       function.erase();
+    if (layerInputs)
+      eraseUnused(module);
+  }
+
+  /// The weights of the logits have no use left.
+  void eraseUnused(ModuleOp module) {
+    llvm::SmallPtrSet<Attribute, 16> used;
+    module.walk([&](mega::WeightOp use) {
+      used.insert(use.getWeightAttr().getAttr());
+    });
+    for (auto weight : llvm::make_early_inc_range(module.getOps<WeightOp>()))
+      if (!used.contains(weight.getSymNameAttr()))
+        weight.erase();
   }
 
   /// The names of the experts are of use to the program, which has no op left

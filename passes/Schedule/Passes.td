@@ -17,6 +17,10 @@ def BuildPrograms : Pass<"fpmoe-build-programs", "::mlir::ModuleOp"> {
     `@main` and the layers' bodies, which are erased; a barrier follows every
     phase. Weights that are multiplied get the layout of the kernels.
     Fails on a graph that was not fused.
+
+    With `layer-inputs`, the programs give in place of the logits what goes into the
+    layers, one layer behind the other; the last product and its weight are gone. A
+    row still has room for the whole vocabulary at least, which ids are checked by.
   }];
   let options = [
     Option<"prefillTokens", "prefill-tokens", "int64_t", /*default=*/"512",
@@ -25,7 +29,9 @@ def BuildPrograms : Pass<"fpmoe-build-programs", "::mlir::ModuleOp"> {
            "Tokens multiplied at a time in prefill">,
     Option<"streams", "streams", "int64_t", /*default=*/"1",
            "Panels that products of one token read at once, as far as there are; "
-           "an expert's gate and up panels are two">
+           "an expert's gate and up panels are two">,
+    Option<"layerInputs", "layer-inputs", "bool", /*default=*/"false",
+           "Give the inputs of the layers in place of the logits">
   ];
   let dependentDialects = ["::mega::MegaDialect"];
 }

@@ -30,6 +30,10 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
       *this, "streams",
       llvm::cl::desc("Panels that products of one token read at once"),
       llvm::cl::init(1)};
+  Option<bool> layerInputs{
+      *this, "layer-inputs",
+      llvm::cl::desc("Give the inputs of the layers in place of the logits"),
+      llvm::cl::init(false)};
 };
 } // namespace
 
@@ -39,6 +43,7 @@ void fpmoe::populateSchedulePipeline(OpPassManager &pm,
   programs.prefillTokens = options.prefillTokens;
   programs.rows = options.rows;
   programs.streams = options.streams;
+  programs.layerInputs = options.layerInputs;
   pm.addPass(createBuildPrograms(programs));
   pm.addPass(createAssignPlaces());
   OpPassManager &program = pm.nest<mega::ProgramOp>();
@@ -52,6 +57,7 @@ void fpmoe::registerSchedulePasses() {
       "fpmoe-schedule", "The schedule phase",
       [](OpPassManager &pm, const PipelineOptions &options) {
         populateSchedulePipeline(
-            pm, {options.prefillTokens, options.rows, options.streams});
+            pm, {options.prefillTokens, options.rows, options.streams,
+                 options.layerInputs});
       });
 }

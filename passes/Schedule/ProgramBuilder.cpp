@@ -46,6 +46,8 @@ private:
   void buildSegments(MoeOp op, TwoLevelAttr levels, Value chosen,
                      Value weights);
   LogicalResult buildLogits(LinearOp op);
+  /// Keeps the rows that go into a layer.
+  void keepRows();
 
   Value buffer(BufferSpace space, ArrayRef<int64_t> sizes, Type element);
   /// Memory for a packed operand of `columns` columns.
@@ -82,6 +84,8 @@ private:
   Type element; ///< of weights and operands
   Block *buffers = nullptr, *phases = nullptr;
   Value x, cache, layer;
+  int64_t hidden = 0; ///< columns of x that are used
+  Value kept;         ///< inputs of the layers, if they are wanted
   /// Of the body that is being built: rows, and operands by rows and norm.
   llvm::DenseMap<Value, Value> rows;
   llvm::DenseMap<std::pair<Value, Value>, Value> operands;
@@ -168,8 +172,8 @@ LogicalResult ProgramBuilder::build() {
       element = module.lookupSymbol<WeightOp>(get.getWeightAttr())
                     .getTensorType()
                     .getElementType();
-      int64_t width = cast<RankedTensorType>(embedding.getType()).getDimSize(1);
-      x = buffer(BufferSpace::Shared, {shape.maxTokens, roundUpToPanel(width)},
+      hidden = cast<RankedTensorType>(embedding.getType()).getDimSize(1);
+      x = buffer(BufferSpace::Shared, {shape.maxTokens, roundUpToPanel(hidden)},
                  b.getF32Type());
       b.setInsertionPointToEnd(phases);
       Value table = weight(embedding.getTable());
@@ -179,7 +183,7 @@ LogicalResult ProgramBuilder::build() {
       if (failed(buildLayers(layers)))
         return failure();
     } else if (auto linear = dyn_cast<LinearOp>(op)) {
-      if (failed(buildLogits(linear)))
+      if (!shape.layerInputs && failed(buildLogits(linear)))
         return failure();
     } else {
       return op.emitOpError("cannot be scheduled here; run the fuse phase "
@@ -192,6 +196,15 @@ LogicalResult ProgramBuilder::build() {
 LogicalResult ProgramBuilder::buildLayers(LayersOp layers) {
   ModuleOp module = main->getParentOfType<ModuleOp>();
   layersCount = layers.getOrder().size();
+  if (shape.layerInputs) {
+    int64_t vocabulary =
+        cast<RankedTensorType>(main.getFunctionType().getResult(0))
+            .getDimSize(1);
+    kept = buffer(
+        BufferSpace::Logits,
+        {ShapedType::kDynamic, std::max(vocabulary, layersCount * hidden)},
+        b.getF32Type());
+  }
   b.setInsertionPointToEnd(phases);
   Block *outer = phases;
   auto op = mega::LayersOp::create(b, loc, layers.getOrder(),
@@ -215,6 +228,8 @@ LogicalResult ProgramBuilder::buildBody(func::FuncOp body) {
   rows.clear();
   operands.clear();
   rows[body.getArgument(0)] = x;
+  if (kept)
+    keepRows();
   for (Operation &op : body.getBody().front()) {
     b.setInsertionPointToEnd(phases);
     if (isa<GetOp>(op))
@@ -586,6 +601,11 @@ LogicalResult ProgramBuilder::buildLogits(LinearOp op) {
                          panels, blocks, /*accumulate=*/false,
                          op.getMultiplierAttr());
   return success();
+}
+
+void ProgramBuilder::keepRows() {
+  beginPhase("keep_rows", tiles({one ? size(1) : size("tokens")}));
+  mega::KeepRowsOp::create(b, loc, x, kept, layer, hidden);
 }
 
 } // namespace

@@ -24,6 +24,8 @@ struct ProgramShape {
   int64_t rows;      ///< tokens multiplied at a time
   int64_t streams;   ///< panels read at once, for one token
   int64_t context;   ///< positions of a sequence
+  /// Gives the inputs of the layers in the place of the logits.
+  bool layerInputs = false;
 };
 
 /// Appends the program of `main` to its module. Every weight that is

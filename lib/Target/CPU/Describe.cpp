@@ -69,6 +69,8 @@ private:
         if (isLogits(linear))
           d.vocabulary = linear.getColumns();
       }
+      if (auto keep = dyn_cast<mega::KeepRowsOp>(op))
+        d.vocabulary = keep.getOut().getType().getDimSize(1);
       if (auto route = dyn_cast<mega::RouteOp>(op))
         describeRoute(route);
     });

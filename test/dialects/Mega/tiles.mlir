@@ -329,3 +329,18 @@ mega.program @languages max_tokens 24 rows 12 context 256 {
     mega.low_rank %operand, %low_rank columns 50 ranks [2, 4, 0, 8] : memref<2x80x12x1xf32>, tensor<1x64x16x1xf32>
   }
 }
+
+// The inputs of the layers in the place of the logits.
+// CHECK-LABEL: mega.program @inputs max_tokens 24
+// CHECK: mega.phase "keep_rows" tiles ["tokens"] {
+// CHECK: mega.keep_rows %{{.*}} into %{{.*}} layer %{{.*}} columns 50 : memref<24x64xf32>, memref<?x100xf32>
+mega.program @inputs max_tokens 24 rows 12 context 256 {
+  %x = mega.buffer shared : memref<24x64xf32>
+  %kept = mega.buffer logits : memref<?x100xf32>
+  mega.layers order [0, 0] {
+  ^bb0(%layer: index):
+    mega.phase "keep_rows" tiles ["tokens"] {
+      mega.keep_rows %x into %kept layer %layer columns 50 : memref<24x64xf32>, memref<?x100xf32>
+    }
+  }
+}
