@@ -164,6 +164,33 @@ LogicalResult SumRowsOp::verify() {
   return success();
 }
 
+LogicalResult PromptStateOp::verify() {
+  if (shapeOf(getResult()).size() != 1)
+    return emitOpError("is of ") << getType() << ", not of a vector "
+                                 << "(prompt_state_c1)";
+  if (getPrompts().empty())
+    return emitOpError("has no prompts (prompt_state_c2)");
+  auto isToken = [](int64_t id) { return 0 <= id && id <= INT32_MAX; };
+  for (Attribute prompt : getPrompts()) {
+    if (cast<ArrayAttr>(prompt).empty())
+      return emitOpError("has a prompt without tokens (prompt_state_c2)");
+    for (Attribute token : cast<ArrayAttr>(prompt))
+      if (int64_t id = cast<IntegerAttr>(token).getInt(); !isToken(id))
+        return emitOpError("has the token ") << id << " (prompt_state_c3)";
+  }
+  if (getPadding() && !isToken(*getPadding()))
+    return emitOpError("is padded with the token ")
+           << *getPadding() << " (prompt_state_c3)";
+  if (getPadding() && !getAverage())
+    return emitOpError("has a padding, but takes the last tokens alone "
+                       "(prompt_state_c4)");
+  if (getPartDirectory((*this)->getParentOfType<ModuleOp>(), getPart()).empty())
+    return emitOpError("is of '") << getPart()
+                                  << "', which is not among the parts of the "
+                                     "model (prompt_state_c5)";
+  return success();
+}
+
 LogicalResult UnitOp::verify() {
   if (shapeOf(getInput()).size() != 1)
     return emitOpError("is of ") << getInput().getType() << ", not of a vector "

@@ -189,6 +189,36 @@ def FPMoE_SumRowsOp : FPMoE_RecipeOp<"sum_rows"> {
   let hasVerifier = 1;
 }
 
+def FPMoE_PromptStateOp : FPMoE_RecipeOp<"prompt_state"> {
+  let summary = "What goes into a layer at the end of prompts";
+  let description = [{
+    Runs the model of the part `from`, in f32, over each of `prompts`, which are
+    lists of token ids, and takes the input of the layer: at the last token of the
+    prompt, or with `average` its mean over the tokens. The result is the mean over
+    the prompts.
+
+    With `padding`, prompts count as filled up in front, to the length of the
+    longest, with that token; it attends to nothing and is seen by no other token.
+    mergekit averages over such prompts.
+
+    * `prompt_state_c1`: one dimension.
+    * `prompt_state_c2`: at least one prompt, each of at least one token.
+    * `prompt_state_c3`: tokens and `padding` are from 0 to 2^31 - 1.
+    * `prompt_state_c4`: `padding` comes with `average`.
+    * `prompt_state_c5`: the part is among the `parts` of the module's `fpmoe.model`.
+
+    Example: `%0 = fpmoe.prompt_state %layer from "base" prompts [[1, 2], [3]] average padding 0 : tensor<8xf32>`
+  }];
+  let arguments = (ins Index:$layer, StrAttr:$part, IndexListArrayAttr:$prompts,
+                       UnitAttr:$average, OptionalAttr<I64Attr>:$padding);
+  let results = (outs FPMoE_Weight:$result);
+  let assemblyFormat = [{
+    $layer `from` $part `prompts` $prompts (`average` $average^)?
+    (`padding` $padding^)? attr-dict `:` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
 def FPMoE_UnitOp : FPMoE_RecipeOp<"unit", [SameOperandsAndResultType]> {
   let summary = "A vector divided by its length";
   let description = [{

@@ -13,6 +13,8 @@
 #include "lib/Driver/Explain.h"
 #include "lib/Driver/Output.h"
 #include "lib/Driver/Progress.h"
+#include "lib/Driver/PromptStates.h"
+#include "lib/Driver/PromptTokenizer.h"
 #include "lib/Model/Assembly.h"
 #include "lib/Model/Checkpoint.h"
 #include "lib/Model/Import.h"
@@ -30,7 +32,6 @@
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "passes/CPU/Passes.h"
-#include "runtime/tokenizer/Tokenizer.h"
 #include "llvm/Support/Errno.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -72,7 +73,8 @@ private:
   Error readModel();
   Error readRecipe();
   void inheritOptions(const FileOptions &file);
-  Expected<std::vector<int64_t>> tokenize(StringRef directory, StringRef text);
+  Expected<const PromptTokenizer *> getTokenizer();
+  void muteAttention();
   Error writeCheckpoint();
   Error printRecipe(StringRef name);
   Error readGraph();
@@ -99,8 +101,7 @@ private:
   /// Of a recipe.
   std::unique_ptr<Assembly> assembly;
   /// What the prompts of a recipe are tokenised with.
-  std::vector<uint8_t> tokenizerTables;
-  Tokenizer tokenizer;
+  std::unique_ptr<PromptTokenizer> tokenizer;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   /// The module of the schedule phase: where weights are made from.
   mlir::OwningOpRef<mlir::ModuleOp> scheduled;
@@ -142,6 +143,7 @@ Error Compiler::run() {
   phases.languages = options.languages.value_or(std::vector<std::string>());
   phases.weights = options.weights.value_or("");
   phases.prefillTokens = options.prefillTokens.value_or(512);
+  phases.layerInputs = options.layerInputs;
   if (!phases.weights.empty() && phases.weights != "f32" &&
       phases.weights != "bf16")
     return createStringError("weights '" + phases.weights +
@@ -207,23 +209,16 @@ void Compiler::inheritOptions(const FileOptions &file) {
   inherit(options.weightsFile, file.weightsFile);
 }
 
-Expected<std::vector<int64_t>> Compiler::tokenize(StringRef directory,
-                                                  StringRef text) {
-  if (tokenizerTables.empty()) {
-    SmallString<128> path(directory);
-    sys::path::append(path, "tokenizer.json");
-    Expected<std::vector<uint8_t>> tables =
-        compileTokenizer(path, assembly->getConfig().vocabSize);
-    if (!tables)
-      return tables.takeError();
-    tokenizerTables = std::move(*tables);
-    std::string problem;
-    if (!Tokenizer::create(tokenizerTables.data(), tokenizerTables.size(),
-                           tokenizer, problem))
-      return createStringError(path + ": " + problem);
+/// Opened when a prompt is there to need it.
+Expected<const PromptTokenizer *> Compiler::getTokenizer() {
+  if (!tokenizer) {
+    auto opened = PromptTokenizer::open(assembly->getBaseDirectory(),
+                                        assembly->getConfig().vocabSize);
+    if (!opened)
+      return opened.takeError();
+    tokenizer = std::move(*opened);
   }
-  std::vector<int32_t> ids = tokenizer.encode(text, /*addSpecialTokens=*/true);
-  return std::vector<int64_t>(ids.begin(), ids.end());
+  return tokenizer.get();
 }
 
 Error Compiler::readRecipe() {
@@ -235,10 +230,21 @@ Error Compiler::readRecipe() {
   if (!recipe)
     return recipe.takeError();
   inheritOptions(recipe->options);
+  PromptTokens tokens;
+  tokens.tokenize = [this](StringRef text) -> Expected<std::vector<int64_t>> {
+    Expected<const PromptTokenizer *> tokenizer = getTokenizer();
+    if (!tokenizer)
+      return tokenizer.takeError();
+    return (*tokenizer)->encode(text);
+  };
+  tokens.getPadding = [this]() -> Expected<int64_t> {
+    Expected<const PromptTokenizer *> tokenizer = getTokenizer();
+    if (!tokenizer)
+      return tokenizer.takeError();
+    return (*tokenizer)->getPadding();
+  };
   Expected<std::unique_ptr<Assembly>> opened =
-      Assembly::open(std::move(*recipe), [this](StringRef text) {
-        return tokenize(assembly->getBaseDirectory(), text);
-      });
+      Assembly::open(std::move(*recipe), std::move(tokens));
   if (!opened)
     return opened.takeError();
   assembly = std::move(*opened);
@@ -275,6 +281,8 @@ Error Compiler::writeCheckpoint() {
   Expected<Sources> sources = openSources(**tensors, nullptr);
   if (!sources)
     return sources.takeError();
+  if (Error error = addPromptStates(**tensors, *sources))
+    return error;
   return emitCheckpoint(*assembly, **tensors, *sources, options.output,
                         options.shardBytes);
 }
@@ -335,7 +343,8 @@ Error Compiler::readModel() {
   Expected<FileOptions> file = readOptions(place.empty() ? "." : place);
   if (!file)
     return file.takeError();
-  inheritOptions(*file);
+  if (!options.layerInputs)
+    inheritOptions(*file);
 
   Expected<ModelConfig> config = readConfig(directory);
   if (!config)
@@ -361,7 +370,22 @@ Error Compiler::readModel() {
   if (!imported)
     return imported.takeError();
   module = std::move(*imported);
+  if (options.withoutAttention)
+    muteAttention();
   return Error::success();
+}
+
+/// Makes zeros of the weights that attention leaves its layer through.
+void Compiler::muteAttention() {
+  for (WeightOp weight : module->getOps<WeightOp>()) {
+    auto load = weight.getResultValue().getDefiningOp<LoadOp>();
+    if (!load || !load.getName().ends_with("self_attn.o_proj.weight"))
+      continue;
+    mlir::OpBuilder builder(load);
+    load.getResult().replaceAllUsesWith(mlir::Value(FillOp::create(
+        builder, load.getLoc(), load.getType(), builder.getF64FloatAttr(0))));
+    load.erase();
+  }
 }
 
 Error Compiler::runPasses(Phase phase) {
@@ -528,6 +552,8 @@ Error Compiler::writeProgramWeights(StringRef path, uint64_t offset) {
   Expected<Sources> sources = openSources(*scheduled, checkpoint.get());
   if (!sources)
     return sources.takeError();
+  if (Error error = addPromptStates(*scheduled, *sources))
+    return error;
   int file = ::open(path.str().c_str(), O_RDWR);
   if (file < 0)
     return createStringError(name + ": " + sys::StrError());

@@ -32,6 +32,10 @@ struct CompileOptions {
   uint64_t shardBytes = 5'000'000'000;    ///< of a file of that directory
   std::optional<std::string> printRecipe; ///< of this weight; nothing is made
   bool explain = false;  ///< writes a page about the model; nothing is made
+  /// Of a checkpoint: the program gives the inputs of its layers in the place
+  /// of logits. fpmoe.toml says nothing about such a program.
+  bool layerInputs = false;
+  bool withoutAttention = false; ///< its products are zero
   bool assembly = false; ///< Phase::Object writes assembly text
   bool verbose = false;  ///< says what happened and how long it took
 };

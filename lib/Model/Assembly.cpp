@@ -220,9 +220,9 @@ Error Assembly::readConfigs() {
 }
 
 Expected<std::unique_ptr<Assembly>> Assembly::open(MixtureRecipe recipe,
-                                                   TokenizeFn tokenize) {
+                                                   PromptTokens tokens) {
   std::unique_ptr<Assembly> assembly(
-      new Assembly(std::move(recipe), std::move(tokenize)));
+      new Assembly(std::move(recipe), std::move(tokens)));
   if (Error e = assembly->openParts())
     return std::move(e);
   if (Error e = assembly->readConfigs())

@@ -28,9 +28,14 @@
 
 namespace fpmoe {
 
-/// Token ids of a prompt, by the tokenizer of the model.
-using TokenizeFn =
-    std::function<llvm::Expected<std::vector<int64_t>>(llvm::StringRef text)>;
+/// The tokenizer of the base, for the prompts of a recipe.
+struct PromptTokens {
+  /// Ids of a prompt.
+  std::function<llvm::Expected<std::vector<int64_t>>(llvm::StringRef text)>
+      tokenize;
+  /// The token that shorter prompts are filled up with.
+  std::function<llvm::Expected<int64_t>()> getPadding;
+};
 
 /// How recipes name an adapter of a part: "NAME/adapter", the second one
 /// "NAME/adapter1".
@@ -39,7 +44,7 @@ std::string getAdapterName(const PartSpec &part, size_t number);
 class Assembly : public TensorRecipes {
 public:
   static llvm::Expected<std::unique_ptr<Assembly>> open(MixtureRecipe recipe,
-                                                        TokenizeFn tokenize);
+                                                        PromptTokens tokens);
 
   const MixtureRecipe &getRecipe() const { return recipe; }
   const ModelConfig &getConfig() const { return config; }
@@ -75,8 +80,8 @@ public:
 private:
   struct Step;
 
-  explicit Assembly(MixtureRecipe recipe, TokenizeFn tokenize)
-      : recipe(std::move(recipe)), tokenize(std::move(tokenize)) {}
+  explicit Assembly(MixtureRecipe recipe, PromptTokens tokens)
+      : recipe(std::move(recipe)), tokens(std::move(tokens)) {}
 
   llvm::Error openParts();
   llvm::Error openCheckpoint(const PartSpec &part);
@@ -96,8 +101,13 @@ private:
                                          llvm::StringRef role);
   llvm::Expected<mlir::Value> makeGate(Step &step, const GateSpec &gate,
                                        llvm::ArrayRef<ExpertSpec> experts);
-  llvm::Expected<mlir::Value> makePromptGate(Step &step,
+  llvm::Expected<mlir::Value> makePromptGate(Step &step, const GateSpec &gate,
                                              const ExpertSpec &expert);
+  llvm::Expected<mlir::Value>
+  makePromptVector(Step &step, const GateSpec &gate, const Located &expert,
+                   llvm::ArrayRef<std::string> prompts);
+  llvm::Expected<mlir::Value>
+  sumEmbeddings(Step &step, llvm::ArrayRef<std::vector<int64_t>> prompts);
   // Adapters that stay low-rank paths.
   const Located *findLowRankPart(size_t number) const;
   AdapterChange firstChange(const Located &part,
@@ -121,7 +131,7 @@ private:
                                           llvm::StringRef name, bool isFormat);
 
   MixtureRecipe recipe;
-  TokenizeFn tokenize;
+  PromptTokens tokens;
   ModelConfig config;
   llvm::json::Object configJson;
   /// The checkpoints, by the name of their part.

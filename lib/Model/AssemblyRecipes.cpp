@@ -224,39 +224,83 @@ Expected<Value> Assembly::makeExpert(Step &step, const ExpertSpec &expert,
   return step.weightedSum({*value}, {expert.scale});
 }
 
-/// The direction of an expert's prompts: the mean of their embeddings, less
-/// that of other prompts.
-Expected<Value> Assembly::makePromptGate(Step &step, const ExpertSpec &expert) {
-  int64_t hidden = config.hiddenSize;
+/// The sum of the embeddings of all tokens, of length 1.
+Expected<Value>
+Assembly::sumEmbeddings(Step &step, ArrayRef<std::vector<int64_t>> prompts) {
   TensorRequest table{
-      "model.embed_tokens.weight", {}, {config.vocabSize, hidden}};
+      "model.embed_tokens.weight", {}, {config.vocabSize, config.hiddenSize}};
   Step tableStep{step.builder, table, Value()};
   Expected<Value> embeddings = load(tableStep, recipe.base, table.name);
   if (!embeddings)
     return embeddings;
-  auto direction = [&](ArrayRef<std::string> prompts) -> Expected<Value> {
-    SmallVector<int64_t> rows;
-    for (const std::string &prompt : prompts) {
-      Expected<std::vector<int64_t>> ids = tokenize(prompt);
-      if (!ids)
-        return ids.takeError();
-      append_range(rows, *ids);
-    }
-    if (rows.empty())
-      return recipe.errorAt(expert.name, "the prompts have no tokens");
-    Value sum = SumRowsOp::create(step.builder, step.loc(), step.type({hidden}),
-                                  *embeddings, rows);
-    return Value(UnitOp::create(step.builder, step.loc(), sum.getType(), sum));
-  };
-  Expected<Value> own = direction(expert.prompts);
-  if (!own || expert.negativePrompts.empty())
-    return own;
-  Expected<Value> other = direction(expert.negativePrompts);
-  if (!other)
-    return other;
-  Value difference = step.weightedSum({*own, *other}, {1, -1});
-  return Value(UnitOp::create(step.builder, step.loc(), difference.getType(),
-                              difference));
+  SmallVector<int64_t> rows;
+  for (const std::vector<int64_t> &prompt : prompts)
+    append_range(rows, prompt);
+  Value sum =
+      SumRowsOp::create(step.builder, step.loc(),
+                        step.type({config.hiddenSize}), *embeddings, rows);
+  return Value(UnitOp::create(step.builder, step.loc(), sum.getType(), sum));
+}
+
+/// What the method makes of some prompts of an expert.
+Expected<Value> Assembly::makePromptVector(Step &step, const GateSpec &gate,
+                                           const Located &expert,
+                                           ArrayRef<std::string> prompts) {
+  std::vector<std::vector<int64_t>> all;
+  SmallVector<mlir::Attribute> lists;
+  bool isRagged = false;
+  for (const std::string &prompt : prompts) {
+    Expected<std::vector<int64_t>> ids = tokens.tokenize(prompt);
+    if (!ids)
+      return recipe.errorAt(expert, "the prompts cannot be read: " +
+                                        toString(ids.takeError()));
+    if (ids->empty())
+      return recipe.errorAt(expert,
+                            "the prompt " + quoted(prompt) + " has no tokens");
+    if (gate.method != GateSpec::CheapEmbed &&
+        static_cast<int64_t>(ids->size()) > config.maxPositions)
+      return recipe.errorAt(expert, "a prompt has " + Twine(ids->size()) +
+                                        " tokens, the context of the base is " +
+                                        Twine(config.maxPositions));
+    lists.push_back(step.builder.getI64ArrayAttr(*ids));
+    all.push_back(std::move(*ids));
+    isRagged |= all.back().size() != all.front().size();
+  }
+  if (gate.method == GateSpec::CheapEmbed)
+    return sumEmbeddings(step, all);
+  mlir::IntegerAttr padding;
+  bool isAverage = gate.method == GateSpec::HiddenAverage;
+  if (isAverage && isRagged) {
+    Expected<int64_t> token = tokens.getPadding();
+    if (!token)
+      return recipe.errorAt(expert, "the prompts are of different lengths: " +
+                                        toString(token.takeError()));
+    padding = step.builder.getI64IntegerAttr(*token);
+  }
+  return Value(PromptStateOp::create(
+      step.builder, step.loc(), step.type({config.hiddenSize}), step.layer,
+      step.builder.getStringAttr(recipe.base.text),
+      step.builder.getArrayAttr(lists),
+      isAverage ? step.builder.getUnitAttr() : mlir::UnitAttr(), padding));
+}
+
+/// The direction of an expert's prompts, less that of other prompts.
+Expected<Value> Assembly::makePromptGate(Step &step, const GateSpec &gate,
+                                         const ExpertSpec &expert) {
+  Expected<Value> row =
+      makePromptVector(step, gate, expert.name, expert.prompts);
+  if (!row)
+    return row;
+  if (!expert.negativePrompts.empty()) {
+    Expected<Value> other =
+        makePromptVector(step, gate, expert.name, expert.negativePrompts);
+    if (!other)
+      return other;
+    row = step.weightedSum({*row, *other}, {1, -1});
+  } else if (gate.method == GateSpec::CheapEmbed) {
+    return row;
+  }
+  return Value(UnitOp::create(step.builder, step.loc(), row->getType(), *row));
 }
 
 Expected<Value> Assembly::makeGate(Step &step, const GateSpec &gate,
@@ -280,7 +324,7 @@ Expected<Value> Assembly::makeGate(Step &step, const GateSpec &gate,
   }
   SmallVector<Value> rows;
   for (const ExpertSpec &expert : experts) {
-    Expected<Value> row = makePromptGate(step, expert);
+    Expected<Value> row = makePromptGate(step, gate, expert);
     if (!row)
       return row;
     rows.push_back(*row);

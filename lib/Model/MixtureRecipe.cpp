@@ -238,9 +238,10 @@ Error RecipeParser::gate(const toml::table &table, GateSpec &spec) {
   TomlTable keys = read(table);
   unsigned method = spec.method;
   spec.place = locate("", table.source());
-  if (Error e =
-          keys.choice("method", {"zeros", "random", "part", "cheap_embed"},
-                      method, &spec.place))
+  if (Error e = keys.choice(
+          "method",
+          {"zeros", "random", "part", "cheap_embed", "hidden", "hidden_avg"},
+          method, &spec.place))
     return e;
   spec.method = static_cast<GateSpec::Method>(method);
   int64_t seed = 0;

@@ -110,7 +110,8 @@ static Error checkOps(WeightOp weight) {
     if (!isa<LoadOp, RandomOp, RopeTableOp, StackOp, ConcatOp, SliceOp,
              SelectOp, ReshapeOp, ConvertOp, DeinterleaveOp, InterleaveOp,
              AppendColumnsOp, PackOp, FillOp, ByLayerOp, TransposeOp, ProductOp,
-             WeightedSumOp, TaskArithmeticOp, TiesOp, SumRowsOp, UnitOp>(op))
+             WeightedSumOp, TaskArithmeticOp, TiesOp, SumRowsOp, PromptStateOp,
+             UnitOp>(op))
       return weightError(weight, "'" + op.getName().getStringRef() +
                                      "' is not an op of recipes");
     unsigned depth = 0;
@@ -140,6 +141,11 @@ static Error checkRecipe(WeightOp weight, const Sources &sources) {
       if (!found)
         return found.takeError();
     }
+    for (auto state : weight.getRecipe().getOps<PromptStateOp>())
+      if (live.contains(state) && sources.findState(state, layer).empty())
+        return weightError(
+            weight, "what prompts make of layer " + Twine(layer) + " of " +
+                        quoted(state.getPart()) + " is not known here");
   }
   return Error::success();
 }

@@ -81,13 +81,13 @@ public:
             op, result, [&](auto op) { return visit(op, first, out); }))
       return result;
     if (dispatch<RandomOp, RopeTableOp, FillOp, TransposeOp, ProductOp,
-                 WeightedSumOp, TaskArithmeticOp, TiesOp, SumRowsOp, UnitOp>(
-            op, result, [&](auto op) {
-              if constexpr (std::is_same_v<T, uint16_t>)
-                return roundWindows(op, first, out);
-              else
-                return visit(op, first, out);
-            }))
+                 WeightedSumOp, TaskArithmeticOp, TiesOp, SumRowsOp,
+                 PromptStateOp, UnitOp>(op, result, [&](auto op) {
+          if constexpr (std::is_same_v<T, uint16_t>)
+            return roundWindows(op, first, out);
+          else
+            return visit(op, first, out);
+        }))
       return result;
     return createStringError("'" + op->getName().getStringRef() +
                              "' is not an op of recipes");
@@ -534,6 +534,15 @@ private:
       for (size_t e = 0; e < out.size(); ++e)
         out[e] += row[e];
     }
+    roundIfBF16(op.getType(), out);
+    return Error::success();
+  }
+
+  Error visit(PromptStateOp op, int64_t first, MutableArrayRef<float> out) {
+    ArrayRef<float> state = sources.findState(op, layer);
+    if (state.empty())
+      return createStringError("a prompt state is not known");
+    llvm::copy(state.slice(first, out.size()), out.begin());
     roundIfBF16(op.getType(), out);
     return Error::success();
   }

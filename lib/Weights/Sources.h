@@ -4,7 +4,8 @@
 // Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Where the loads of recipes find their tensors: in the model's own checkpoint,
-// or in one of the named parts that the model is assembled from.
+// or in one of the named parts that the model is assembled from. Also holds
+// what prompts make of a part, which whoever can run it adds.
 //
 //===----------------------------------------------------------------------===//
 
@@ -28,6 +29,23 @@ public:
     parts[part] = std::move(checkpoint);
   }
 
+  /// Gives every op with the attributes of `op` its vectors, [layers, width].
+  void addState(PromptStateOp op, std::vector<float> vectors) {
+    states[op->getAttrDictionary()] =
+        std::make_shared<std::vector<float>>(std::move(vectors));
+  }
+
+  /// The vector of a layer; empty if it is not known.
+  llvm::ArrayRef<float> findState(PromptStateOp op, int64_t layer) const {
+    llvm::ArrayRef<float> all;
+    if (auto found = states.lookup(op->getAttrDictionary()))
+      all = *found;
+    size_t width = op.getResult().getType().getDimSize(0);
+    return all.size() / width > static_cast<size_t>(layer)
+               ? all.slice(layer * width, width)
+               : llvm::ArrayRef<float>();
+  }
+
   /// The checkpoint of a part, or of the model for an empty name; may be null.
   const Checkpoint *find(llvm::StringRef part = "") const {
     return part.empty() ? own : parts.lookup(part).get();
@@ -36,6 +54,9 @@ public:
 private:
   const Checkpoint *own;
   llvm::StringMap<std::shared_ptr<const Checkpoint>> parts;
+  /// By the attributes of a prompt_state.
+  llvm::DenseMap<mlir::Attribute, std::shared_ptr<const std::vector<float>>>
+      states;
 };
 
 /// Opens the parts that recipes of the module load from, in the directories

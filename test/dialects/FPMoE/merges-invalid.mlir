@@ -218,6 +218,90 @@ fpmoe.weight @w : tensor<8xf32> {
 
 // -----
 
+// prompt_state_c1
+module attributes {fpmoe.model = {name = "toy", architecture = "a", source = ".", context = 1 : i64, parts = {base = "base"}}} {
+fpmoe.weight @w layers [0] : tensor<2x8xf32> {
+^bb0(%layer: index):
+  // expected-error@+1 {{is of 'tensor<2x8xf32>', not of a vector (prompt_state_c1)}}
+  %r = fpmoe.prompt_state %layer from "base" prompts [[1]] : tensor<2x8xf32>
+  fpmoe.yield %r : tensor<2x8xf32>
+}
+}
+
+// -----
+
+// prompt_state_c2
+module attributes {fpmoe.model = {name = "toy", architecture = "a", source = ".", context = 1 : i64, parts = {base = "base"}}} {
+fpmoe.weight @w layers [0] : tensor<8xf32> {
+^bb0(%layer: index):
+  // expected-error@+1 {{has no prompts (prompt_state_c2)}}
+  %r = fpmoe.prompt_state %layer from "base" prompts [] : tensor<8xf32>
+  fpmoe.yield %r : tensor<8xf32>
+}
+}
+
+// -----
+
+// prompt_state_c2
+module attributes {fpmoe.model = {name = "toy", architecture = "a", source = ".", context = 1 : i64, parts = {base = "base"}}} {
+fpmoe.weight @w layers [0] : tensor<8xf32> {
+^bb0(%layer: index):
+  // expected-error@+1 {{has a prompt without tokens (prompt_state_c2)}}
+  %r = fpmoe.prompt_state %layer from "base" prompts [[1], []] : tensor<8xf32>
+  fpmoe.yield %r : tensor<8xf32>
+}
+}
+
+// -----
+
+// prompt_state_c3
+module attributes {fpmoe.model = {name = "toy", architecture = "a", source = ".", context = 1 : i64, parts = {base = "base"}}} {
+fpmoe.weight @w layers [0] : tensor<8xf32> {
+^bb0(%layer: index):
+  // expected-error@+1 {{has the token -1 (prompt_state_c3)}}
+  %r = fpmoe.prompt_state %layer from "base" prompts [[1], [2, -1]] : tensor<8xf32>
+  fpmoe.yield %r : tensor<8xf32>
+}
+}
+
+// -----
+
+// prompt_state_c3
+module attributes {fpmoe.model = {name = "toy", architecture = "a", source = ".", context = 1 : i64, parts = {base = "base"}}} {
+fpmoe.weight @w layers [0] : tensor<8xf32> {
+^bb0(%layer: index):
+  // expected-error@+1 {{is padded with the token 2147483648 (prompt_state_c3)}}
+  %r = fpmoe.prompt_state %layer from "base" prompts [[1]] average padding 2147483648 : tensor<8xf32>
+  fpmoe.yield %r : tensor<8xf32>
+}
+}
+
+// -----
+
+// prompt_state_c4
+module attributes {fpmoe.model = {name = "toy", architecture = "a", source = ".", context = 1 : i64, parts = {base = "base"}}} {
+fpmoe.weight @w layers [0] : tensor<8xf32> {
+^bb0(%layer: index):
+  // expected-error@+1 {{has a padding, but takes the last tokens alone (prompt_state_c4)}}
+  %r = fpmoe.prompt_state %layer from "base" prompts [[1]] padding 0 : tensor<8xf32>
+  fpmoe.yield %r : tensor<8xf32>
+}
+}
+
+// -----
+
+// prompt_state_c5
+module attributes {fpmoe.model = {name = "toy", architecture = "a", source = ".", context = 1 : i64, parts = {base = "base"}}} {
+fpmoe.weight @w layers [0] : tensor<8xf32> {
+^bb0(%layer: index):
+  // expected-error@+1 {{is of 'bsae', which is not among the parts of the model (prompt_state_c5)}}
+  %r = fpmoe.prompt_state %layer from "bsae" prompts [[1]] : tensor<8xf32>
+  fpmoe.yield %r : tensor<8xf32>
+}
+}
+
+// -----
+
 // unit_c1
 fpmoe.weight @w : tensor<4x8xf32> {
   %a = fpmoe.load "a" : tensor<4x8xf32>

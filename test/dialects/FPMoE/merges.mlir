@@ -3,7 +3,7 @@
 // The arithmetic of recipes, each op as its documentation shows it, which
 // examples.test compares.
 
-module attributes {fpmoe.model = {name = "toy", architecture = "a", context = 4 : i64, source = "base", parts = {haskell = "parts/haskell"}}} {
+module attributes {fpmoe.model = {name = "toy", architecture = "a", context = 4 : i64, source = "base", parts = {base = "base", haskell = "parts/haskell"}}} {
 
 // CHECK: fpmoe.weight @part layers [0, 1] : tensor<4x8xf32> {
 fpmoe.weight @part layers [0, 1] : tensor<4x8xf32> {
@@ -96,5 +96,16 @@ fpmoe.weight @unit_alone : tensor<8xf32> {
   // CHECK: fpmoe.unit %{{.*}} : tensor<8xf32>
   %1 = fpmoe.unit %0 : tensor<8xf32>
   fpmoe.yield %1 : tensor<8xf32>
+}
+
+// CHECK: fpmoe.weight @state layers [0, 1] : tensor<8xf32> {
+fpmoe.weight @state layers [0, 1] : tensor<8xf32> {
+^bb0(%layer: index):
+  // CHECK: fpmoe.prompt_state %{{.*}} from "base" prompts {{\[\[}}1, 2], [3]] average padding 0 : tensor<8xf32>
+  %0 = fpmoe.prompt_state %layer from "base" prompts [[1, 2], [3]] average padding 0 : tensor<8xf32>
+  // CHECK: fpmoe.prompt_state %{{.*}} from "base" prompts {{\[\[}}4]] : tensor<8xf32>
+  %1 = fpmoe.prompt_state %layer from "base" prompts [[4]] : tensor<8xf32>
+  %2 = fpmoe.weighted_sum %0, %1 weights [1.0, -1.0] : tensor<8xf32>
+  fpmoe.yield %2 : tensor<8xf32>
 }
 }

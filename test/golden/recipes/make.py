@@ -5,8 +5,12 @@
 
 Parts are tiny random Qwen2 models (test/e2e/parts.py). Merges are those of `mergekit-yaml` and of
 peft.utils.merge_utils, merged adapters those of PEFT's merge_and_unload, routers those of
-mergekit.moe.router, an FPMoE that of models/nano/train.py; all in f32. Each case is a recipe CASE.toml and CASE.safetensors, the expected
-tensors. Needs torch, transformers, peft and mergekit.
+mergekit.moe.router, an FPMoE that of models/nano/train.py; all in f32. Each case is a recipe
+CASE.toml and CASE.safetensors, the expected tensors. Needs torch, transformers, peft and mergekit.
+
+    make.py [PREFIX]
+
+makes all cases, or those of gates from hidden states alone for the prefix "hidden".
 """
 
 import json
@@ -56,18 +60,28 @@ def write(case, text, tensors):
     print(f"{case}: {sum(t.numel() for t in tensors.values())} numbers")
 
 
-def tokenizer():
-    """Bytes as they are."""
+def tokenizer(special=(), begin=None):
+    """Bytes as they are, then special tokens; `begin` is put before a text."""
     bytes_ = ([*range(33, 127)] + [*range(161, 173)] + [*range(174, 256)])
     letters = {b: chr(b) for b in bytes_}
     for b in range(256):
         letters.setdefault(b, chr(256 + len(letters) - len(bytes_)))
+    added = [{"id": 256 + i, "content": token, "single_word": False, "lstrip": False,
+              "rstrip": False, "normalized": False, "special": True}
+             for i, token in enumerate(special)]
+    template = begin and {
+        "type": "TemplateProcessing",
+        "single": [{"SpecialToken": {"id": begin, "type_id": 0}},
+                   {"Sequence": {"id": "A", "type_id": 0}}],
+        "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+        "special_tokens": {begin: {"id": begin, "ids": [256 + special.index(begin)],
+                                   "tokens": [begin]}}}
     return {
         "version": "1.0", "truncation": None, "padding": None,
-        "added_tokens": [], "normalizer": None,
+        "added_tokens": added, "normalizer": None,
         "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False,
                           "trim_offsets": True, "use_regex": True},
-        "post_processor": None,
+        "post_processor": template,
         "decoder": {"type": "ByteLevel", "add_prefix_space": True,
                     "trim_offsets": True, "use_regex": True},
         "model": {"type": "BPE", "dropout": None, "unk_token": None,
@@ -214,6 +228,76 @@ def make_gate():
     write("cheap-embed", text, tensors)
 
 
+# The begin and the end of a sequence.
+PROMPTED = {"qwen2": (None, "<|endoftext|>"), "mistral": ("<s>", "</s>")}
+PROMPTS = {"haskell": (["main = do", "fibonacci :: Integer -> Integer", "import"], []),
+           "ocaml": (["let rec f x =", "let () ="], ["main = do", "def main(self):", "x"]),
+           "scala": (["object Main extends"], ["trait"])}
+SHARED = (["The", "A comment that says why."], [])
+
+
+def make_prompted_part(kind):
+    subprocess.run([sys.executable, HERE.parents[1] / "e2e/parts.py", PARTS, "--type", kind,
+                    "--hidden", "8", "--vocabulary", "260", f"prompted-{kind}"], check=True)
+    begin, end = PROMPTED[kind]
+    part = PARTS / f"prompted-{kind}"
+    special = [token for token in (begin, end) if token]
+    (part / "tokenizer.json").write_text(
+        json.dumps(tokenizer(special, begin), ensure_ascii=False))
+    (part / "tokenizer_config.json").write_text(json.dumps(
+        {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": begin, "eos_token": end},
+        indent=2) + "\n")
+
+
+class F32Model:
+    """mergekit loads models as bf16."""
+
+    @staticmethod
+    def from_pretrained(path, **_):
+        return transformers.AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
+
+
+def hidden_gates(kind, mode, prompts):
+    """What mergekit.scripts.moe.build makes."""
+    from mergekit.common import ModelReference
+    from mergekit.moe import router
+    from mergekit.moe.config import Expert
+    router.AutoModelForCausalLM = F32Model
+    part = str(PARTS / f"prompted-{kind}")
+    tokens = transformers.AutoTokenizer.from_pretrained(part)
+    tokens.padding_side = "left"
+    tokens.pad_token_id = tokens.bos_token_id
+    if tokens.pad_token_id is None:
+        tokens.pad_token = tokens.eos_token
+    experts = [Expert(source_model=part, positive_prompts=own, negative_prompts=other)
+               for own, other in prompts]
+    return router.get_gate_params(ModelReference.model_validate(part), tokens, experts, mode=mode)
+
+
+def make_hidden():
+    for kind in PROMPTED:
+        shared = [SHARED] if kind == "qwen2" else []
+        for mode in ("hidden", "hidden_avg"):
+            gates = hidden_gates(kind, mode, [*PROMPTS.values(), *shared])
+            block = "mlp" if shared else "block_sparse_moe"
+            tensors = {}
+            for layer, rows in enumerate(gates):
+                prefix = f"model.layers.{layer}.{block}"
+                tensors[f"{prefix}.gate.weight"] = rows[:len(PROMPTS)]
+                if shared:
+                    tensors[f"{prefix}.shared_expert_gate.weight"] = rows[len(PROMPTS):]
+            text = (f'base = "base"\nlayout = "{"qwen2_moe" if shared else "mixtral"}"\n\n[parts]\n'
+                    f'base = "parts/prompted-{kind}"\n')
+            for name, (own, other) in PROMPTS.items():
+                text += (f'\n[[experts]]\nname = "{name}"\npart = "base"\n'
+                         f"prompts = {json.dumps(own)}\n" +
+                         (f"negative_prompts = {json.dumps(other)}\n" if other else ""))
+            if shared:
+                text += f'\n[shared_expert]\npart = "base"\nprompts = {json.dumps(SHARED[0])}\n'
+            text += f'\n[gate]\nmethod = "{mode}"\n'
+            write(f"{mode.replace('_', '-')}-{kind}", text, tensors)
+
+
 def make_fpmoe():
     """models/recipes/fpmoe.toml, and what the training script of nano assembles."""
     sys.path.insert(0, str(HERE.parents[2] / "models/nano"))
@@ -264,11 +348,19 @@ def make_mistral():
 
 
 def main():
+    if sys.argv[1:] == ["hidden"]:
+        for kind in PROMPTED:
+            make_prompted_part(kind)
+        make_hidden()
+        return
     shutil.rmtree(HERE / "adapters", ignore_errors=True)
     make_parts()
+    for kind in PROMPTED:
+        make_prompted_part(kind)
     make_merges()
     make_adapters()
     make_gate()
+    make_hidden()
     make_fpmoe()
     make_mistral()
 

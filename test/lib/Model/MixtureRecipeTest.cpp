@@ -141,11 +141,26 @@ TEST(MixtureRecipe, RefusesUnknownMethods) {
   EXPECT_EQ(faultWith("method = \"ties\"", "method = \"slerp\""),
             "r.toml:34:10: 'method' is 'slerp', known are 'linear', "
             "'task_arithmetic', 'ties', 'peft_ties'");
-  EXPECT_EQ(faultWith("\"cheap_embed\"", "\"cheap\"").substr(0, 44),
-            "r.toml:31:10: 'method' is 'cheap', known are");
+  EXPECT_EQ(faultWith("\"cheap_embed\"", "\"cheap\""),
+            "r.toml:31:10: 'method' is 'cheap', known are 'zeros', 'random', "
+            "'part', 'cheap_embed', 'hidden', 'hidden_avg'");
   EXPECT_EQ(faultWith("\"qwen2_moe\"", "\"gpt\""),
             "r.toml:3:10: 'layout' is 'gpt', known are 'dense', 'qwen2_moe', "
             "'qwen3_moe', 'mixtral', 'multipl_moe'");
+}
+
+TEST(MixtureRecipe, MethodsThatNeedPrompts) {
+  for (StringRef method : {"cheap_embed", "hidden", "hidden_avg"}) {
+    std::string text = whole.str();
+    text.replace(text.find("cheap_embed"), StringRef("cheap_embed").size(),
+                 method.str());
+    EXPECT_TRUE(
+        valueOf(parseMixtureRecipe(text, "r.toml")).gate.needsPrompts());
+    text.erase(text.find("prompts = [\"let rec\"]\n\n"),
+               StringRef("prompts = [\"let rec\"]").size());
+    EXPECT_EQ(fault(text), "r.toml:21:8: the expert 'caml' has no 'prompts', "
+                           "which the gate is made of");
+  }
 }
 
 TEST(MixtureRecipe, RefusesMissingParts) {

@@ -110,10 +110,15 @@ protected:
   template <typename T>
   void compareWindows(llvm::ArrayRef<T> expected, int64_t layer,
                       double tolerance) {
-    llvm::Error error = checkRecipes(*module, checkpoint.get());
+    compareWindows<T>(expected, layer, tolerance, checkpoint.get());
+  }
+  template <typename T>
+  void compareWindows(llvm::ArrayRef<T> expected, int64_t layer,
+                      double tolerance, const Sources &sources) {
+    llvm::Error error = checkRecipes(*module, sources);
     ASSERT_FALSE(error) << toString(std::move(error));
     mlir::Value value = weight("w").getResultValue();
-    RecipeEvaluator evaluator(checkpoint.get());
+    RecipeEvaluator evaluator(sources);
     int64_t size = expected.size();
     ASSERT_EQ(size, weight("w").getTensorType().getNumElements());
     for (int trial = 0; trial < 200; ++trial) {

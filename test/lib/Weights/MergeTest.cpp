@@ -52,6 +52,10 @@ protected:
   void expectWindows(const Values &expected, int64_t layer = 0) {
     compareWindows<double>(expected, layer, 1e-6);
   }
+  void expectWindows(const Values &expected, int64_t layer,
+                     const Sources &sources) {
+    compareWindows<double>(expected, layer, 1e-6, sources);
+  }
 
   /// The rule of the description, with a sort in the place of the selection.
   Values ties(bool isPeft, bool normalized, const std::vector<double> &weights,
@@ -180,6 +184,29 @@ TEST_F(MergeTest, UnitOfZeros) {
   parseRecipe("tensor<5xf32>", "%1 = fpmoe.fill 0.0 : tensor<5xf32>\n"
                                "%0 = fpmoe.unit %1 : tensor<5xf32>");
   expectWindows(Values(5));
+}
+
+// What a program made of prompts, layer by layer.
+TEST_F(MergeTest, PromptState) {
+  parse("module attributes {fpmoe.model = {name = \"m\", architecture = \"a\","
+        "context = 4 : i64, source = \"b\", parts = {b = \"b\"}}} {\n"
+        "fpmoe.weight @w layers [0, 2] : tensor<3xf32> {\n"
+        "^bb0(%l: index):\n"
+        "%0 = fpmoe.prompt_state %l from \"b\" prompts [[1]] : tensor<3xf32>\n"
+        "%1 = fpmoe.prompt_state %l from \"b\" prompts [[2]] : tensor<3xf32>\n"
+        "%2 = fpmoe.weighted_sum %0, %1 weights [1.0, -1.0] : tensor<3xf32>\n"
+        "fpmoe.yield %2 : tensor<3xf32>\n}\n}");
+  Sources sources;
+  SmallVector<PromptStateOp> states(
+      weight("w").getRecipe().getOps<PromptStateOp>());
+  sources.addState(states[0], {1, 2, 3, 4, 5, 6, 7, 8, 9});
+  sources.addState(states[1], {1, 1, 1, 1, 1, 1});
+  EXPECT_EQ(toString(checkRecipes(*module, sources)),
+            "weight 'w': what prompts make of layer 2 of 'b' is not known "
+            "here");
+  sources.addState(states[1], {1, 1, 1, 1, 1, 1, 2, 2, 4});
+  expectWindows({0, 1, 2}, 0, sources);
+  expectWindows({5, 6, 5}, 2, sources);
 }
 
 // What only other layers load need not be there.
