@@ -57,6 +57,9 @@ llvm::StringRef getPartDirectory(mlir::ModuleOp module, llvm::StringRef part);
 /// How many experts a token takes under `routing`.
 int64_t getTopK(mlir::Attribute routing);
 
+/// Rows of the router whose experts are in the program; empty for all.
+llvm::ArrayRef<int64_t> getCandidates(mlir::Attribute routing);
+
 /// Checks `routing` for `numExperts` experts and a router of `routerRows` rows
 /// (0: none).
 mlir::LogicalResult

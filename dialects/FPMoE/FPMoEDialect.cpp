@@ -196,7 +196,8 @@ LogicalResult TwoLevelAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                    int64_t topK, FloatAttr tokenShare,
                                    ExpertChoiceAttr whole,
                                    SegmentChoiceAttr causal,
-                                   FloatAttr segmentShare) {
+                                   FloatAttr segmentShare,
+                                   ArrayRef<int64_t> candidates) {
   if (shared < 0 || topK < 0 || shared > tokenExperts ||
       topK > tokenExperts - shared || shared + topK == 0)
     return emitError() << "takes " << shared << " shared experts and " << topK
@@ -208,7 +209,43 @@ LogicalResult TwoLevelAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     if (!(share.getValueAsDouble() > 0))
       return emitError() << "has a share of " << share.getValueAsDouble()
                          << ", it must be positive (two_level_c3)";
+  if (candidates.empty())
+    return success();
+  if (candidates.front() < 0 ||
+      !llvm::is_sorted(candidates, std::less_equal<int64_t>()))
+    return emitError() << "has candidates [" << candidates
+                       << "] that do not ascend from 0 or above "
+                          "(two_level_c4)";
+  if (candidates.front() >= tokenExperts)
+    return emitError() << "has no candidate below " << tokenExperts
+                       << ", of the token level (two_level_c4)";
+  for (int64_t row : llvm::seq(tokenExperts - shared, tokenExperts))
+    if (!llvm::is_contained(candidates, row))
+      return emitError() << "has no candidate " << row
+                         << ", a shared expert (two_level_c4)";
   return success();
+}
+
+SmallVector<int64_t> TwoLevelAttr::getTokenRows() const {
+  if (getCandidates().empty())
+    return llvm::to_vector(llvm::seq(getTokenExperts()));
+  return SmallVector<int64_t>(getCandidates().take_while(
+      [&](int64_t row) { return row < getTokenExperts(); }));
+}
+
+SmallVector<int64_t> TwoLevelAttr::getSegmentRows(int64_t routerRows) const {
+  if (getCandidates().empty())
+    return llvm::to_vector(llvm::seq(getTokenExperts(), routerRows));
+  return SmallVector<int64_t>(getCandidates().drop_while(
+      [&](int64_t row) { return row < getTokenExperts(); }));
+}
+
+int64_t TwoLevelAttr::getMaxPerSegment() const {
+  int64_t most = std::max(getWhole().getMaxExperts(), getCausal().getTopK());
+  if (getCandidates().empty())
+    return most;
+  return std::min<int64_t>(most,
+                           getCandidates().size() - getTokenRows().size());
 }
 
 LogicalResult
@@ -241,30 +278,46 @@ int64_t fpmoe::getTopK(Attribute routing) {
   return 1;
 }
 
+/// Rows of the router, one for each expert.
+static LogicalResult
+verifyCandidates(function_ref<InFlightDiagnostic()> emitError,
+                 ArrayRef<int64_t> candidates, int64_t numExperts,
+                 int64_t routerRows) {
+  if (candidates.empty() && routerRows != numExperts)
+    return emitError() << "router has " << routerRows << " rows for "
+                       << numExperts << " experts";
+  if (!candidates.empty() &&
+      static_cast<int64_t>(candidates.size()) != numExperts)
+    return emitError() << "names " << candidates.size() << " candidates for "
+                       << numExperts << " experts";
+  for (int64_t c : candidates)
+    if (c >= routerRows)
+      return emitError() << "candidate " << c << " is not a row of a "
+                         << "router with " << routerRows << " rows";
+  return success();
+}
+
+ArrayRef<int64_t> fpmoe::getCandidates(Attribute routing) {
+  if (auto choice = dyn_cast<TokenChoiceAttr>(routing))
+    return choice.getCandidates();
+  if (auto levels = dyn_cast<TwoLevelAttr>(routing))
+    return levels.getCandidates();
+  return {};
+}
+
 LogicalResult fpmoe::verifyRouting(function_ref<InFlightDiagnostic()> emitError,
                                    Attribute routing, int64_t numExperts,
                                    int64_t routerRows) {
   return TypeSwitch<Attribute, LogicalResult>(routing)
       .Case([&](TokenChoiceAttr choice) -> LogicalResult {
-        ArrayRef<int64_t> candidates = choice.getCandidates();
         if (choice.getTopK() > numExperts)
           return emitError() << "selects " << choice.getTopK() << " of only "
                              << numExperts << " experts";
-        if (candidates.empty() && routerRows != numExperts)
-          return emitError() << "router has " << routerRows << " rows for "
-                             << numExperts << " experts";
-        if (!candidates.empty() &&
-            static_cast<int64_t>(candidates.size()) != numExperts)
-          return emitError() << "names " << candidates.size()
-                             << " candidates for " << numExperts << " experts";
         if (choice.getGroups() && routerRows % choice.getGroups())
           return emitError() << "router has " << routerRows << " rows in "
                              << choice.getGroups() << " groups";
-        for (int64_t c : candidates)
-          if (c >= routerRows)
-            return emitError() << "candidate " << c << " is not a row of a "
-                               << "router with " << routerRows << " rows";
-        return success();
+        return verifyCandidates(emitError, choice.getCandidates(), numExperts,
+                                routerRows);
       })
       .Case<ExpertChoiceAttr, SegmentChoiceAttr>([&](auto) -> LogicalResult {
         if (routerRows != numExperts)
@@ -273,14 +326,14 @@ LogicalResult fpmoe::verifyRouting(function_ref<InFlightDiagnostic()> emitError,
         return success();
       })
       .Case([&](TwoLevelAttr levels) -> LogicalResult {
-        if (routerRows != numExperts)
-          return emitError() << "router has " << routerRows << " rows for "
-                             << numExperts << " experts";
-        int64_t ofSegments = numExperts - levels.getTokenExperts();
+        if (failed(verifyCandidates(emitError, levels.getCandidates(),
+                                    numExperts, routerRows)))
+          return failure();
+        int64_t ofSegments = routerRows - levels.getTokenExperts();
         if (ofSegments < 1 || levels.getCausal().getTopK() > ofSegments)
           return emitError()
                  << "has " << levels.getTokenExperts() << " token experts of "
-                 << numExperts << ", and a segment takes "
+                 << routerRows << ", and a segment takes "
                  << levels.getCausal().getTopK() << " of the others";
         return success();
       })

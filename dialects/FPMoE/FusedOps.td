@@ -102,7 +102,8 @@ def FPMoE_MoeOp : FPMoE_Op<"moe", [
       a multiple of 16; likewise without E for the shared expert.
     * `moe_c3`: there are routed experts or a shared one.
     * `moe_c4`: a scale is `[1, H]` and comes with a shared expert; the norm has H elements.
-    * `moe_c5`: there is one distinct name an expert, and a valid routing.
+    * `moe_c5`: there is one name an expert, distinct on each level of the routing,
+      which is valid.
     * `moe_c6`: low ranks come with a shared expert without scale and without routed
       ones; they are `[R, H]` and `[R, I]` and come with their ranks, which are not
       negative and sum up to R; the weights have the columns of their widened inputs.

@@ -48,10 +48,11 @@ static LogicalResult verifyNames(Operation *op, ArrayAttr names,
 /// A language may have an expert on each level of a rule that has two.
 static LogicalResult verifyDistinctNames(MoeOp op) {
   auto levels = dyn_cast<TwoLevelAttr>(*op.getRouting());
+  size_t ofTokens = levels ? levels.getTokenRows().size() : 0;
   llvm::SmallSet<StringRef, 8> seen;
   for (auto [expert, name] :
        llvm::enumerate(op.getNames()->getAsValueRange<StringAttr>())) {
-    if (levels && static_cast<int64_t>(expert) == levels.getTokenExperts())
+    if (expert == ofTokens)
       seen.clear();
     if (!seen.insert(name).second)
       return op.emitOpError("has two experts named '") << name << "' (moe_c5)";
@@ -275,10 +276,8 @@ LogicalResult RouteOp::verify() {
   if (failed(expectShape(*this, "router", getRouter(),
                          {rows, columnsOf(getInput())}, "route_c1")))
     return failure();
-  auto choice = dyn_cast<TokenChoiceAttr>(getRouting());
-  int64_t experts = choice && !choice.getCandidates().empty()
-                        ? choice.getCandidates().size()
-                        : rows;
+  ArrayRef<int64_t> candidates = getCandidates(getRouting());
+  int64_t experts = candidates.empty() ? rows : candidates.size();
   return verifyRouting([&] { return emitOpError("(route_c3) "); }, getRouting(),
                        experts, rows);
 }

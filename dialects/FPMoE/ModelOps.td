@@ -288,7 +288,7 @@ def FPMoE_ExpertsOp : FPMoE_Op<"experts", [
     y = sum over the chosen experts e of weight_e down_e(silu(gate_e x) * up_e x).
 
     * `experts_c1`: gate and up are `[E, I, H]`, down is `[E, H, I]`, x has H columns.
-    * `experts_c2`: there is one distinct name an expert.
+    * `experts_c2`: there is one name an expert.
 
     Example: `%y = fpmoe.experts %x, %w, %e, %gate, %up, %down names ["haskell", "ocaml"] : tensor<?x8xf32>, tensor<?x1xf32>, tensor<2x6x8xf32>, tensor<2x8x6xf32>`
   }];

@@ -122,28 +122,51 @@ def FPMoE_TwoLevel : FPMoE_Attr<"TwoLevel", "two_level"> {
     those it chose, best first, then the shared ones, then those of its segment,
     and -1 where there are no more.
 
+    `candidates` are the rows of the router whose experts are in the program, in
+    the order of the experts: those of a model that was specialised for some of its
+    languages, and all where it is empty. The other numbers remain those of the
+    whole model. Tokens and segments choose among the candidates, and take all where
+    there are fewer than they would choose; scores, and how many segments an expert
+    takes, are what they were.
+
     * `two_level_c1`: there are token experts; `top_k` and `shared` are not negative,
       and both together are between 1 and `token_experts`.
     * `two_level_c2`: both rules of the segment level have segments of one length.
     * `two_level_c3`: the shares are positive.
+    * `two_level_c4`: candidates ascend from 0 or above; some are of the token level,
+      and the shared experts are among them.
 
     Example: `#fpmoe.two_level<token_experts = 6, shared = 1, top_k = 1, token_share = 0.7, whole = <segment = 64, max_experts = 4, capacity = 1.0>, causal = <segment = 64, top_k = 1>, segment_share = 0.3>`
   }];
   let parameters = (ins "int64_t":$tokenExperts, "int64_t":$shared, "int64_t":$topK,
                         "::mlir::FloatAttr":$tokenShare, "ExpertChoiceAttr":$whole,
-                        "SegmentChoiceAttr":$causal, "::mlir::FloatAttr":$segmentShare);
+                        "SegmentChoiceAttr":$causal, "::mlir::FloatAttr":$segmentShare,
+                        OptionalArrayRefParameter<"int64_t">:$candidates);
   let assemblyFormat = [{
     `<` `token_experts` `=` $tokenExperts `,` `shared` `=` $shared `,` `top_k` `=` $topK `,`
         `token_share` `=` $tokenShare `,` `whole` `=` $whole `,` `causal` `=` $causal `,`
-        `segment_share` `=` $segmentShare `>`
+        `segment_share` `=` $segmentShare
+    (`,` `candidates` `=` `[` $candidates^ `]`)? `>`
   }];
   let extraClassDeclaration = [{
-    /// Experts of the token level that a token takes.
-    int64_t getNumTaken() const { return getTopK() + getShared(); }
-    /// Experts that a segment takes at most, by either rule.
-    int64_t getMaxPerSegment() const {
-      return std::max(getWhole().getMaxExperts(), getCausal().getTopK());
+    /// Rows of the router for the token level's experts in the program, which
+    /// are the first ones there.
+    ::llvm::SmallVector<int64_t> getTokenRows() const;
+    /// Of a router with `routerRows`, those for the other experts in the program.
+    ::llvm::SmallVector<int64_t> getSegmentRows(int64_t routerRows) const;
+    /// Experts that a token chooses beside the shared ones.
+    int64_t getNumChosen() const {
+      return std::min<int64_t>(getTopK(), getTokenRows().size() - getShared());
     }
+    /// Experts of the token level that a token takes.
+    int64_t getNumTaken() const { return getNumChosen() + getShared(); }
+    /// Whether an expert of the program is one that every token takes.
+    bool isShared(int64_t expert) const {
+      int64_t ofTokens = getTokenRows().size();
+      return expert < ofTokens && expert >= ofTokens - getShared();
+    }
+    /// Experts that a segment takes at most, by either rule.
+    int64_t getMaxPerSegment() const;
   }];
 }
 

@@ -98,7 +98,7 @@ void RouteOp::getAccesses(Accesses &accesses) {
 int64_t RouteOp::getNumRecorded() {
   if (auto levels =
           llvm::dyn_cast_or_null<fpmoe::TwoLevelAttr>(getRoutingAttr()))
-    return levels.getTopK();
+    return levels.getNumChosen();
   return getNumTaken();
 }
 

@@ -193,8 +193,8 @@ def Mega_SegmentScoresOp : Mega_TileOp<"segment_scores"> {
   let summary = "Scores of complete segments";
   let description = [{
     Tiles: segments. Of every segment that the step completes, the softmax of the
-    router's rows for the segment level, `[segments, experts]`. `pooled` is scratch,
-    one row of activations. The rule is a `fpmoe.two_level`.
+    router's rows for the segment level, `[segments, rows]`, those of experts in the
+    program first. `pooled` is scratch, one row of activations. The rule is a `fpmoe.two_level`.
   }];
   let arguments = (ins Mega_Buffer:$x, Mega_Weight:$norm, Mega_Weight:$router,
                        Mega_Buffer:$scores, Mega_Buffer:$pooled, F64Attr:$eps,
@@ -210,7 +210,7 @@ def Mega_SegmentChooseOp : Mega_TileOp<"segment_choose"> {
   let description = [{
     Tiles: one. By the rule that the step asks for, published or causal, adds the
     experts of its segment to the list that `mega.route` made for a token. `taken` is
-    scratch, `[segments, experts]`, and a number for each segment.
+    scratch, `[segments, rows]`, and a number for each segment.
   }];
   let arguments = (ins Mega_Buffer:$scores, Mega_Buffer:$experts, Mega_Buffer:$weights,
                        Mega_Buffer:$taken, FPMoE_TwoLevel:$routing);

@@ -78,20 +78,25 @@ static std::string explainTokenChoice(TokenChoiceAttr rule, int64_t rows) {
   return text;
 }
 
+static std::string explainTwoLevels(TwoLevelAttr rule) {
+  return formatv("each token takes {0} of {1} and {2} always; segments of "
+                 "{3} tokens take {4}",
+                 rule.getNumChosen(),
+                 rule.getTokenRows().size() - rule.getShared(),
+                 rule.getShared(), rule.getWhole().getSegment(),
+                 rule.getMaxPerSegment() ? "experts of their own" : "none")
+      .str();
+}
+
 static std::string explainRouting(RouteOp op) {
   int64_t rows = op.getRouter() ? cast<RankedTensorType>(
                                       op.getRouter().getType())
                                       .getDimSize(0)
                                 : 0;
   return llvm::TypeSwitch<Attribute, std::string>(op.getRouting())
-      .Case([&](TokenChoiceAttr rule) { return explainTokenChoice(rule, rows); })
-      .Case([&](TwoLevelAttr rule) {
-        return formatv("each token takes {0} of {1} and {2} always; segments of "
-                       "{3} tokens take experts of their own",
-                       rule.getTopK(), rule.getTokenExperts() - rule.getShared(),
-                       rule.getShared(), rule.getWhole().getSegment())
-            .str();
-      })
+      .Case(
+          [&](TokenChoiceAttr rule) { return explainTokenChoice(rule, rows); })
+      .Case([&](TwoLevelAttr rule) { return explainTwoLevels(rule); })
       .Case([](FixedChoiceAttr) {
         return std::string("every token takes the one that is left");
       })

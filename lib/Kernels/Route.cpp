@@ -9,6 +9,7 @@
 
 #include "lib/Kernels/Norm.h"
 #include "lib/Kernels/Phase.h"
+#include "lib/Kernels/Scores.h"
 
 using namespace mlir;
 using namespace fpmoe;
@@ -70,15 +71,14 @@ private:
     });
   }
 
-  /// The normalised row times a row of weights, which may be followed by others
-  /// at any place: lanes past the last column are zero in x.
+  /// The normalised row times a row of weights.
   Value dot(Value row) {
-    Value sum = b.loop(
-        b.i64(0), b.i64(padded * 4), kLanes * 4, {b.f32Splat(0.0f)},
-        [&](Value offset, ValueRange s) -> SmallVector<Value> {
-          return {b.fma(normed(offset), b.loadLanes(b.at(row, offset)), s[0])};
-        })[0];
-    return b.sumLanes(sum);
+    return emitRowDot(b, padded, row,
+                      [&](Value offset) { return normed(offset); });
+  }
+
+  Value logit(Value router, Value row) {
+    return dot(b.at(router, b.mul(row, dim(op.getRouter(), 1) * 4)));
   }
 
   /// By the rule's factor and the block's multiplier.
@@ -138,29 +138,10 @@ private:
 
   void chooseExperts(TokenChoiceAttr choice) {
     int64_t routerRows = dim(op.getRouter(), 0);
-    int64_t columns = dim(op.getRouter(), 1);
     Value scores = phase.base(op.getScores());
     Value router = phase.weight(op.getRouter());
-
-    // Softmax over all rows of the router.
-    Value largest = b.loop(b.i64(0), b.i64(routerRows), 1, {b.f32(-INFINITY)},
-                           [&](Value e, ValueRange m) -> SmallVector<Value> {
-                             Value logit =
-                                 dot(b.at(router, b.mul(e, columns * 4)));
-                             b.storeF32(logit, scores, e);
-                             return {b.fmax(m[0], logit)};
-                           })[0];
-    Value sum =
-        b.loop(b.i64(0), b.i64(routerRows), 1, {b.f32(0.0f)},
-               [&](Value e, ValueRange s) -> SmallVector<Value> {
-                 Value shifted = b.splat(b.fsub(b.loadF32(scores, e), largest));
-                 Value power = vector::ExtractOp::create(b, b.exp(shifted), 0);
-                 b.storeF32(power, scores, e);
-                 return {b.fadd(s[0], power)};
-               })[0];
-    b.loop(b.i64(0), b.i64(routerRows), 1, [&](Value e) {
-      b.storeF32(b.fdiv(b.loadF32(scores, e), sum), scores, e);
-    });
+    emitSoftmax(b, scores, routerRows,
+                [&](Value row) { return logit(router, row); });
     if (choice.getGroups())
       maskGroups(scores, choice, routerRows);
     // Experts in the program, in their order.
@@ -205,22 +186,20 @@ private:
   /// The token level of two: the best of its experts, then those that all
   /// tokens take. What is left of the list is for the segment.
   void chooseOfTokenLevel(TwoLevelAttr levels) {
-    int64_t numExperts = levels.getTokenExperts();
-    int64_t columns = dim(op.getRouter(), 1), chosen = levels.getTopK();
+    SmallVector<int64_t> rows = levels.getTokenRows();
+    int64_t numExperts = rows.size(), chosen = levels.getNumChosen();
     int64_t free = numExperts - levels.getShared();
     Value scores = phase.base(op.getScores());
     Value router = phase.weight(op.getRouter());
-    Value largest = b.loop(b.i64(0), b.i64(numExperts), 1, {b.f32(-INFINITY)},
-                           [&](Value e, ValueRange m) -> SmallVector<Value> {
-                             Value logit =
-                                 dot(b.at(router, b.mul(e, columns * 4)));
-                             b.storeF32(logit, scores, e);
-                             return {b.fmax(m[0], logit)};
-                           })[0];
-    b.loop(b.i64(0), b.i64(numExperts), 1, [&](Value e) {
-      Value shifted = b.splat(b.fsub(b.loadF32(scores, e), largest));
-      b.storeF32(vector::ExtractOp::create(b, b.exp(shifted), 0), scores, e);
+    // Scores are divided by those that are taken, so that others do not count.
+    Value largest = emitLogits(b, scores, numExperts, [&](Value expert) {
+      Value row = expert;
+      for (auto [number, candidate] : llvm::enumerate(rows))
+        if (static_cast<int64_t>(number) != candidate)
+          row = b.select(b.equal(expert, b.i64(number)), b.i64(candidate), row);
+      return logit(router, row);
     });
+    emitPowers(b, scores, numExperts, largest);
     Value sum = b.f32(0.0f);
     auto take = [&](Value expert, Value score, int64_t j) {
       b.storeIndex(expert, experts, b.i64(j));

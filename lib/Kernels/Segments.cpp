@@ -10,6 +10,7 @@
 
 #include "lib/Kernels/Norm.h"
 #include "lib/Kernels/Phase.h"
+#include "lib/Kernels/Scores.h"
 
 using namespace mlir;
 using namespace fpmoe;
@@ -49,34 +50,20 @@ void fpmoe::emitSegmentScores(PhaseContext &phase, mega::SegmentScoresOp op,
     pool(first, true);
     b.loop(b.add(first, 1), b.add(first, length), 1,
            [&](Value token) { pool(token, false); });
-    // The softmax of the router's rows.
+    // The softmax over all rows; those of experts in the program move to the
+    // front.
     Value scores =
         b.at(phase.base(op.getScores()), b.mul(tile[0], experts * 4));
-    Value largest = b.loop(
-        b.i64(0), b.i64(experts), 1, {b.f32(-INFINITY)},
-        [&](Value e, ValueRange m) -> SmallVector<Value> {
-          Value row = b.at(router, b.mul(e, columns * 4));
-          Value sum = b.loop(
-              b.i64(0), b.i64(padded * 4), kLanes * 4, {b.f32Splat(0.0f)},
-              [&](Value offset, ValueRange s) -> SmallVector<Value> {
-                return {b.fma(b.loadLanes(b.at(pooled, offset)),
-                              b.loadLanes(b.at(row, offset)), s[0])};
-              })[0];
-          Value logit = b.sumLanes(sum);
-          b.storeF32(logit, scores, e);
-          return {b.fmax(m[0], logit)};
-        })[0];
-    Value sum = b.loop(
-        b.i64(0), b.i64(experts), 1, {b.f32(0.0f)},
-        [&](Value e, ValueRange s) -> SmallVector<Value> {
-          Value shifted = b.splat(b.fsub(b.loadF32(scores, e), largest));
-          Value power = vector::ExtractOp::create(b, b.exp(shifted), 0);
-          b.storeF32(power, scores, e);
-          return {b.fadd(s[0], power)};
-        })[0];
-    b.loop(b.i64(0), b.i64(experts), 1, [&](Value e) {
-      b.storeF32(b.fdiv(b.loadF32(scores, e), sum), scores, e);
+    emitSoftmax(b, scores, experts, [&](Value e) {
+      return emitRowDot(
+          b, padded, b.at(router, b.mul(e, columns * 4)),
+          [&](Value offset) { return b.loadLanes(b.at(pooled, offset)); });
     });
+    int64_t ofTokens = levels.getTokenExperts();
+    for (auto [e, row] :
+         llvm::enumerate(levels.getSegmentRows(ofTokens + experts)))
+      if (int64_t from = row - ofTokens; from != static_cast<int64_t>(e))
+        b.storeF32(b.loadF32(scores, b.i64(from)), scores, b.i64(e));
   });
 }
 
@@ -86,15 +73,16 @@ class SegmentChoose {
 public:
   SegmentChoose(PhaseContext &phase, mega::SegmentChooseOp op)
       : phase(phase), op(op), b(phase.b), levels(op.getRouting()),
-        length(levels.getWhole().getSegment()),
-        experts(dim(op.getScores(), 1)), scores(phase.base(op.getScores())),
-        taken(phase.base(op.getTaken())),
-        numTaken(b.at(taken, dim(op.getScores(), 0) * experts * 4)),
+        length(levels.getWhole().getSegment()), columns(dim(op.getScores(), 1)),
+        experts(
+            levels.getSegmentRows(levels.getTokenExperts() + columns).size()),
+        scores(phase.base(op.getScores())), taken(phase.base(op.getTaken())),
+        numTaken(b.at(taken, dim(op.getScores(), 0) * columns * 4)),
         segments(countSegments(phase, length)) {}
 
   void emit() {
     b.ifThen(b.less(b.i64(0), segments), [&] {
-      b.loop(b.i64(0), b.mul(segments, experts), 1,
+      b.loop(b.i64(0), b.mul(segments, columns), 1,
              [&](Value i) { b.storeIndex(b.i64(0), taken, i); });
       b.loop(b.i64(0), segments, 1,
              [&](Value s) { b.storeIndex(b.i64(0), numTaken, s); });
@@ -109,7 +97,7 @@ public:
 
 private:
   Value place(Value segment, Value expert) {
-    return b.add(b.mul(segment, experts), expert);
+    return b.add(b.mul(segment, columns), expert);
   }
 
   /// The number up to `end` with the best score that is `open`, or -1.
@@ -139,7 +127,7 @@ private:
     Value all = arith::SIToFPOp::create(b, f64, segments);
     double capacity = levels.getWhole().getCapacity().getValueAsDouble();
     Value share = arith::DivFOp::create(
-        b, arith::MulFOp::create(b, all, number(capacity)), number(experts));
+        b, arith::MulFOp::create(b, all, number(capacity)), number(columns));
     Value quota = arith::FPToSIOp::create(
         b, b.getI64Type(), arith::MinNumFOp::create(b, share, all));
     Value most = b.i64(levels.getWhole().getMaxExperts());
@@ -161,8 +149,9 @@ private:
 
   /// Each segment takes its best experts.
   void emitCausal() {
+    int64_t topK = std::min(levels.getCausal().getTopK(), experts);
     b.loop(b.i64(0), segments, 1, [&](Value s) {
-      b.loop(b.i64(0), b.i64(levels.getCausal().getTopK()), 1, [&](Value) {
+      b.loop(b.i64(0), b.i64(topK), 1, [&](Value) {
         auto placeOf = [&](Value e) { return place(s, e); };
         Value best = findBest(b.i64(experts), placeOf,
                               [&](Value e) { return isFree(place(s, e)); });
@@ -176,7 +165,7 @@ private:
   /// Appends a segment's experts, in their order, to the lists of its tokens.
   void emitLists(Value segment) {
     double share = levels.getSegmentShare().getValueAsDouble() / length;
-    int64_t columns = dim(op.getExperts(), 1);
+    int64_t slots = dim(op.getExperts(), 1);
     int64_t weightColumns = dim(op.getWeights(), 1);
     Value chosen = phase.base(op.getExperts());
     Value weights = phase.base(op.getWeights());
@@ -187,10 +176,10 @@ private:
              b.ifThen(mine, [&] {
                Value weight = b.fmul(b.loadF32(scores, place(segment, e)),
                                      b.f32(share));
-               Value expert = b.add(e, levels.getTokenExperts());
+               Value expert = b.add(e, levels.getTokenRows().size());
                b.loop(first, b.add(first, length), 1, [&](Value token) {
                  b.storeIndex(expert, chosen,
-                              b.add(b.mul(token, columns), slot[0]));
+                              b.add(b.mul(token, slots), slot[0]));
                  b.storeF32(weight, weights,
                             b.add(b.mul(token, weightColumns), slot[0]));
                });
@@ -203,7 +192,9 @@ private:
   mega::SegmentChooseOp op;
   KernelBuilder &b;
   TwoLevelAttr levels;
-  int64_t length, experts;
+  /// Rows of the router for segments, and how many of their experts are in the
+  /// program.
+  int64_t length, columns, experts;
   Value scores, taken, numTaken, segments;
 };
 

@@ -242,7 +242,7 @@ mlir::Attribute Importer::routing() {
       ExpertChoiceAttr::get(context, levels.segment, levels.maxExperts,
                             f64(levels.capacity)),
       SegmentChoiceAttr::get(context, levels.segment, perSegment),
-      f64(levels.segmentWeight));
+      f64(levels.segmentWeight), /*candidates=*/{});
 }
 
 Value Importer::experts(Value input) {

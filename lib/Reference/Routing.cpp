@@ -79,17 +79,20 @@ static void chooseByToken(TokenChoiceAttr rule, ArrayRef<float> logits,
 
 /// The token level: softmax over its experts, the best of which are taken
 /// beside the shared ones, with weights that sum up to the level's share.
-static void chooseOfTwoLevels(TwoLevelAttr levels, ArrayRef<float> logits,
+static void chooseOfTwoLevels(TwoLevelAttr levels, ArrayRef<float> allLogits,
                               MutableArrayRef<float> weights,
                               MutableArrayRef<int32_t> experts) {
-  logits = logits.take_front(levels.getTokenExperts());
+  // Of the experts in the program; what others would have cancels out.
+  std::vector<float> logits;
+  for (int64_t row : levels.getTokenRows())
+    logits.push_back(allLogits[row]);
   double largest = *llvm::max_element(logits);
   std::vector<double> scores;
   for (float logit : logits)
     scores.push_back(std::exp(logit - largest));
-  int64_t free = levels.getTokenExperts() - levels.getShared();
+  int32_t numExperts = logits.size(), free = numExperts - levels.getShared();
   std::vector<int32_t> chosen;
-  for (int64_t k = 0; k < levels.getTopK(); ++k) {
+  for (int64_t k = 0; k < levels.getNumChosen(); ++k) {
     int32_t best = -1;
     for (int32_t expert = 0; expert < free; ++expert)
       if (!llvm::is_contained(chosen, expert) &&
@@ -97,7 +100,7 @@ static void chooseOfTwoLevels(TwoLevelAttr levels, ArrayRef<float> logits,
         best = expert;
     chosen.push_back(best);
   }
-  for (int32_t expert = free; expert < levels.getTokenExperts(); ++expert)
+  for (int32_t expert = free; expert < numExperts; ++expert)
     chosen.push_back(expert);
   double sum = 0;
   for (int32_t expert : chosen)

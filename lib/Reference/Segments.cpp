@@ -16,7 +16,8 @@ using namespace llvm;
 
 namespace fpmoe {
 
-/// Experts of each segment, in the order of the experts.
+/// Experts of each segment, in the order of the experts, as columns of the
+/// scores.
 using Takers = std::vector<std::vector<int64_t>>;
 
 /// The softmax over the segment level's experts, a row for each whole segment
@@ -60,12 +61,13 @@ static std::vector<int64_t> rank(ArrayRef<float> scores) {
   return order;
 }
 
-static Takers choosePublished(ExpertChoiceAttr rule, const Rows &scores) {
+static Takers choosePublished(ExpertChoiceAttr rule, const Rows &scores,
+                              ArrayRef<int64_t> candidates) {
   Takers takers(scores.rows);
   int64_t quota = std::min<double>(
       scores.rows, scores.rows * rule.getCapacity().getValueAsDouble() /
                        scores.columns);
-  for (int64_t expert = 0; expert < scores.columns; ++expert) {
+  for (int64_t expert : candidates) {
     std::vector<float> column;
     for (int64_t segment = 0; segment < scores.rows; ++segment)
       column.push_back(scores[segment][expert]);
@@ -80,11 +82,14 @@ static Takers choosePublished(ExpertChoiceAttr rule, const Rows &scores) {
   return takers;
 }
 
-static Takers chooseCausally(SegmentChoiceAttr rule, const Rows &scores) {
+static Takers chooseCausally(SegmentChoiceAttr rule, const Rows &scores,
+                             ArrayRef<int64_t> candidates) {
   Takers takers(scores.rows);
   for (int64_t segment = 0; segment < scores.rows; ++segment) {
-    takers[segment] = rank(scores[segment]);
-    takers[segment].resize(rule.getTopK());
+    for (int64_t expert : rank(scores[segment]))
+      if (is_contained(candidates, expert) &&
+          static_cast<int64_t>(takers[segment].size()) < rule.getTopK())
+        takers[segment].push_back(expert);
     llvm::sort(takers[segment]);
   }
   return takers;
@@ -97,9 +102,16 @@ Error routeSegments(WeightStore &store, const Rows &x, const WeightRef &router,
     return scores.takeError();
   if (scores->rows == 0)
     return Error::success();
+  int64_t ofTokens = levels.getTokenExperts();
+  SmallVector<int64_t> candidates =
+      levels.getSegmentRows(ofTokens + scores->columns);
+  for (int64_t &candidate : candidates)
+    candidate -= ofTokens;
   Takers takers = mode == SegmentMode::whole
-                      ? choosePublished(levels.getWhole(), *scores)
-                      : chooseCausally(levels.getCausal(), *scores);
+                      ? choosePublished(levels.getWhole(), *scores, candidates)
+                      : chooseCausally(levels.getCausal(), *scores, candidates);
+  // Those of the token level are the first of the program.
+  int64_t first = levels.getTokenRows().size();
   int64_t length = levels.getWhole().getSegment();
   double share = levels.getSegmentShare().getValueAsDouble() / length;
   for (auto [segment, experts] : enumerate(takers))
@@ -107,7 +119,8 @@ Error routeSegments(WeightStore &store, const Rows &x, const WeightRef &router,
       for (int64_t token = segment * length, end = token + length; token < end;
            ++token) {
         int64_t slot = levels.getNumTaken() + i;
-        routes.experts[token][slot] = levels.getTokenExperts() + expert;
+        routes.experts[token][slot] =
+            first + (find(candidates, expert) - candidates.begin());
         routes.weights[token][slot] = (*scores)[segment][expert] * share;
       }
   return Error::success();

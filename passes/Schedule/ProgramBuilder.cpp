@@ -457,7 +457,9 @@ void ProgramBuilder::buildSegments(MoeOp op, TwoLevelAttr levels, Value chosen,
                                    Value weights) {
   Type f32 = b.getF32Type(), i32 = b.getI32Type();
   int64_t segments = shape.maxTokens / levels.getWhole().getSegment();
-  int64_t experts = op.getNames()->size() - levels.getTokenExperts();
+  int64_t experts =
+      cast<RankedTensorType>(op.getRouter().getType()).getDimSize(0) -
+      levels.getTokenExperts();
   int64_t width = cast<MemRefType>(x.getType()).getDimSize(1);
   Value scores = buffer(BufferSpace::Shared, {segments, experts}, f32);
   Value pooled = buffer(BufferSpace::Private, {width}, f32);
@@ -482,7 +484,8 @@ LogicalResult ProgramBuilder::buildMoe(MoeOp op) {
   // A segment is complete in a step of many tokens only.
   if (levels && one)
     topK = levels.getNumTaken();
-  if (levels && !one && shape.maxTokens < levels.getWhole().getSegment())
+  bool hasSegments = levels && !one && levels.getMaxPerSegment() > 0;
+  if (hasSegments && shape.maxTokens < levels.getWhole().getSegment())
     return op.emitOpError("routes segments of ")
            << levels.getWhole().getSegment()
            << " tokens, a step has at most prefill-tokens, " << shape.maxTokens;
@@ -512,7 +515,7 @@ LogicalResult ProgramBuilder::buildMoe(MoeOp op) {
                         weights, scores, layer, op.getEpsAttr(),
                         op.getRoutingAttr(), b.getI64IntegerAttr(experts),
                         op.getMultiplierAttr());
-  if (levels && !one)
+  if (hasSegments)
     buildSegments(op, levels, chosen, weights);
 
   // For many tokens, blocks of tokens by expert.

@@ -19,6 +19,9 @@ def SelectLanguages : Pass<"fpmoe-select-languages", "::mlir::ModuleOp"> {
     scores of the experts left are what they were in the whole program, which
     gives the same result wherever it chooses the same experts.
 
+    Where tokens and segments choose, a language may have an expert on each level.
+    Those of every language asked for stay, and the shared ones.
+
     Without languages, or with all of them, nothing happens.
 
     Example (`test/passes/Specialize/select-languages.mlir`), with
@@ -76,7 +79,7 @@ def VerifySpecialized : Pass<"fpmoe-verify-specialized", "::mlir::ModuleOp"> {
   let summary = "Fails where an expert is left that was not asked for";
   let description = [{
     Closes the specialize phase: where languages are given, the experts are
-    theirs alone.
+    theirs alone, or shared.
   }];
   let options = [
     ListOption<"languages", "languages", "std::string",

@@ -11,6 +11,7 @@
 #include "passes/Specialize/Passes.h"
 
 #include "mlir/IR/Builders.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 
@@ -20,23 +21,31 @@ namespace fpmoe {
 #include "passes/Specialize/Passes.h.inc"
 
 namespace {
-/// Which of the experts are asked for, in the order of the experts.
-FailureOr<SmallVector<int64_t>> findExperts(ExpertsOp experts,
+/// Which of the experts are asked for, in the order of the experts. On two
+/// levels, the shared ones are those of all languages.
+FailureOr<SmallVector<int64_t>> findExperts(ExpertsOp experts, RouteOp route,
                                             ArrayRef<std::string> languages) {
-  SmallVector<StringRef> names(
-      experts.getNames().getAsValueRange<StringAttr>());
+  auto levels =
+      dyn_cast_or_null<TwoLevelAttr>(route ? route.getRouting() : Attribute());
+  // A language may have an expert on each level.
+  llvm::SetVector<StringRef> names;
+  SmallVector<int64_t> kept;
+  for (auto [index, name] :
+       llvm::enumerate(experts.getNames().getAsValueRange<StringAttr>())) {
+    bool isShared = levels && levels.isShared(index);
+    if (!isShared)
+      names.insert(name);
+    if (isShared || llvm::is_contained(languages, name))
+      kept.push_back(index);
+  }
   for (StringRef language : languages)
-    if (!llvm::is_contained(names, language)) {
+    if (!names.contains(language)) {
       InFlightDiagnostic diag = experts.emitError("no expert is named '")
                                 << language << "', the experts are ";
       llvm::interleaveComma(
           names, diag, [&](StringRef name) { diag << "'" << name << "'"; });
       return failure();
     }
-  SmallVector<int64_t> kept;
-  for (auto [index, name] : llvm::enumerate(names))
-    if (llvm::is_contained(languages, name))
-      kept.push_back(index);
   return kept;
 }
 
@@ -51,6 +60,16 @@ FailureOr<Attribute> restrictRouting(RouteOp route, int64_t all,
              << fixed.getExpert() << " alone, which is not one of those kept";
     return Attribute(FixedChoiceAttr::get(context, found - kept.begin()));
   }
+  SmallVector<int64_t> rows(getCandidates(route.getRouting())), candidates;
+  if (rows.empty())
+    llvm::append_range(rows, llvm::seq(all));
+  for (int64_t index : kept)
+    candidates.push_back(rows[index]);
+  if (auto levels = dyn_cast<TwoLevelAttr>(route.getRouting()))
+    return Attribute(TwoLevelAttr::get(
+        context, levels.getTokenExperts(), levels.getShared(), levels.getTopK(),
+        levels.getTokenShare(), levels.getWhole(), levels.getCausal(),
+        levels.getSegmentShare(), candidates));
   auto choice = dyn_cast<TokenChoiceAttr>(route.getRouting());
   if (!choice)
     return route.emitOpError("has the rule ")
@@ -59,12 +78,6 @@ FailureOr<Attribute> restrictRouting(RouteOp route, int64_t all,
   // One expert with its score over its score.
   if (kept.size() == 1 && choice.getRenormalize() && choice.getFactor() == 1)
     return Attribute(FixedChoiceAttr::get(context, 0));
-  SmallVector<int64_t> rows(choice.getCandidates());
-  if (rows.empty())
-    llvm::append_range(rows, llvm::seq(all));
-  SmallVector<int64_t> candidates;
-  for (int64_t index : kept)
-    candidates.push_back(rows[index]);
   return Attribute(TokenChoiceAttr::get(
       context, std::min<int64_t>(choice.getTopK(), kept.size()),
       choice.getRenormalize(), candidates, choice.getScale(),
@@ -88,12 +101,12 @@ Value selectExperts(OpBuilder &builder, SymbolTable &symbols, Value value,
 
 LogicalResult specialize(ExpertsOp experts, ArrayRef<std::string> languages,
                          SymbolTable &symbols) {
-  FailureOr<SmallVector<int64_t>> kept = findExperts(experts, languages);
+  auto route = experts.getWeights().getDefiningOp<RouteOp>();
+  FailureOr<SmallVector<int64_t>> kept = findExperts(experts, route, languages);
   if (failed(kept))
     return failure();
   if (kept->size() == experts.getNames().size())
     return success();
-  auto route = experts.getWeights().getDefiningOp<RouteOp>();
   if (!route || experts.getExperts() != route.getExperts() ||
       !getWeight(symbols, experts.getGate()) ||
       !getWeight(symbols, experts.getUp()) ||

@@ -27,8 +27,13 @@ struct VerifySpecializedPass
     if (languages.empty())
       return;
     WalkResult walk = getOperation().walk([&](ExpertsOp experts) {
-      for (StringRef name : experts.getNames().getAsValueRange<StringAttr>())
-        if (!llvm::is_contained(languages, name)) {
+      auto route = experts.getWeights().getDefiningOp<RouteOp>();
+      auto levels = dyn_cast_or_null<TwoLevelAttr>(route ? route.getRouting()
+                                                         : Attribute());
+      for (auto [expert, name] :
+           llvm::enumerate(experts.getNames().getAsValueRange<StringAttr>()))
+        if (!llvm::is_contained(languages, name) &&
+            !(levels && levels.isShared(expert))) {
           experts.emitOpError("still has the expert '")
               << name << "', which is not among the languages asked for";
           return WalkResult::interrupt();

@@ -62,8 +62,9 @@ Status fpmoe::findLanguage(const std::string &name, int32_t &language) {
   if (name.empty())
     return Status::success();
   if (fpmoe_model.segment > 0)
-    return Status::error(format("--language=%s: the experts of this program "
-                                "are not for languages",
+    return Status::error(format("--language=%s: a program that routes segments "
+                                "takes no language; fpmoe-compile --languages "
+                                "keeps the experts of some",
                                 name.c_str()));
   if (fpmoe_model.languages > 0)
     return findAdapter(name, language);

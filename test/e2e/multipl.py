@@ -3,10 +3,11 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Assembles MultiPL-MoE for multipl.test from parts that parts.py made.
 
-    multipl.py gate DIRECTORY [ROW ...]    writes a checkpoint of routers alone; the rows of that
-                                           number are three times as long as others
-    multipl.py check PARTS CHECKPOINT      compares a checkpoint of multipl.toml with an assembly
-                                           in Python
+    multipl.py gate PARTS               writes PARTS/gate, a checkpoint of routers alone
+    multipl.py gate PARTS ROW ...       the same, but experts of these rows are always chosen: the
+                                        first column of PARTS/haskell's embeddings becomes large
+    multipl.py check PARTS CHECKPOINT   compares a checkpoint of multipl.toml with an assembly in
+                                        Python
 
 Needs Python alone.
 """
@@ -32,17 +33,23 @@ FIELDS = {
 }
 
 
-def make_gate(folder, long):
+def make_gate(folder, chosen):
     tensors = {}
     for layer in range(parts.LAYERS):
         name = f"model.layers.{layer}.mlp.gate.weight"
         values = parts.normal(name, 1, ROWS * HIDDEN, 0, 0.4)
-        for row in long:
-            for column in range(HIDDEN):
-                values[row * HIDDEN + column] *= 3
+        for row in range(ROWS) if chosen else []:
+            values[row * HIDDEN] = 2 if row in chosen else -2
         tensors[name] = ((ROWS, HIDDEN), values)
-    folder.mkdir(parents=True, exist_ok=True)
-    parts.save(folder / "model.safetensors", tensors)
+    (folder / "gate").mkdir(parents=True, exist_ok=True)
+    parts.save(folder / "gate" / "model.safetensors", tensors)
+    if chosen:
+        path = folder / "haskell" / "model.safetensors"
+        tensors = recipes.load(path)
+        table = tensors["model.embed_tokens.weight"][1]
+        for i in range(0, len(table), HIDDEN):
+            table[i] = 3
+        parts.save(path, tensors)
 
 
 def adapted(base, adapter):

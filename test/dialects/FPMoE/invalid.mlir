@@ -670,6 +670,15 @@ func.func @f(%x: tensor<?x8xf32>, %r: tensor<3x8xf32>) -> tensor<?x1xf32> {
 // -----
 
 // route_c3
+func.func @f(%x: tensor<?x8xf32>, %r: tensor<5x8xf32>) -> tensor<?x2xf32> {
+  // expected-error@+1 {{(route_c3) candidate 5 is not a row of a router with 5 rows}}
+  %w, %e = fpmoe.route %x : tensor<?x8xf32> router %r : tensor<5x8xf32> by #fpmoe.two_level<token_experts = 3, shared = 1, top_k = 1, token_share = 0.7, whole = <segment = 8, max_experts = 1, capacity = 1.0>, causal = <segment = 8, top_k = 1>, segment_share = 0.3, candidates = [2, 5]> -> tensor<?x2xf32>, tensor<?x2xi32>
+  return %w : tensor<?x2xf32>
+}
+
+// -----
+
+// route_c3
 func.func @f(%x: tensor<?x8xf32>, %r: tensor<3x8xf32>) -> tensor<?x3xf32> {
   // expected-error@+1 {{(route_c3) has 3 token experts of 3, and a segment takes 1 of the others}}
   %w, %e = fpmoe.route %x : tensor<?x8xf32> router %r : tensor<3x8xf32> by #fpmoe.two_level<token_experts = 3, shared = 1, top_k = 1, token_share = 0.7, whole = <segment = 8, max_experts = 1, capacity = 1.0>, causal = <segment = 8, top_k = 1>, segment_share = 0.3> -> tensor<?x3xf32>, tensor<?x3xi32>
@@ -963,6 +972,15 @@ func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<2x32x8xf32>, %d
 func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %r: tensor<4x8xf32>, %gu: tensor<4x32x8xf32>, %d: tensor<4x8x6xf32>) -> tensor<?x8xf32> {
   // expected-error@+1 {{has two experts named 'b' (moe_c5)}}
   %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 router %r : tensor<4x8xf32> by #fpmoe.two_level<token_experts = 2, shared = 1, top_k = 1, token_share = 0.7, whole = <segment = 4, max_experts = 1, capacity = 1.0>, causal = <segment = 4, top_k = 1>, segment_share = 0.3> experts %gu : tensor<4x32x8xf32>, %d : tensor<4x8x6xf32> names ["a", "b", "b", "b"] -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// moe_c5
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %r: tensor<5x8xf32>, %gu: tensor<2x32x8xf32>, %d: tensor<2x8x6xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{(moe_c5) names 3 candidates for 2 experts}}
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 router %r : tensor<5x8xf32> by #fpmoe.two_level<token_experts = 3, shared = 1, top_k = 1, token_share = 0.7, whole = <segment = 8, max_experts = 2, capacity = 1.0>, causal = <segment = 8, top_k = 1>, segment_share = 0.3, candidates = [0, 2, 4]> experts %gu : tensor<2x32x8xf32>, %d : tensor<2x8x6xf32> names ["a", "b"] -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
 

@@ -74,6 +74,30 @@ func.func private @f() attributes {test.rule = #fpmoe.two_level<token_experts = 
 
 // -----
 
+// two_level_c4: not in order
+// expected-error@+1 {{has candidates [1, 2, 2] that do not ascend from 0 or above (two_level_c4)}}
+func.func private @f() attributes {test.rule = #fpmoe.two_level<token_experts = 3, shared = 1, top_k = 1, token_share = 0.7, whole = <segment = 8, max_experts = 2, capacity = 1.0>, causal = <segment = 8, top_k = 1>, segment_share = 0.3, candidates = [1, 2, 2]>}
+
+// -----
+
+// two_level_c4: negative
+// expected-error@+1 {{has candidates [-1, 2] that do not ascend from 0 or above (two_level_c4)}}
+func.func private @f() attributes {test.rule = #fpmoe.two_level<token_experts = 3, shared = 1, top_k = 1, token_share = 0.7, whole = <segment = 8, max_experts = 2, capacity = 1.0>, causal = <segment = 8, top_k = 1>, segment_share = 0.3, candidates = [-1, 2]>}
+
+// -----
+
+// two_level_c4: none of the token level
+// expected-error@+1 {{has no candidate below 3, of the token level (two_level_c4)}}
+func.func private @f() attributes {test.rule = #fpmoe.two_level<token_experts = 3, shared = 1, top_k = 1, token_share = 0.7, whole = <segment = 8, max_experts = 2, capacity = 1.0>, causal = <segment = 8, top_k = 1>, segment_share = 0.3, candidates = [3, 4]>}
+
+// -----
+
+// two_level_c4: without the shared expert
+// expected-error@+1 {{has no candidate 2, a shared expert (two_level_c4)}}
+func.func private @f() attributes {test.rule = #fpmoe.two_level<token_experts = 3, shared = 1, top_k = 1, token_share = 0.7, whole = <segment = 8, max_experts = 2, capacity = 1.0>, causal = <segment = 8, top_k = 1>, segment_share = 0.3, candidates = [0, 1, 3]>}
+
+// -----
+
 // language_choice_c1
 // expected-error@+1 {{fallback is -2, it must be an expert or -1 (language_choice_c1)}}
 func.func private @f() attributes {test.rule = #fpmoe.language_choice<fallback = -2>}

@@ -38,6 +38,11 @@ func.func private @two_level() attributes {test.rule =
   #fpmoe.two_level<token_experts = 6, shared = 1, top_k = 1, token_share = 0.7, whole = <segment = 64, max_experts = 4, capacity = 1.0>, causal = <segment = 64, top_k = 1>, segment_share = 0.3>
 }
 
+// CHECK: @two_level_of_some() attributes {test.rule = #fpmoe.two_level<{{.*}}, segment_share = {{.*}}, candidates = [1, 2, 4]>}
+func.func private @two_level_of_some() attributes {test.rule =
+  #fpmoe.two_level<token_experts = 3, shared = 1, top_k = 1, token_share = 0.7, whole = <segment = 8, max_experts = 2, capacity = 1.0>, causal = <segment = 8, top_k = 1>, segment_share = 0.3, candidates = [1, 2, 4]>
+}
+
 // CHECK: @fixed() attributes {test.rule = #fpmoe.fixed<expert = 0>}
 func.func private @fixed() attributes {test.rule =
   #fpmoe.fixed<expert = 0>

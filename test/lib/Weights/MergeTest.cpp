@@ -197,7 +197,7 @@ TEST_F(MergeTest, PromptState) {
         "%2 = fpmoe.weighted_sum %0, %1 weights [1.0, -1.0] : tensor<3xf32>\n"
         "fpmoe.yield %2 : tensor<3xf32>\n}\n}");
   Sources sources;
-  SmallVector<PromptStateOp> states(
+  llvm::SmallVector<PromptStateOp> states(
       weight("w").getRecipe().getOps<PromptStateOp>());
   sources.addState(states[0], {1, 2, 3, 4, 5, 6, 7, 8, 9});
   sources.addState(states[1], {1, 1, 1, 1, 1, 1});
