@@ -1,7 +1,7 @@
-"""The corpus of the nano model: permissively licensed Haskell, OCaml and Scala
-sources from Debian's source packages, split by file into training and held-out.
+"""A corpus of permissively licensed sources from Debian's source packages, split by
+file into training and held-out: that of the nano model, and of the recipes.
 
-Which packages in which versions is listed in packages.json. Whether a file may
+Which packages in which versions is listed in a packages.json. Whether a file may
 be used is decided by the package's debian/copyright, file by file.
 """
 # Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
@@ -17,8 +17,11 @@ import subprocess
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+LISTING = HERE / "packages.json"
 LANGUAGES = ["haskell", "ocaml", "scala"]
-EXTENSIONS = {"haskell": (".hs",), "ocaml": (".ml", ".mli"), "scala": (".scala",)}
+EXTENSIONS = {"haskell": (".hs",), "ocaml": (".ml", ".mli"), "scala": (".scala",),
+              "python": (".py",), "java": (".java",), "javascript": (".js", ".mjs"),
+              "cpp": (".cc", ".cpp", ".h", ".hpp")}
 
 # Licence names as debian/copyright files spell them.
 PERMISSIVE = {
@@ -31,19 +34,21 @@ HELDOUT_PER_MILLE = 30
 SAMPLE_BYTES = 45_000  # per language, copied into the repository
 
 
-def packages():
-    listing = json.loads((HERE / "packages.json").read_text())
-    return listing["suite"], listing["packages"]
+def packages(listing=LISTING):
+    content = json.loads(listing.read_text())
+    return content["suite"], content["packages"]
 
 
-def fetch(work):
+def fetch(work, listing=LISTING):
     """Downloads and unpacks the source packages below `work`/src."""
-    suite, listed = packages()
+    suite, listed = packages(listing)
     src = work / "src"
     apt = work / "apt"
     for folder in (src, apt / "lists" / "partial", apt / "cache/archives/partial"):
         folder.mkdir(parents=True, exist_ok=True)
-    missing = [p for p in listed if not (src / folder_name(p)).is_dir()]
+    # A package with sources in two languages is listed twice.
+    missing = {folder_name(p): p for p in listed
+               if not (src / folder_name(p)).is_dir()}.values()
     if not missing:
         return
     # A private configuration: the machine's own package sources stay untouched.
@@ -74,10 +79,11 @@ def folder_name(package):
     return f"{package['name']}-{without_epoch(package)}"
 
 
-def licence_rules(root):
-    """(pattern, licence) pairs of debian/copyright; the last match decides."""
+def licence_rules(root, package):
+    """(pattern, licence) pairs of debian/copyright; the last match decides. Where it
+    has no stanzas, packages.json gives the licence that its text states."""
     text = (root / "debian/copyright").read_text(errors="replace")
-    rules = []
+    rules = [("*", package["licence"])] if "licence" in package else []
     for stanza in re.split(r"\n\s*\n", text):
         files = re.search(r"^Files:((?:.*)(?:\n[ \t]+.*)*)", stanza, re.M)
         licence = re.search(r"^License:[ \t]*(.*)", stanza, re.M)
@@ -98,7 +104,7 @@ def licence_of(path, rules):
 def usable_files(work, package):
     """Yields (path, bytes, licence) of the files of a package that may be used."""
     root = work / "src" / folder_name(package)
-    rules = licence_rules(root)
+    rules = licence_rules(root, package)
     allowed = PERMISSIVE | set(package.get("allow", []))
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root).as_posix()
@@ -128,39 +134,39 @@ def is_heldout(package, name):
     return int.from_bytes(digest[:4], "little") % 1000 < HELDOUT_PER_MILLE
 
 
-def collect(work):
+def collect(work, listing=LISTING):
     """Returns {language: {"train": [...], "heldout": [...]}} of file entries, each
     {"package", "path", "licence", "text"}; identical files are kept once."""
-    corpus = {lang: {"train": [], "heldout": []} for lang in LANGUAGES}
+    corpus = {}
     seen = set()
-    for package in packages()[1]:
+    for package in packages(listing)[1]:
+        parts = corpus.setdefault(package["language"], {"train": [], "heldout": []})
         for name, data, licence in usable_files(work, package):
             digest = hashlib.sha256(data).digest()
             if digest in seen:
                 continue
             seen.add(digest)
             part = "heldout" if is_heldout(package, name) else "train"
-            corpus[package["language"]][part].append({
+            parts[part].append({
                 "package": package["name"], "version": package["version"],
                 "path": name, "licence": licence, "text": data.decode("utf-8")})
     return corpus
 
 
-def write_table(corpus, path):
+def write_table(corpus, path, title, note, listing=LISTING):
     """Writes the generated list of packages with what was taken of each."""
-    lines = ["# The corpus of the nano model",
+    suite, listed = packages(listing)
+    lines = [f"# The corpus of {title}",
              "",
-             "Generated by `train.py corpus`; Debian source packages of suite "
-             f"{packages()[0]}. Only files whose stanza in `debian/copyright` names "
-             "one of the licences shown are used. Expat is another name of the MIT "
-             "licence, and findlib's has its text too; BSD-C2 and BSD-C3 are the "
-             "BSD licences of two and of three clauses.",
+             f"Generated by `train.py corpus`; Debian source packages of suite {suite}. "
+             "Only files whose stanza in `debian/copyright` names one of the licences "
+             f"shown are used. {note}",
              "",
              "| Language | Package | Version | Licences of the files used | Files | KB |",
              "|---|---|---|---|---:|---:|"]
-    for lang in LANGUAGES:
+    for lang in corpus:
         entries = corpus[lang]["train"] + corpus[lang]["heldout"]
-        for package in [p for p in packages()[1] if p["language"] == lang]:
+        for package in [p for p in listed if p["language"] == lang]:
             mine = [e for e in entries if e["package"] == package["name"]]
             licences = ", ".join(sorted({e["licence"] for e in mine}))
             size = sum(len(e["text"].encode()) for e in mine)
@@ -168,7 +174,7 @@ def write_table(corpus, path):
                          f"{licences} | {len(mine)} | {size // 1000} |")
     lines += ["", "| Language | Training files | MB | Held-out files | KB |",
               "|---|---:|---:|---:|---:|"]
-    for lang in LANGUAGES:
+    for lang in corpus:
         train, held = corpus[lang]["train"], corpus[lang]["heldout"]
         lines.append(f"| {lang} | {len(train)} | "
                      f"{sum(len(e['text'].encode()) for e in train) / 1e6:.2f} | "
@@ -177,20 +183,20 @@ def write_table(corpus, path):
     path.write_text("\n".join(lines) + "\n")
 
 
-def write_sample(corpus, work, folder):
+def write_sample(corpus, work, folder, title, limit=SAMPLE_BYTES, listing=LISTING):
     """Copies a small held-out sample into the repository, with the copyright file
     of each package that it quotes."""
     shutil.rmtree(folder, ignore_errors=True)
-    listing = ["# Held-out sample",
-               "",
-               "Files that the nano model was not trained on, unchanged from their "
-               "packages except for line ends; `licences/` holds each package's "
-               "copyright file.",
-               "",
-               "| File | Package | Version | Path in the package | Licence |",
-               "|---|---|---|---|---|"]
+    lines = ["# Held-out sample",
+             "",
+             f"Files that {title} was not trained on, unchanged from their "
+             "packages except for line ends; `licences/` holds each package's "
+             "copyright file.",
+             "",
+             "| File | Package | Version | Path in the package | Licence |",
+             "|---|---|---|---|---|"]
     quoted = {}
-    for lang in LANGUAGES:
+    for lang in corpus:
         (folder / lang).mkdir(parents=True)
         total = 0
         # In the order of the path's hash, so that all packages get a turn.
@@ -198,7 +204,7 @@ def write_sample(corpus, work, folder):
             f"sample {e['package']}/{e['path']}".encode()).digest())
         for entry in order:
             data = entry["text"].encode()
-            if len(data) > 12_000 or total + len(data) > SAMPLE_BYTES:
+            if len(data) > 12_000 or total + len(data) > limit:
                 continue
             total += len(data)
             name = entry["package"] + "-" + Path(entry["path"]).name
@@ -207,17 +213,17 @@ def write_sample(corpus, work, folder):
                 continue
             target.write_bytes(data)
             quoted[entry["package"]] = entry["version"]
-            listing.append(f"| {lang}/{name} | {entry['package']} | {entry['version']}"
-                           f" | {entry['path']} | {entry['licence']} |")
-    (folder / "README.md").write_text("\n".join(listing) + "\n")
+            lines.append(f"| {lang}/{name} | {entry['package']} | {entry['version']}"
+                         f" | {entry['path']} | {entry['licence']} |")
+    (folder / "README.md").write_text("\n".join(lines) + "\n")
     (folder / "licences").mkdir()
-    for package in packages()[1]:
+    for package in packages(listing)[1]:
         if package["name"] in quoted:
             shutil.copyfile(work / "src" / folder_name(package) / "debian/copyright",
                             folder / "licences" / package["name"])
 
 
-def load(work):
+def load(work, listing=LISTING):
     """Fetches what is missing and returns the corpus of collect()."""
-    fetch(work)
-    return collect(work)
+    fetch(work, listing)
+    return collect(work, listing)

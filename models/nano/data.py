@@ -12,7 +12,7 @@ def tokenize(corpus, tokenizer, folder, seed):
     """Writes one array of ids per language and part: the files in a shuffled order,
     each followed by the end-of-text token."""
     end = tokenizer.get_vocab_size() - 1
-    for number, lang in enumerate(LANGUAGES):
+    for number, lang in enumerate(corpus):
         for part in ("train", "heldout"):
             entries = corpus[lang][part]
             order = np.random.default_rng([seed, number]).permutation(len(entries))
@@ -46,13 +46,13 @@ class Windows:
 
 class Batches:
     """Rows take turns among `languages`, so that each gets the same number of
-    tokens however large its corpus is."""
+    tokens however large its corpus is. Labels are places in `known`."""
 
-    def __init__(self, folder, languages, length, rows, seed):
+    def __init__(self, folder, languages, length, rows, seed, known=LANGUAGES):
+        self.labels = [known.index(lang) for lang in languages]
         self.windows = [Windows(load(folder, "train", lang), length + 1,
-                                [seed, LANGUAGES.index(lang), length])
-                        for lang in languages]
-        self.labels = [LANGUAGES.index(lang) for lang in languages]
+                                [seed, label, length])
+                        for lang, label in zip(languages, self.labels)]
         self.rows, self.turn = rows, 0
 
     def next(self):

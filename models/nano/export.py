@@ -47,14 +47,17 @@ def config(shape, expert_names):
     }
 
 
-def write(model, tokenizer_folder, folder, expert_names):
-    """`expert_names` is None for a dense model. Weights are rounded to bfloat16."""
+def write(model, tokenizer_folder, folder, expert_names, changes=None):
+    """`expert_names` is None for a dense model. Weights are rounded to bfloat16.
+    `changes` are fields of config.json; None takes one away."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {k: v.to(torch.bfloat16).contiguous()
                for k, v in model.state_dict().items()}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     written = {
-        "config.json": config(model.shape, expert_names),
+        "config.json": {k: v for k, v in {
+            **config(model.shape, expert_names), **(changes or {})}.items()
+            if v is not None or k not in (changes or {})},
         "generation_config.json": {
             "do_sample": True, "eos_token_id": model.shape.vocab - 1,
             "pad_token_id": model.shape.vocab - 1,

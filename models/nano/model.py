@@ -1,5 +1,6 @@
 """The nano model in plain PyTorch: a Qwen2 decoder whose feed-forward is either
-dense or a mixture, written for fast training on one CPU core.
+dense or a mixture, written for fast training on one CPU core. Without biases it is a
+Mistral, as long as a text is not longer than the sliding window.
 
 Parameter names are those of Hugging Face's Qwen2 and Qwen2-MoE checkpoints, so a
 state dict is a checkpoint; export.py writes it in their layout.
@@ -26,6 +27,7 @@ class Shape:
     context: int = 1024
     rope_theta: float = 10000.0
     rms_eps: float = 1e-6
+    bias: bool = True
 
 
 class RMSNorm(nn.Module):
@@ -41,16 +43,16 @@ class RMSNorm(nn.Module):
 
 
 class Attention(nn.Module):
-    """Causal grouped-query attention with rotary positions; bias on q, k and v."""
+    """Causal grouped-query attention with rotary positions; `bias` is on q, k and v."""
 
     def __init__(self, shape):
         super().__init__()
         self.heads, self.kv_heads = shape.heads, shape.kv_heads
         self.head_dim = shape.head_dim
         width, kv_width = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
-        self.q_proj = nn.Linear(shape.hidden, width)
-        self.k_proj = nn.Linear(shape.hidden, kv_width)
-        self.v_proj = nn.Linear(shape.hidden, kv_width)
+        self.q_proj = nn.Linear(shape.hidden, width, bias=shape.bias)
+        self.k_proj = nn.Linear(shape.hidden, kv_width, bias=shape.bias)
+        self.v_proj = nn.Linear(shape.hidden, kv_width, bias=shape.bias)
         self.o_proj = nn.Linear(width, shape.hidden, bias=False)
 
     def forward(self, x, cos, sin):
@@ -170,7 +172,8 @@ class TiedCrossEntropy(torch.autograd.Function):
             p.scatter_add_(1, target, torch.full(target.shape, -1.0))
             p = p.to(low)
             hidden_grad[rows] = p @ w
-            weight_grad += p.t() @ hidden[rows]
+            if ctx.needs_input_grad[1]:
+                weight_grad += p.t() @ hidden[rows]
         ctx.save_for_backward(hidden_grad, weight_grad)
         return total.float()
 

@@ -16,18 +16,8 @@ only those. `train.py --scale 0.02` runs all of it in a few minutes, with a poor
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 import argparse
-import math
-import os
-import sys
 import time
 from pathlib import Path
-
-# Training allocates and frees large buffers at every step. Keeping them mapped, in
-# huge pages, saves about a quarter of the time; glibc reads this only at its start.
-MALLOC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(10**11),
-          "MALLOC_TOP_PAD_": str(10**9), "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
-if __name__ == "__main__" and any(k not in os.environ for k in MALLOC):
-    os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **MALLOC})
 
 import torch
 import torch.nn.functional as F
@@ -36,6 +26,7 @@ from safetensors.torch import save_file
 import corpus as corpora
 import data
 import export
+import fitting
 import report
 import tokenizer as bpe
 from corpus import LANGUAGES
@@ -83,8 +74,12 @@ def parse():
 
 def make_corpus(options):
     corpus = corpora.load(options.work)
-    corpora.write_table(corpus, options.out / "corpus.md")
-    corpora.write_sample(corpus, options.work, options.out / "heldout")
+    corpora.write_table(
+        corpus, options.out / "corpus.md", "the nano model",
+        "Expat is another name of the MIT licence, and findlib's has its text too; "
+        "BSD-C2 and BSD-C3 are the BSD licences of two and of three clauses.")
+    corpora.write_sample(corpus, options.work, options.out / "heldout",
+                         "the nano model")
     # The vocabulary is learnt from the same amount of text of each language.
     share = min(sum(len(e["text"]) for e in corpus[lang]["train"])
                 for lang in LANGUAGES)
@@ -100,44 +95,12 @@ def make_corpus(options):
     data.tokenize(corpus, tokenizer, options.work, options.seed)
 
 
-class Optimizer:
-    """Muon for the matrices inside the layers, AdamW for the embedding, the gates and
-    all vectors. After the first 0.6 million tokens the perplexity was a third of what
-    AdamW alone had reached. Both take the learning rate in AdamW's units."""
-
-    def __init__(self, model):
-        inner, rest = [], []
-        for name, p in model.named_parameters():
-            is_inner = p.dim() == 2 and "embed" not in name and min(p.shape) > 3
-            (inner if is_inner else rest).append(p)
-        self.parts = [
-            torch.optim.Muon(inner, momentum=0.95, weight_decay=0.1,
-                             adjust_lr_fn="match_rms_adamw"),
-            torch.optim.AdamW(rest, betas=(0.9, 0.97), weight_decay=0.0, fused=True)]
-
-    def step(self, rate):
-        for part in self.parts:
-            for group in part.param_groups:
-                group["lr"] = rate
-            part.step()
-            part.zero_grad()
-
-
-def learning_rate(step, steps, peak):
-    """Linear warm-up over the first steps, then a cosine down to a twentieth."""
-    warmup = min(100, steps // 10 + 1)
-    if step < warmup:
-        return peak * (step + 1) / warmup
-    progress = (step - warmup) / max(1, steps - warmup)
-    return peak * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * progress)))
-
-
 def fit(name, model, options, languages, tokens, peak, seed):
     """Trains `model` in place on the given languages."""
     steps = max(10, int(tokens * options.scale) // TOKENS_PER_STEP)
     if not model.compiled:
         model.compile()
-    optimizer = Optimizer(model)
+    optimizer = fitting.Optimizer(model)
     short = data.Batches(options.work, languages, WINDOW,
                          TOKENS_PER_STEP // WINDOW, [options.seed, seed])
     long = data.Batches(options.work, languages, model.shape.context,
@@ -159,7 +122,7 @@ def fit(name, model, options, languages, tokens, peak, seed):
             right.append(hits.float().mean().item())
         total.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step(learning_rate(step, steps, peak))
+        optimizer.step(fitting.learning_rate(step, steps, peak))
         if time.time() - shown > 20 or step in (0, steps - 1):
             shown = time.time()
             speed = (step + 1) * TOKENS_PER_STEP / (shown - started)
@@ -225,8 +188,8 @@ def write_model(options):
     for name in ["base", *LANGUAGES, "shared"]:
         export.write(restore(options, name), options.work,
                      options.work / "parts" / name, None)
-    # The gate before joint training: with it, models/recipes/fpmoe.toml assembles
-    # the parts to what the stage of that name did.
+    # The gate before joint training: with it, a recipe assembles the parts to what the
+    # stage of that name did.
     gate = {k: v.contiguous() for k, v in torch.load(options.work / "assembled.pt").items()
             if k.endswith(".mlp.gate.weight")}
     (options.work / "parts/gate").mkdir(exist_ok=True)
@@ -256,4 +219,5 @@ def main():
 
 
 if __name__ == "__main__":
+    fitting.tune_malloc()
     main()
