@@ -45,7 +45,7 @@ def main():
     for folder in sorted(options.texts.iterdir()):
         size = 0
         for file in sorted(folder.glob("*.*") if folder.is_dir() else []):
-            if file.suffix in (".hs", ".ml", ".scala") and size < options.bytes:
+            if size < options.bytes:
                 size += file.stat().st_size
                 files.append(file)
                 names.append(folder.name)

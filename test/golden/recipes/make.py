@@ -299,7 +299,7 @@ def make_hidden():
 
 
 def make_fpmoe():
-    """models/recipes/fpmoe.toml, and what the training script of nano assembles."""
+    """What the training script of nano assembles; the recipe is written by hand."""
     sys.path.insert(0, str(HERE.parents[2] / "models/nano"))
     import model
     import train
@@ -315,14 +315,11 @@ def make_fpmoe():
     (PARTS / "gate").mkdir()
     save_file({k: v.contiguous() for k, v in assembled.items() if k.endswith(".mlp.gate.weight")},
               PARTS / "gate/model.safetensors")
-    text = (HERE.parents[2] / "models/recipes/fpmoe.toml").read_text()
-    for name, part in parts.items():
-        text = text.replace(f'"parts/fpmoe/{name}"', f'"parts/{part}"')
-    write("fpmoe", text.replace("parts/fpmoe/", "parts/"), assembled)
+    write("fpmoe", (HERE / "fpmoe.toml").read_text(), assembled)
 
 
 def make_mistral():
-    """models/recipes/mistral-x4.toml: adapters by PEFT, the rest by mergekit."""
+    """Adapters by PEFT, the rest by mergekit; the recipe is written by hand."""
     parts = HERE.parents[1] / "e2e/parts.py"
     subprocess.run([sys.executable, parts, PARTS, "--type", "mistral", "--hidden", "8",
                     "--vocabulary", "16", "mistral"], check=True)
@@ -342,9 +339,7 @@ def make_mistral():
                 if "experts" in key:
                     tensors[key] = value
         tensors.update(rest(mergekit("ties", {}, PARTS / "mistral", models)))
-    text = (HERE.parents[2] / "models/recipes/mistral-x4.toml").read_text()
-    text = text.replace("parts/mistral-x4/base", "parts/mistral")
-    write("mistral-x4", text.replace("parts/mistral-x4/", "adapters/"), tensors)
+    write("mistral-x4", (HERE / "mistral-x4.toml").read_text(), tensors)
 
 
 def main():
