@@ -156,7 +156,7 @@ TEST(MixtureRecipe, MethodsThatNeedPrompts) {
                  method.str());
     EXPECT_TRUE(
         valueOf(parseMixtureRecipe(text, "r.toml")).gate.needsPrompts());
-    text.erase(text.find("prompts = [\"let rec\"]\n\n"),
+    text.erase(text.find("prompts = [\"let rec\"]\n\n[shared"),
                StringRef("prompts = [\"let rec\"]").size());
     EXPECT_EQ(fault(text), "r.toml:21:8: the expert 'caml' has no 'prompts', "
                            "which the gate is made of");
