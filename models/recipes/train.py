@@ -62,7 +62,7 @@ def parse():
     parser.add_argument("--out", type=Path, default=HERE / "parts",
                         help="folder of the parts (default: parts beside this script)")
     parser.add_argument("--base-tokens", type=float, default=3.7e5)
-    parser.add_argument("--adapter-tokens", type=float, default=5e3,
+    parser.add_argument("--adapter-tokens", type=float, default=4e4,
                         help="for each adapter of one language")
     parser.add_argument("--compiler", default="fpmoe-compile")
     parser.add_argument("--threads", type=int, default=1)
