@@ -11,6 +11,7 @@
 
 #include "lib/Driver/PromptStates.h"
 #include "lib/Driver/Compile.h"
+#include "lib/Driver/Output.h"
 #include "lib/Model/Config.h"
 #include "lib/Model/Input.h"
 #include "llvm/ADT/MapVector.h"
@@ -144,16 +145,8 @@ Error PartRunner::run(ArrayRef<Tokens> texts, bool withoutAttention) {
     lines += join(map_range(text, [](int64_t id) { return utostr(id); }), " ");
     lines += "\n";
   }
-  std::error_code error;
-  raw_fd_ostream out(ids.name(), error);
-  if (!error) {
-    out << lines;
-    out.close();
-    error = out.error();
-    out.clear_error();
-  }
-  if (error)
-    return failed(ids.name() + ": cannot be written: " + error.message());
+  if (Error e = writeText(ids.name(), lines))
+    return failed(toString(std::move(e)));
 
   std::string problem;
   int status = sys::ExecuteAndWait(
