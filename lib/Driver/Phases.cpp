@@ -62,7 +62,8 @@ void populatePhase(mlir::OpPassManager &pm, Phase phase,
   case Phase::Codegen:
     return populateCodegenPipeline(pm, {options.target.dotInstruction,
                                         options.target.sums,
-                                        options.target.halves});
+                                        options.target.halves,
+                                        options.target.prefetch});
   case Phase::Import:
   case Phase::LLVM:
   case Phase::Object:

@@ -120,9 +120,15 @@ static SmallVector<Value> emitTile(KernelBuilder &b, bool bf16, int64_t rows,
   auto step = [&](Value k, MutableArrayRef<Value> acc) {
     SmallVector<Value> weights;
     Value panelOffset = b.mul(k, panelStepBytes);
-    for (Value panel : panels)
-      weights.push_back(b.load(bf16 ? Type(bf16Lanes) : b.f32Lanes(),
-                               b.at(panel, panelOffset), kStepBytes));
+    for (Value panel : panels) {
+      Value from = b.at(panel, panelOffset);
+      weights.push_back(
+          b.load(bf16 ? Type(bf16Lanes) : b.f32Lanes(), from, kStepBytes));
+      // One row uses a weight once: the first-level cache need not have it.
+      if (int64_t ahead = b.products.prefetch; ahead && rows == 1)
+        LLVM::Prefetch::create(b, b.at(from, ahead), /*rw=*/0, /*hint=*/2,
+                               /*cache=*/1);
+    }
     Value element = b.at(operand.base, b.mul(k, operand.stepBytes));
     for (int64_t r = 0; r < rows; ++r) {
       Value x = b.load(bf16 ? b.getI32Type() : Type(b.getF32Type()),

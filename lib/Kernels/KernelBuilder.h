@@ -35,6 +35,7 @@ public:
   struct Products {
     int64_t sums = 24;
     bool halves = false;
+    int64_t prefetch = 0;
   };
 
   KernelBuilder(mlir::Location loc, mlir::MLIRContext *context,

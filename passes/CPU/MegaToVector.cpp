@@ -329,7 +329,7 @@ struct MegaToVectorPass : fpmoe::impl::MegaToVectorBase<MegaToVectorPass> {
     module->removeAttr(kModelAttr);
   }
 
-  KernelBuilder::Products products() { return {sums, halves}; }
+  KernelBuilder::Products products() { return {sums, halves, prefetch}; }
 
   void declareBarrier(ModuleOp module) {
     KernelBuilder b(module.getLoc(), &getContext(), products());

@@ -22,6 +22,7 @@ struct CodegenOptions {
   std::string dotInstruction = "none"; ///< see mega-lower-dot2
   int64_t sums = 24;                   ///< see mega-to-vector
   bool halves = false;                 ///< see mega-to-vector
+  int64_t prefetch = 0;                ///< see mega-to-vector
 };
 
 /// Adds the passes of the codegen phase.

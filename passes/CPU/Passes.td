@@ -23,13 +23,17 @@ def MegaToVector : Pass<"mega-to-vector", "::mlir::ModuleOp"> {
     are more, it takes one panel after the other, and runs of rows. With
     `halves`, products of several rows in bf16 are not made of `mega.dot2`: they
     widen and multiply the lower halves of some pairs and then the upper ones,
-    so that no register waits for the other half.
+    so that no register waits for the other half. Products of one row ask for
+    the weights `prefetch` bytes ahead, in the next panel too, where a processor
+    would not guess.
   }];
   let options = [
     Option<"sums", "sums", "int64_t", /*default=*/"24",
            "vectors of 16 sums that the registers hold beside their operands">,
     Option<"halves", "halves", "bool", /*default=*/"false",
-           "multiply the halves of bf16 pairs in loops of their own">
+           "multiply the halves of bf16 pairs in loops of their own">,
+    Option<"prefetch", "prefetch", "int64_t", /*default=*/"0",
+           "bytes by which products of one row read ahead; 0: not at all">
   ];
   let dependentDialects = [
     "::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect",

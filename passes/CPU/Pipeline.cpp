@@ -32,6 +32,9 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
                        llvm::cl::init(24)};
   Option<bool> halves{*this, "halves", llvm::cl::desc("see mega-to-vector"),
                       llvm::cl::init(false)};
+  Option<int64_t> prefetch{*this, "prefetch",
+                           llvm::cl::desc("see mega-to-vector"),
+                           llvm::cl::init(0)};
 };
 } // namespace
 
@@ -40,6 +43,7 @@ void fpmoe::populateCodegenPipeline(OpPassManager &pm,
   MegaToVectorOptions emit;
   emit.sums = options.sums;
   emit.halves = options.halves;
+  emit.prefetch = options.prefetch;
   pm.addPass(createMegaToVector(emit));
   LowerDot2Options dot2;
   dot2.instruction = options.dotInstruction;
@@ -68,7 +72,7 @@ void fpmoe::registerCPUPasses() {
       "fpmoe-codegen", "The codegen phase for CPUs",
       [](OpPassManager &pm, const PipelineOptions &options) {
         populateCodegenPipeline(
-            pm, {options.instruction, options.sums, options.halves});
+            pm, {options.instruction, options.sums, options.halves, options.prefetch});
       });
   PassPipelineRegistration<>("fpmoe-lower-to-llvm",
                              "From codegen to the LLVM dialect",

@@ -22,7 +22,7 @@ struct Level {
   const char *dotInstruction;
   int64_t rows, sums;
   bool halves;
-  int64_t streams;
+  int64_t prefetch, streams;
 };
 
 constexpr uint32_t kAvx2 = FPMOE_CPU_AVX2;
@@ -31,15 +31,15 @@ constexpr uint32_t kAvx512 = kAvx2 | FPMOE_CPU_AVX512;
 /// From best to worst of each architecture. 32 registers of 512 bits hold the
 /// sums of 12 rows and two panels; 16 of 256 bits, or 32 of 128, those of 6
 /// rows and one panel. Processors with AVX2 and no more read several panels at
-/// once faster than one after the other; newer ones keep up with the memory
-/// anyway.
+/// once faster than one after the other; those with AVX-512 gain 5 to 8% from
+/// asking 2.5 KB ahead, and lose from 4 KB on.
 constexpr Level kLevels[] = {
     {"avx512-bf16", "x86_64", "x86-64-v4", "+avx512bf16,-prefer-256-bit",
-     kAvx512 | FPMOE_CPU_AVX512_BF16, "avx512-bf16", 12, 24, false, 1},
+     kAvx512 | FPMOE_CPU_AVX512_BF16, "avx512-bf16", 12, 24, false, 2560, 1},
     {"avx512", "x86_64", "x86-64-v4", "-prefer-256-bit", kAvx512, "none", 12,
-     24, false, 1},
-    {"x86-64-v3", "x86_64", "x86-64-v3", "", kAvx2, "none", 6, 6, true, 4},
-    {"aarch64", "aarch64", "generic", "+neon", 0, "none", 6, 6, true, 1},
+     24, true, 2560, 1},
+    {"x86-64-v3", "x86_64", "x86-64-v3", "", kAvx2, "none", 6, 6, true, 0, 4},
+    {"aarch64", "aarch64", "generic", "+neon", 0, "none", 6, 6, true, 0, 1},
 };
 
 bool hostHas(const Level &level) {
@@ -75,6 +75,7 @@ CpuTarget makeTarget(const Level &level) {
           level.rows,
           level.sums,
           level.halves,
+          level.prefetch,
           level.streams};
 }
 

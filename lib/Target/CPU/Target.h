@@ -28,6 +28,7 @@ struct CpuTarget {
   int64_t rows;               ///< tokens that are multiplied at a time
   int64_t sums;               ///< see the pass mega-to-vector
   bool halves;                ///< see the pass mega-to-vector
+  int64_t prefetch;           ///< see the pass mega-to-vector
   int64_t streams;            ///< see the pass fpmoe-build-programs
 };
 

@@ -1,6 +1,7 @@
-// RUN: fpmoe-opt %s --mega-to-vector | FileCheck %s --check-prefix=WIDE
+// RUN: fpmoe-opt %s --mega-to-vector | FileCheck %s --check-prefix=WIDE --implicit-check-not=llvm.intr.prefetch
 // RUN: fpmoe-opt %s --mega-to-vector="sums=4" | FileCheck %s --check-prefix=NARROW
 // RUN: fpmoe-opt %s --mega-to-vector="sums=4 halves" | FileCheck %s --check-prefix=HALVES
+// RUN: fpmoe-opt %s --mega-to-vector="prefetch=2560" | FileCheck %s --check-prefix=AHEAD
 
 // Four rows of two panels: eight sums at once, or four and four.
 
@@ -32,6 +33,16 @@
 // HALVES: arith.andi %{{.*}} : vector<16xi32>
 // HALVES-COUNT-4: vector.fma
 // HALVES: scf.yield {{(%[0-9a-z#]+, ){3}%[0-9a-z#]+}} : vector<16xf32>
+
+// The weights of one row are used once, and asked for early.
+
+// AHEAD-LABEL: llvm.func internal @decode.logits(
+// AHEAD: llvm.load %[[FROM:.*]] {alignment = 4 : i64} : !llvm.ptr -> vector<32xbf16>
+// AHEAD-NEXT: %[[AHEAD:.*]] = llvm.getelementptr %[[FROM]][2560]
+// AHEAD-NEXT: "llvm.intr.prefetch"(%[[AHEAD]]) <{cache = 1 : i32, hint = 2 : i32, rw = 0 : i32}>
+// AHEAD-LABEL: llvm.func internal @prefill.logits(
+// AHEAD-NOT: llvm.intr.prefetch
+// AHEAD: llvm.func @fpmoe_dot_peak
 
 module attributes {fpmoe.model = {architecture = "Qwen2MoeForCausalLM", context = 64 : i64, name = "m", source = "m"}} {
 fpmoe.weight @table at 4096 stride 1024 : tensor<2x8x16x2xbf16> {
