@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 // Activations are `[max_tokens, width]` f32, their width rounded up to 16.
 // An operand of a product is packed: `[blocks, K/s, rows, s]`, s being what the
-// dot instruction sums (2 for bf16, 1 for f32), K rounded up to 16.
+// dot instruction sums (2 for bf16, 1 for f32), K rounded up to 16. Its layout is
+// the default one, or strides by which the steps of each row lie together.
 //===----------------------------------------------------------------------===//
 
 #ifndef FPMOE_DIALECTS_MEGA_TILEOPS_TD

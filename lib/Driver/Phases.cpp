@@ -54,16 +54,18 @@ void populatePhase(mlir::OpPassManager &pm, Phase phase,
     quantize.format = options.weights;
     return populateQuantizePipeline(pm, quantize);
   }
-  case Phase::Schedule:
+  case Phase::Schedule: {
+    const CpuTarget &target = options.target;
     return populateSchedulePipeline(
-        pm, {std::max(options.prefillTokens, options.target.rows),
-             options.target.rows, options.target.streams,
-             options.layerInputs});
+        pm,
+        {std::max({options.prefillTokens, target.rows, target.tileRows}),
+         target.rows, target.tileRows, target.streams, options.layerInputs});
+  }
   case Phase::Codegen:
-    return populateCodegenPipeline(pm, {options.target.dotInstruction,
-                                        options.target.sums,
-                                        options.target.halves,
-                                        options.target.prefetch});
+    return populateCodegenPipeline(
+        pm, {options.target.dotInstruction, options.target.sums,
+             options.target.halves, options.target.prefetch,
+             options.target.tileRows > 0});
   case Phase::Import:
   case Phase::LLVM:
   case Phase::Object:

@@ -77,7 +77,7 @@ private:
     Value iota = arith::ConstantOp::create(
         b, DenseElementsAttr::get(i64Lanes, ArrayRef<int64_t>(numbers)));
     b.loop(from, end, kLanes, [&](Value position) {
-      SmallVector<Value> sums =
+      DotSums sums =
           emitDot(b, /*bf16=*/false, numRows, {query, rowBytes, 4},
                   {cache.key(kvHead, position)}, b.i64(op.getHeadDim()));
       Value positions = b.add(b.splat(position), iota);
@@ -120,18 +120,16 @@ private:
   }
 
   void emitSum(int64_t firstRow, int64_t numRows, Value rows) {
-    int64_t panels = cache.valueBytes() / (kLanes * 4),
-            operandRows = phase.info.rows;
+    int64_t panels = cache.valueBytes() / (kLanes * 4);
     Value weights = b.at(b.at(scores, firstRow * scoreBytes), b.mul(from, 4));
-    Value operand =
-        b.at(phase.base(op.getOperand()),
-             b.mul(block, PhaseContext::blockBytes(op.getOperand())));
+    DotRows operand =
+        phase.rowsOfBlock(op.getOperand(), block, dim(op.getOperand(), 1));
     Value values = cache.value(kvHead, from);
     auto product = [&](int64_t panel, int64_t n) {
       SmallVector<Value> bases;
       for (int64_t p = 0; p < n; ++p)
         bases.push_back(b.at(values, (panel + p) * kLanes * 4));
-      SmallVector<Value> sums =
+      DotSums sums =
           emitDot(b, /*bf16=*/false, numRows, {weights, scoreBytes, 4}, bases,
                   b.sub(end, from), cache.valueBytes());
       for (int64_t i = 0; i < numRows; ++i) {
@@ -140,8 +138,7 @@ private:
           Value total = b.splat(
               b.load(b.getF32Type(), b.at(scores, (row + 1) * scoreBytes - 4)));
           for (int64_t p = 0; p < n; ++p)
-            storeHead(b.fdiv(sums[i * n + p], total), operand, row, panel + p,
-                      operandRows);
+            storeHead(b.fdiv(sums[i * n + p], total), operand, row, panel + p);
         });
       }
     };
@@ -150,16 +147,17 @@ private:
   }
 
   /// Columns [16 panel, ...) of a head, as K of the next product.
-  void storeHead(Value lanes, Value operand, int64_t row, int64_t panel,
-                 int64_t operandRows) {
+  void storeHead(Value lanes, const DotRows &operand, int64_t row,
+                 int64_t panel) {
     int64_t valueDim = op.getValueDim(), stepWidth = phase.info.bf16 ? 2 : 1;
     int64_t valid = std::min(kLanes, valueDim - panel * kLanes);
     Value own = one ? b.add(head, row) : head;
     Value step = b.div(b.add(b.mul(own, valueDim), panel * kLanes), stepWidth);
-    Value to = b.at(operand, b.mul(step, operandRows * kStepBytes));
+    Value to = b.at(operand.base, b.mul(step, operand.stepBytes));
     if (!one)
-      to = b.at(to, row * kStepBytes);
-    storePacked(b, phase.info.bf16, lanes, to, b.i64(0), operandRows, valid);
+      to = b.at(to, row * operand.rowBytes);
+    storePacked(b, phase.info.bf16, lanes, to, b.i64(0), operand.stepBytes,
+                valid);
   }
 
   /// Score of a position that a row cannot see; its weight is 0 (exp()).

@@ -22,8 +22,18 @@ static constexpr int64_t kHalvesSteps = 256;
 /// Pairs that are widened at a time. Packed operands have a multiple of them.
 static constexpr int64_t kWidenLanes = 8;
 
-/// Memory of the function that is emitted; the same for all of its products.
-static Value getStack(KernelBuilder &b, int64_t bytes) {
+DotRows fpmoe::getRows(Value operand, Value base, int64_t steps) {
+  auto type = cast<MemRefType>(operand.getType());
+  // A row of its own need not be packed.
+  if (type.getRank() == 2)
+    return {base, kStepBytes, kStepBytes, steps & -steps};
+  SmallVector<int64_t> strides = type.getStridesAndOffset().first;
+  int64_t elementBytes = kStepBytes / type.getDimSize(3);
+  return {base, strides[2] * elementBytes, strides[1] * elementBytes,
+          steps & -steps};
+}
+
+Value fpmoe::getStack(KernelBuilder &b, int64_t bytes) {
   auto function = b.getBlock()->getParentOp();
   if (!isa<LLVM::LLVMFuncOp>(function))
     function = function->getParentOfType<LLVM::LLVMFuncOp>();
@@ -110,7 +120,7 @@ static SmallVector<Value> emitTile(KernelBuilder &b, bool bf16, int64_t rows,
                                    const DotRows &operand,
                                    ArrayRef<Value> panels, Value steps,
                                    int64_t panelStepBytes) {
-  if (bf16 && b.products.halves && rows > 1)
+  if (bf16 && b.products.halves && rows > 1 && operand.rowBytes == kStepBytes)
     return emitHalves(b, rows, operand, panels, steps, panelStepBytes);
   int64_t sums = rows * panels.size();
   int64_t unroll = std::max<int64_t>(1, getChains(b) / sums);
@@ -170,10 +180,12 @@ static SmallVector<Value> emitTile(KernelBuilder &b, bool bf16, int64_t rows,
   });
 }
 
-SmallVector<Value> fpmoe::emitDot(KernelBuilder &b, bool bf16, int64_t rows,
-                                  const DotRows &operand,
-                                  ArrayRef<Value> panels, Value steps,
-                                  int64_t panelStepBytes) {
+DotSums fpmoe::emitDot(KernelBuilder &b, bool bf16, int64_t rows,
+                       const DotRows &operand, ArrayRef<Value> panels,
+                       Value steps, int64_t panelStepBytes) {
+  if (bf16 && b.products.tiles && rows % kLanes == 0 &&
+      operand.stepBytes == kStepBytes && operand.rowBytes > kStepBytes)
+    return emitDotTiles(b, rows, operand, panels, steps);
   // Runs of rows that are about equally long.
   int64_t numPanels = panels.size();
   int64_t run = llvm::divideCeil(rows, llvm::divideCeil(rows, b.products.sums));
@@ -196,10 +208,9 @@ SmallVector<Value> fpmoe::emitDot(KernelBuilder &b, bool bf16, int64_t rows,
 }
 
 void fpmoe::storePacked(KernelBuilder &b, bool bf16, Value lanes, Value row,
-                        Value chunk, int64_t rows, int64_t valid) {
-  int64_t stride = rows * kStepBytes;
+                        Value chunk, int64_t stepBytes, int64_t valid) {
   int64_t steps = bf16 ? kLanes / 2 : kLanes;
-  Value base = b.at(row, b.mul(chunk, steps * stride));
+  Value base = b.at(row, b.mul(chunk, steps * stepBytes));
   Value elements = lanes;
   if (bf16) {
     Value rounded = arith::TruncFOp::create(b, b.lanes(b.getBF16Type()), lanes);
@@ -207,8 +218,9 @@ void fpmoe::storePacked(KernelBuilder &b, bool bf16, Value lanes, Value row,
         b, VectorType::get({steps}, b.getI32Type()), rounded);
   }
   int64_t validSteps = bf16 ? (valid + 1) / 2 : valid;
-  if (rows == 1 && validSteps == steps)
+  if (stepBytes == kStepBytes && validSteps == steps)
     return b.store(elements, base);
   for (int64_t i = 0; i < validSteps; ++i)
-    b.store(vector::ExtractOp::create(b, elements, i), b.at(base, i * stride));
+    b.store(vector::ExtractOp::create(b, elements, i),
+            b.at(base, i * stepBytes));
 }

@@ -20,7 +20,6 @@ class ExpertDown {
 public:
   ExpertDown(PhaseContext &phase, mega::ExpertDownOp op, Value tile)
       : phase(phase), op(op), b(phase.b), bf16(phase.info.bf16),
-        actBytes(PhaseContext::blockBytes(op.getAct())),
         width(dim(op.getX(), 1)) {
     Value any = op.getDown() ? op.getDown() : op.getSharedDown();
     panels = dim(any, -4);
@@ -44,7 +43,7 @@ private:
   void emitOne() {
     int64_t slots = dim(op.getAct(), 0),
             topK = slots - (op.getSharedDown() ? 1 : 0);
-    Value act = phase.base(op.getAct()), x = phase.base(op.getX());
+    Value x = phase.base(op.getX());
     auto emitPanels = [&](Value panel, int64_t n) {
       Value to = b.at(x, b.mul(panel, kLanes * 4));
       auto add = [&](Value weight, Value expert, Value slot) {
@@ -53,9 +52,8 @@ private:
         SmallVector<Value> bases;
         for (int64_t p = 0; p < n; ++p)
           bases.push_back(b.at(from, p * panelBytes(weight)));
-        DotRows source{b.at(act, b.mul(slot, actBytes)), kStepBytes,
-                       kStepBytes};
-        SmallVector<Value> sums =
+        DotRows source = phase.rowsOfBlock(op.getAct(), slot, stepsOf(weight));
+        DotSums sums =
             emitDot(b, bf16, 1, source, bases, b.i64(stepsOf(weight)));
         for (int64_t p = 0; p < n; ++p) {
           Value place = b.at(to, p * kLanes * 4);
@@ -102,9 +100,10 @@ private:
       Value numSteps =
           b.min(b.i64(op.getSteps()), b.sub(b.i64(steps), firstStep));
       b.loop(firstSlot, lastSlot, 1, [&](Value slot) {
-        Value act = b.at(phase.base(op.getAct()), b.mul(slot, actBytes));
-        DotRows source{b.at(act, b.mul(firstStep, rows * kStepBytes)),
-                       kStepBytes, rows * kStepBytes};
+        // The last steps need not be as many.
+        DotRows source = phase.rowsOfBlock(
+            op.getAct(), slot, std::gcd(steps, int64_t(op.getSteps())));
+        source.base = b.at(source.base, b.mul(firstStep, source.stepBytes));
         Value count = b.loadIndex(table.count, slot);
         Value tokens = b.at(table.token, b.mul(slot, rows * 4));
         phase.withRows(count, rows, [&](int64_t r) {
@@ -114,8 +113,7 @@ private:
               bases.push_back(
                   b.at(base, b.add(b.mul(b.add(panel, p), panelBytes(weight)),
                                    b.mul(firstStep, kPanelStepBytes))));
-            SmallVector<Value> sums =
-                emitDot(b, bf16, r, source, bases, numSteps);
+            DotSums sums = emitDot(b, bf16, r, source, bases, numSteps);
             for (int64_t i = 0; i < r; ++i)
               b.ifThen(b.less(b.i64(i), count), [&] {
                 Value token = b.loadIndex(tokens, b.i64(i));
@@ -138,7 +136,7 @@ private:
   mega::ExpertDownOp op;
   KernelBuilder &b;
   bool bf16;
-  int64_t actBytes, width;
+  int64_t width;
   int64_t panels;
   Value firstPanel, lastPanel;
 };

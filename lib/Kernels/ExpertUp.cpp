@@ -93,23 +93,27 @@ private:
     Value weight = b.loadF32(phase.base(op.getWeights()), slot);
     Value act = b.at(phase.base(op.getAct()),
                      b.mul(slot, PhaseContext::blockBytes(op.getAct())));
-    DotRows source{phase.base(op.getOperand()), kStepBytes, kStepBytes};
+    DotRows source = phase.rowsOfBlock(op.getOperand(), b.i64(0), steps);
     // A negative expert is none: its slot is not read either.
     b.ifThen(b.less(b.i64(-1), work.expert), [&] {
       auto emitPairs = [&](Value pair, int64_t n) {
         Value first = b.at(work.weights, b.mul(pair, 2 * panelBytes));
-        SmallVector<Value> panels, sums;
+        SmallVector<Value> panels;
         for (int64_t p = 0; p < 2 * n; ++p)
           panels.push_back(b.at(first, p * panelBytes));
         // One panel after the other, where a single stream is read best.
-        for (Value panel : panels)
-          if (op.getPairs() == 1)
-            sums.append(emitDot(b, bf16, 1, source, panel, b.i64(steps)));
-        if (op.getPairs() > 1)
-          sums = emitDot(b, bf16, 1, source, panels, b.i64(steps));
+        int64_t together = op.getPairs() == 1 ? 1 : 2 * n;
+        SmallVector<Value> sums;
+        for (int64_t p = 0; p < 2 * n; p += together) {
+          DotSums some =
+              emitDot(b, bf16, 1, source, ArrayRef(panels).slice(p, together),
+                      b.i64(steps));
+          for (int64_t i = 0; i < together; ++i)
+            sums.push_back(some[i]);
+        }
         for (int64_t p = 0; p < n; ++p)
           storePacked(b, bf16, activate(sums[2 * p], sums[2 * p + 1], weight),
-                      act, b.add(pair, p), 1);
+                      act, b.add(pair, p), kStepBytes);
       };
       int64_t unit = op.getPairs();
       bool canBeLeft = pairsOf(op.getGateUp()) % unit ||
@@ -129,24 +133,20 @@ private:
     Value firstSlot = b.loadIndex(table.first, work.expert);
     Value lastSlot = b.loadIndex(table.first, b.add(work.expert, 1));
     b.loop(firstSlot, lastSlot, 1, [&](Value slot) {
-      DotRows source{
-          b.at(phase.base(op.getOperand()),
-               b.mul(slot, PhaseContext::blockBytes(op.getOperand()))),
-          kStepBytes, rows * kStepBytes};
-      Value act = b.at(phase.base(op.getAct()),
-                       b.mul(slot, PhaseContext::blockBytes(op.getAct())));
+      DotRows source = phase.rowsOfBlock(op.getOperand(), slot, steps);
+      DotRows act = phase.rowsOfBlock(op.getAct(), slot, steps);
       Value weights = b.at(table.weight, b.mul(slot, rows * 4));
       phase.withRows(b.loadIndex(table.count, slot), rows, [&](int64_t r) {
         b.loop(work.firstPair, work.lastPair, 1, [&](Value pair) {
           Value panel = b.at(work.weights, b.mul(pair, 2 * panelBytes));
-          SmallVector<Value> sums =
+          DotSums sums =
               emitDot(b, bf16, r, source, {panel, b.at(panel, panelBytes)},
                       b.i64(steps));
           for (int64_t i = 0; i < r; ++i)
             storePacked(b, bf16,
                         activate(sums[2 * i], sums[2 * i + 1],
                                  b.loadF32(weights, b.i64(i))),
-                        b.at(act, i * kStepBytes), pair, rows);
+                        b.at(act.base, i * act.rowBytes), pair, act.stepBytes);
         });
       });
     });

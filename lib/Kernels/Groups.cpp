@@ -75,15 +75,21 @@ void fpmoe::emitGather(PhaseContext &phase, mega::GatherOp op, Tile tile) {
   GroupTable table(phase, op.getGroups(), numGroups);
   Value slot = tile[0];
   Value source = phase.base(op.getRows());
-  Value operand = b.at(phase.base(op.getOperand()),
-                       b.mul(slot, PhaseContext::blockBytes(op.getOperand())));
+  DotRows operand = phase.rowsOfBlock(op.getOperand(), slot, steps);
+  // Steps that lie together are copied a vector at a time.
+  Type step = b.getI32Type();
+  int64_t together = 1;
+  if (operand.stepBytes == kStepBytes) {
+    together = std::min(operand.multiple, kLanes);
+    step = VectorType::get({together}, step);
+  }
   b.loop(b.i64(0), b.loadIndex(table.count, slot), 1, [&](Value r) {
     Value token = b.loadIndex(table.token, b.add(b.mul(slot, rows), r));
     Value from = b.at(source, b.mul(token, steps * kStepBytes));
-    Value to = b.at(operand, b.mul(r, kStepBytes));
-    b.loop(b.i64(0), b.i64(steps), 1, [&](Value k) {
-      b.store(b.load(b.getI32Type(), b.at(from, b.mul(k, kStepBytes))),
-              b.at(to, b.mul(k, rows * kStepBytes)));
+    Value to = b.at(operand.base, b.mul(r, operand.rowBytes));
+    b.loop(b.i64(0), b.i64(steps), together, [&](Value k) {
+      b.store(b.load(step, b.at(from, b.mul(k, kStepBytes))),
+              b.at(to, b.mul(k, operand.stepBytes)));
     });
   });
 }

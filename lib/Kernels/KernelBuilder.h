@@ -36,6 +36,7 @@ public:
     int64_t sums = 24;
     bool halves = false;
     int64_t prefetch = 0;
+    bool tiles = false;
   };
 
   KernelBuilder(mlir::Location loc, mlir::MLIRContext *context,

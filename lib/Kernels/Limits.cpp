@@ -7,18 +7,19 @@
 
 #include "lib/Kernels/Limits.h"
 #include "dialects/Mega/Mega.h"
+#include "lib/Kernels/Dot.h"
 
 using namespace mlir;
 using namespace fpmoe;
 
-Value fpmoe::emitDotPeak(KernelBuilder &b, bool bf16, Value iterations) {
-  int64_t sums = b.products.sums;
+/// As many chains of dot products as a product has sums; returns their sum.
+static Value emitLanesPeak(KernelBuilder &b, bool bf16, Value iterations) {
   auto bf16Lanes = VectorType::get({2 * kLanes}, b.getBF16Type());
   // Factors that depend on the argument, so that nothing can be folded.
   Value bits = b.splat(b.toI32(iterations));
   Value x = bf16 ? vector::BitCastOp::create(b, bf16Lanes, bits).getResult()
                  : arith::SIToFPOp::create(b, b.f32Lanes(), bits).getResult();
-  SmallVector<Value> acc(sums, b.f32Splat(0.0f));
+  SmallVector<Value> acc(b.products.sums, b.f32Splat(0.0f));
   acc = b.loop(b.i64(0), iterations, 1, acc, [&](Value, ValueRange carried) {
     SmallVector<Value> next(carried);
     for (Value &sum : next)
@@ -29,12 +30,17 @@ Value fpmoe::emitDotPeak(KernelBuilder &b, bool bf16, Value iterations) {
   Value total = acc.front();
   for (Value sum : ArrayRef<Value>(acc).drop_front())
     total = b.fadd(total, sum);
+  return total;
+}
+
+Value fpmoe::emitDotPeak(KernelBuilder &b, bool bf16, Value iterations) {
+  int64_t ops = b.products.sums * kLanes * (bf16 ? 4 : 2);
+  Value total = bf16 && b.products.tiles ? emitTilePeak(b, iterations, ops)
+                                         : emitLanesPeak(b, bf16, iterations);
   // The sums must be used: a not-a-number (never a negative one) would say 0.
-  Value sum = b.sumLanes(total);
-  Value used =
-      arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, sum, b.f32(-1.0f));
-  Value ops = b.mul(iterations, sums * kLanes * (bf16 ? 4 : 2));
-  return b.select(used, b.i64(0), ops);
+  Value used = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
+                                     b.sumLanes(total), b.f32(-1.0f));
+  return b.select(used, b.i64(0), b.mul(iterations, ops));
 }
 
 Value fpmoe::emitReadPeak(KernelBuilder &b, Value data, Value bytes) {

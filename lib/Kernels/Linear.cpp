@@ -33,7 +33,7 @@ void fpmoe::emitLinear(PhaseContext &phase, mega::LinearOp op, Tile tile) {
       isLogits ? op.getColumns() - (panels - 1) * kLanes : kLanes;
   Value count = isLogits ? b.sub(phase.count, phase.logitsFrom()) : phase.count;
   Value weight = phase.weight(op.getWeight());
-  Value operand = phase.base(op.getOperand()), out = phase.base(op.getOut());
+  Value out = phase.base(op.getOut());
   Value firstPanel = b.mul(tile[0], op.getPanels());
   Value lastPanel = b.min(b.add(firstPanel, op.getPanels()), b.i64(panels));
   Value firstBlock = b.mul(tile[1], op.getSpan());
@@ -46,11 +46,8 @@ void fpmoe::emitLinear(PhaseContext &phase, mega::LinearOp op, Tile tile) {
     SmallVector<Value> bases;
     for (int64_t p = 0; p < n; ++p)
       bases.push_back(b.at(weight, b.mul(b.add(panel, p), panelBytes)));
-    DotRows source{
-        b.at(operand, b.mul(block, PhaseContext::blockBytes(op.getOperand()))),
-        kStepBytes, rows * kStepBytes};
-    SmallVector<Value> sums =
-        emitDot(b, phase.info.bf16, r, source, bases, b.i64(steps));
+    DotRows source = phase.rowsOfBlock(op.getOperand(), block, steps);
+    DotSums sums = emitDot(b, phase.info.bf16, r, source, bases, b.i64(steps));
     Value to =
         b.at(out, b.mul(b.add(b.mul(token, width), b.mul(panel, kLanes)), 4));
     for (int64_t i = 0; i < r; ++i)

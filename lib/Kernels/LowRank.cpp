@@ -22,12 +22,7 @@ public:
       : phase(phase), op(op), b(phase.b), rows(phase.info.rows),
         steps(dim(op.getWeight(), 1)), panels(dim(op.getWeight(), 0)),
         block(tile.empty() ? b.i64(0) : tile[0]), first(b.mul(block, rows)),
-        operand(phase.base(op.getOperand())) {
-    // Without tiles there is one row, which need not be packed.
-    if (!tile.empty())
-      operand = b.at(operand,
-                     b.mul(block, PhaseContext::blockBytes(op.getOperand())));
-  }
+        operand(phase.rowsOfBlock(op.getOperand(), block, steps)) {}
 
   void emit() {
     fillUp();
@@ -44,20 +39,22 @@ private:
     int64_t to = roundUpToPanel(op.getColumns()) / step;
     if (from == to)
       return;
-    b.loop(b.i64(from * rows), b.i64(to * rows), 1,
-           [&](Value i) { b.storeIndex(b.i64(0), operand, i); });
+    b.loop(b.i64(0), b.i64(rows), 1, [&](Value r) {
+      Value row = b.at(operand.base, b.mul(r, operand.rowBytes));
+      for (int64_t i = from; i < to; ++i)
+        b.store(b.i32(0), b.at(row, i * operand.stepBytes));
+    });
   }
 
   void emitRows(Value left, int64_t r) {
-    DotRows source{operand, kStepBytes, rows * kStepBytes};
     Value weight = phase.weight(op.getWeight());
     SmallVector<Value> begins, ends;
     for (int64_t i = 0; i < r; ++i)
       findRange(b.min(b.add(first, i), b.sub(phase.count, b.i64(1))), begins,
                 ends);
     b.loop(b.i64(0), b.i64(panels), 1, [&](Value panel) {
-      SmallVector<Value> sums = emitDot(
-          b, phase.info.bf16, r, source,
+      DotSums sums = emitDot(
+          b, phase.info.bf16, r, operand,
           {b.at(weight, b.mul(panel, steps * kPanelStepBytes))}, b.i64(steps));
       Value columns = b.add(b.splat(b.mul(panel, kLanes)), iota());
       Value chunk = b.add(panel, roundUpToPanel(op.getColumns()) / kLanes);
@@ -65,8 +62,9 @@ private:
         b.ifThen(b.less(b.i64(i), left), [&] {
           Value kept = b.select(isKept(columns, begins[i], ends[i]), sums[i],
                                 b.f32Splat(0.0f));
-          storePacked(b, phase.info.bf16, kept, b.at(operand, i * kStepBytes),
-                      chunk, rows);
+          storePacked(b, phase.info.bf16, kept,
+                      b.at(operand.base, i * operand.rowBytes), chunk,
+                      operand.stepBytes);
         });
     });
   }
@@ -126,7 +124,8 @@ private:
   mega::LowRankOp op;
   KernelBuilder &b;
   int64_t rows, steps, panels;
-  Value block, first, operand;
+  Value block, first;
+  DotRows operand;
 };
 
 } // namespace

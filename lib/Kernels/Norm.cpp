@@ -33,19 +33,20 @@ void fpmoe::emitNorm(PhaseContext &phase, mega::NormOp op, Tile tile) {
   Value first = b.mul(block, rows);
   Value last = b.min(b.add(first, rows), b.sub(phase.count, from));
   Value x = phase.base(op.getX()), weight = phase.weight(op.getWeight());
-  Value operand = b.at(phase.base(op.getOperand()),
-                       b.mul(block, PhaseContext::blockBytes(op.getOperand())));
+  DotRows operand =
+      phase.rowsOfBlock(op.getOperand(), block, dim(op.getOperand(), 1));
   b.loop(first, last, 1, [&](Value token) {
     Value source = b.at(x, b.mul(b.add(token, from), padded * 4));
     Value inverse =
         b.splat(emitInverseRms(b, source, padded, dim(op.getWeight(), 0),
                                op.getEps().convertToDouble()));
-    Value row = b.at(operand, b.mul(b.sub(token, first), kStepBytes));
+    Value row =
+        b.at(operand.base, b.mul(b.sub(token, first), operand.rowBytes));
     b.loop(b.i64(0), b.i64(padded / kLanes), 1, [&](Value chunk) {
       Value offset = b.mul(chunk, kLanes * 4);
       Value y = b.fmul(b.fmul(b.loadLanes(b.at(source, offset)), inverse),
                        b.loadLanes(b.at(weight, offset)));
-      storePacked(b, phase.info.bf16, y, row, chunk, rows);
+      storePacked(b, phase.info.bf16, y, row, chunk, operand.stepBytes);
     });
   });
 }

@@ -53,7 +53,14 @@ Value PhaseContext::weight(Value megaWeight) {
   return b.at(pointerField(offsetof(FpmoeStep, weights)), offset);
 }
 
+DotRows PhaseContext::rowsOfBlock(Value operand, Value block, int64_t steps) {
+  return getRows(operand,
+                 b.at(base(operand), b.mul(block, blockBytes(operand))), steps);
+}
+
 int64_t PhaseContext::blockBytes(Value operand) {
+  if (cast<MemRefType>(operand.getType()).getRank() == 2)
+    return 0; // one row
   return dim(operand, 1) * dim(operand, 2) * kStepBytes;
 }
 
@@ -69,7 +76,7 @@ void PhaseContext::withPanels(Value first, Value last, int64_t unit,
 void PhaseContext::withRows(Value n, int64_t maxRows,
                             function_ref<void(int64_t)> emit) {
   SmallVector<int64_t> sizes;
-  for (int64_t size : {1, 2, 4, 8})
+  for (int64_t size : {1, 2, 4, 8, 16})
     if (size < maxRows)
       sizes.push_back(size);
   auto next = [&](auto &self, size_t i) -> void {

@@ -14,7 +14,7 @@
 
 #include "dialects/Mega/Mega.h"
 #include "fpmoe/runtime/abi.h"
-#include "lib/Kernels/KernelBuilder.h"
+#include "lib/Kernels/Dot.h"
 
 namespace fpmoe {
 
@@ -55,6 +55,8 @@ struct PhaseContext {
   mlir::Value base(mlir::Value buffer);
   /// Start of a weight's instance for this layer.
   mlir::Value weight(mlir::Value megaWeight);
+  /// The rows of a block of a packed operand, for a product over `steps`.
+  DotRows rowsOfBlock(mlir::Value operand, mlir::Value block, int64_t steps);
   /// Bytes of one block of a packed operand with this buffer type.
   static int64_t blockBytes(mlir::Value operand);
 

@@ -23,7 +23,7 @@ void fpmoe::emitQkv(PhaseContext &phase, mega::QkvOp op, Tile tile) {
   Value head = tile[0];
   Value weight =
       b.at(phase.weight(op.getWeight()), b.mul(head, panels * panelBytes));
-  Value operand = phase.base(op.getOperand()), made = phase.base(op.getHead());
+  Value made = phase.base(op.getHead());
   Value table = phase.weight(op.getTable()), position = phase.position();
   HeadStore store(phase, op.getQuery(), op.getCache(), heads, headDim);
   Value firstBlock = b.mul(tile[1], op.getSpan());
@@ -36,15 +36,13 @@ void fpmoe::emitQkv(PhaseContext &phase, mega::QkvOp op, Tile tile) {
   b.loop(firstBlock, lastBlock, 1, [&](Value block) {
     Value first = b.mul(block, rows);
     Value left = b.min(b.sub(phase.count, first), b.i64(rows));
-    DotRows source{
-        b.at(operand, b.mul(block, PhaseContext::blockBytes(op.getOperand()))),
-        kStepBytes, rows * kStepBytes};
+    DotRows source = phase.rowsOfBlock(op.getOperand(), block, steps);
     phase.withRows(left, rows, [&](int64_t r) {
       auto product = [&](Value panel, int64_t n) {
         SmallVector<Value> bases;
         for (int64_t p = 0; p < n; ++p)
           bases.push_back(b.at(weight, b.mul(b.add(panel, p), panelBytes)));
-        SmallVector<Value> sums =
+        DotSums sums =
             emitDot(b, phase.info.bf16, r, source, bases, b.i64(steps));
         Value to = b.at(made, b.mul(panel, kLanes * 4));
         for (int64_t i = 0; i < r; ++i)

@@ -329,7 +329,7 @@ struct MegaToVectorPass : fpmoe::impl::MegaToVectorBase<MegaToVectorPass> {
     module->removeAttr(kModelAttr);
   }
 
-  KernelBuilder::Products products() { return {sums, halves, prefetch}; }
+  KernelBuilder::Products products() { return {sums, halves, prefetch, tiles}; }
 
   void declareBarrier(ModuleOp module) {
     KernelBuilder b(module.getLoc(), &getContext(), products());

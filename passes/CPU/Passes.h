@@ -23,6 +23,7 @@ struct CodegenOptions {
   int64_t sums = 24;                   ///< see mega-to-vector
   bool halves = false;                 ///< see mega-to-vector
   int64_t prefetch = 0;                ///< see mega-to-vector
+  bool tiles = false;                  ///< see mega-to-vector
 };
 
 /// Adds the passes of the codegen phase.

@@ -25,7 +25,8 @@ def MegaToVector : Pass<"mega-to-vector", "::mlir::ModuleOp"> {
     widen and multiply the lower halves of some pairs and then the upper ones,
     so that no register waits for the other half. Products of one row ask for
     the weights `prefetch` bytes ahead, in the next panel too, where a processor
-    would not guess.
+    would not guess. With `tiles`, products of 16 or 32 rows in bf16 use the tile
+    registers of AMX.
   }];
   let options = [
     Option<"sums", "sums", "int64_t", /*default=*/"24",
@@ -33,7 +34,9 @@ def MegaToVector : Pass<"mega-to-vector", "::mlir::ModuleOp"> {
     Option<"halves", "halves", "bool", /*default=*/"false",
            "multiply the halves of bf16 pairs in loops of their own">,
     Option<"prefetch", "prefetch", "int64_t", /*default=*/"0",
-           "bytes by which products of one row read ahead; 0: not at all">
+           "bytes by which products of one row read ahead; 0: not at all">,
+    Option<"tiles", "tiles", "bool", /*default=*/"false",
+           "multiply 16 rows of bf16 at a time, with AMX">
   ];
   let dependentDialects = [
     "::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect",

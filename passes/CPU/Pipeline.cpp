@@ -35,6 +35,8 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
   Option<int64_t> prefetch{*this, "prefetch",
                            llvm::cl::desc("see mega-to-vector"),
                            llvm::cl::init(0)};
+  Option<bool> tiles{*this, "tiles", llvm::cl::desc("see mega-to-vector"),
+                     llvm::cl::init(false)};
 };
 } // namespace
 
@@ -44,6 +46,7 @@ void fpmoe::populateCodegenPipeline(OpPassManager &pm,
   emit.sums = options.sums;
   emit.halves = options.halves;
   emit.prefetch = options.prefetch;
+  emit.tiles = options.tiles;
   pm.addPass(createMegaToVector(emit));
   LowerDot2Options dot2;
   dot2.instruction = options.dotInstruction;
@@ -71,8 +74,9 @@ void fpmoe::registerCPUPasses() {
   PassPipelineRegistration<PipelineOptions>(
       "fpmoe-codegen", "The codegen phase for CPUs",
       [](OpPassManager &pm, const PipelineOptions &options) {
-        populateCodegenPipeline(
-            pm, {options.instruction, options.sums, options.halves, options.prefetch});
+        populateCodegenPipeline(pm, {options.instruction, options.sums,
+                                     options.halves, options.prefetch,
+                                     options.tiles});
       });
   PassPipelineRegistration<>("fpmoe-lower-to-llvm",
                              "From codegen to the LLVM dialect",

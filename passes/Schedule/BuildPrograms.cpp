@@ -44,6 +44,13 @@ void packWeight(WeightOp weight) {
   weight.setType(packed);
 }
 
+bool multipliesBF16(ModuleOp module) {
+  return llvm::any_of(module.getOps<WeightOp>(), [](WeightOp weight) {
+    return weight.getResultValue().getDefiningOp<PackOp>() &&
+           weight.getTensorType().getElementType().isBF16();
+  });
+}
+
 struct BuildProgramsPass : fpmoe::impl::BuildProgramsBase<BuildProgramsPass> {
   using BuildProgramsBase::BuildProgramsBase;
 
@@ -56,9 +63,15 @@ struct BuildProgramsPass : fpmoe::impl::BuildProgramsBase<BuildProgramsPass> {
           "has no '@main' or no 'fpmoe.model' to make a program of");
       return signalPassFailure();
     }
-    if (rows < 1 || prefillTokens < rows) {
+    if (tileRows < 0) {
+      module.emitError() << "tile-rows is " << tileRows.getValue()
+                         << ", it must be at least 0";
+      return signalPassFailure();
+    }
+    if (rows < 1 || prefillTokens < rows || prefillTokens < tileRows) {
       module.emitError() << "prefill-tokens is " << prefillTokens.getValue()
-                         << ", it must be at least rows, " << rows.getValue();
+                         << ", it must be at least rows, "
+                         << std::max(rows.getValue(), tileRows.getValue());
       return signalPassFailure();
     }
     if (streams < 1) {
@@ -67,14 +80,16 @@ struct BuildProgramsPass : fpmoe::impl::BuildProgramsBase<BuildProgramsPass> {
       return signalPassFailure();
     }
     packProducts(module);
+    bool tiles = tileRows > 0 && multipliesBF16(module);
+    int64_t rows = tiles ? tileRows.getValue() : this->rows.getValue();
     recordExperts(module, model);
     int64_t context = model.getAs<IntegerAttr>("context").getInt();
     int64_t tokens =
         std::min<int64_t>(prefillTokens, std::max<int64_t>(context, rows));
-    if (failed(buildProgram(
-            main, {"decode", 1, 1, streams, context, layerInputs})) ||
-        failed(buildProgram(
-            main, {"prefill", tokens, rows, streams, context, layerInputs})))
+    if (failed(buildProgram(main, {"decode", 1, 1, /*rowMajor=*/false, streams,
+                                   context, layerInputs})) ||
+        failed(buildProgram(main, {"prefill", tokens, rows, tiles, streams,
+                                   context, layerInputs})))
       return signalPassFailure();
     for (auto function :
          llvm::make_early_inc_range(module.getOps<func::FuncOp>()))

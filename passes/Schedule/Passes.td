@@ -27,6 +27,9 @@ def BuildPrograms : Pass<"fpmoe-build-programs", "::mlir::ModuleOp"> {
            "Tokens of one prefill step at most">,
     Option<"rows", "rows", "int64_t", /*default=*/"12",
            "Tokens multiplied at a time in prefill">,
+    Option<"tileRows", "tile-rows", "int64_t", /*default=*/"0",
+           "Rows in bf16, each of which lies together as tile registers read it; "
+           "0: as in f32">,
     Option<"streams", "streams", "int64_t", /*default=*/"1",
            "Panels that products of one token read at once, as far as there are; "
            "an expert's gate and up panels are two">,

@@ -26,6 +26,9 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
   Option<int64_t> rows{*this, "rows",
                        llvm::cl::desc("Tokens multiplied at a time in prefill"),
                        llvm::cl::init(12)};
+  Option<int64_t> tileRows{*this, "tile-rows",
+                           llvm::cl::desc("Rows in bf16, for tile registers"),
+                           llvm::cl::init(0)};
   Option<int64_t> streams{
       *this, "streams",
       llvm::cl::desc("Panels that products of one token read at once"),
@@ -42,6 +45,7 @@ void fpmoe::populateSchedulePipeline(OpPassManager &pm,
   BuildProgramsOptions programs;
   programs.prefillTokens = options.prefillTokens;
   programs.rows = options.rows;
+  programs.tileRows = options.tileRows;
   programs.streams = options.streams;
   programs.layerInputs = options.layerInputs;
   pm.addPass(createBuildPrograms(programs));
@@ -56,8 +60,8 @@ void fpmoe::registerSchedulePasses() {
   PassPipelineRegistration<PipelineOptions>(
       "fpmoe-schedule", "The schedule phase",
       [](OpPassManager &pm, const PipelineOptions &options) {
-        populateSchedulePipeline(
-            pm, {options.prefillTokens, options.rows, options.streams,
-                 options.layerInputs});
+        populateSchedulePipeline(pm, {options.prefillTokens, options.rows,
+                                      options.tileRows, options.streams,
+                                      options.layerInputs});
       });
 }

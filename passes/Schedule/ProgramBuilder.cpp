@@ -49,7 +49,10 @@ private:
   /// Keeps the rows that go into a layer.
   void keepRows();
 
-  Value buffer(BufferSpace space, ArrayRef<int64_t> sizes, Type element);
+  Value buffer(BufferSpace space, MemRefType type);
+  Value buffer(BufferSpace space, ArrayRef<int64_t> sizes, Type element) {
+    return buffer(space, MemRefType::get(sizes, element));
+  }
   /// Memory for a packed operand of `columns` columns.
   Value operand(BufferSpace space, int64_t numBlocks, int64_t columns);
   Value weight(Value graphWeight);
@@ -95,8 +98,7 @@ private:
   int64_t layersCount = 0;
 };
 
-Value ProgramBuilder::buffer(BufferSpace space, ArrayRef<int64_t> sizes,
-                             Type type) {
+Value ProgramBuilder::buffer(BufferSpace space, MemRefType type) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(buffers);
   if (!buffers->empty()) {
@@ -105,15 +107,19 @@ Value ProgramBuilder::buffer(BufferSpace space, ArrayRef<int64_t> sizes,
       last = last->getNextNode();
     b.setInsertionPointAfter(last);
   }
-  return mega::BufferOp::create(b, loc, MemRefType::get(sizes, type), space);
+  return mega::BufferOp::create(b, loc, type, space);
 }
 
 Value ProgramBuilder::operand(BufferSpace space, int64_t numBlocks,
                               int64_t columns) {
   int64_t step = element.isBF16() ? 2 : 1;
-  return buffer(space,
-                {numBlocks, paddedColumns(columns) / step, shape.rows, step},
-                element);
+  int64_t steps = paddedColumns(columns) / step;
+  SmallVector<int64_t> sizes = {numBlocks, steps, shape.rows, step};
+  if (!shape.rowMajor)
+    return buffer(space, MemRefType::get(sizes, element));
+  auto layout = StridedLayoutAttr::get(
+      b.getContext(), 0, {steps * shape.rows * step, step, steps * step, 1});
+  return buffer(space, MemRefType::get(sizes, element, layout));
 }
 
 Value ProgramBuilder::weight(Value graphWeight) {

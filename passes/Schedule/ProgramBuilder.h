@@ -22,6 +22,7 @@ struct ProgramShape {
   llvm::StringRef name;
   int64_t maxTokens; ///< tokens of a step
   int64_t rows;      ///< tokens multiplied at a time
+  bool rowMajor;     ///< each row of an operand lies together
   int64_t streams;   ///< panels read at once, for one token
   int64_t context;   ///< positions of a sequence
   /// Gives the inputs of the layers in the place of the logits.

@@ -16,7 +16,9 @@
 #include "runtime/cli/Console.h"
 #include "runtime/core/Cpu.h"
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 
 using namespace fpmoe;
 
@@ -60,8 +62,14 @@ static std::string refusal() {
                   fpmoe_model.abi_version, FPMOE_ABI_VERSION);
   std::vector<std::string> missing =
       missingFeatures(fpmoe_model.cpu_features, readCpuWords());
-  if (missing.empty())
-    return "";
+  if (missing.empty()) {
+    if (requestState(fpmoe_model.cpu_features))
+      return "";
+    return format("this program was built for %s; this system does not let it "
+                  "use the tile registers of AMX: %s. Compile it with "
+                  "--cpu=avx512-bf16, or run it on Linux 5.16 or later.",
+                  fpmoe_model.target, strerror(errno));
+  }
   std::string names;
   for (const std::string &name : missing)
     names += (names.empty() ? "" : ", ") + name;

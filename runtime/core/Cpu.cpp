@@ -17,6 +17,8 @@
 #include <cstring>
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 using namespace fpmoe;
@@ -29,6 +31,7 @@ CpuWords fpmoe::readCpuWords() {
     words.leaf1Ecx = ecx;
   if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) {
     words.leaf7Ebx = ebx;
+    words.leaf7Edx = edx;
     if (eax >= 1 && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx))
       words.leaf7Sub1Eax = eax;
   }
@@ -54,8 +57,9 @@ struct Feature {
 } // namespace
 
 // Registers that the operating system has to save: SSE and AVX; with the mask
-// registers and both halves of zmm.
-static constexpr uint64_t avxState = 0x06, avx512State = 0xe6;
+// registers and both halves of zmm; tiles and their configuration.
+static constexpr uint64_t avxState = 0x06, avx512State = 0xe6,
+                          tileState = 0x60000;
 
 static constexpr Feature features[] = {
     {FPMOE_CPU_AVX2, "fma", &CpuWords::leaf1Ecx, 1u << 12, avxState},
@@ -73,6 +77,8 @@ static constexpr Feature features[] = {
     {FPMOE_CPU_AVX512, "avx512vl", &CpuWords::leaf7Ebx, 1u << 31, avx512State},
     {FPMOE_CPU_AVX512_BF16, "avx512_bf16", &CpuWords::leaf7Sub1Eax, 1u << 5,
      avx512State},
+    {FPMOE_CPU_AMX_BF16, "amx_bf16", &CpuWords::leaf7Edx, 1u << 22, tileState},
+    {FPMOE_CPU_AMX_BF16, "amx_tile", &CpuWords::leaf7Edx, 1u << 24, tileState},
 };
 
 std::vector<std::string> fpmoe::missingFeatures(uint32_t needed,
@@ -90,6 +96,16 @@ std::vector<std::string> fpmoe::missingFeatures(uint32_t needed,
     if (needed & ~known & (1u << bit))
       missing.push_back("feature " + std::to_string(bit));
   return missing;
+}
+
+bool fpmoe::requestState(uint32_t needed) {
+#if defined(__x86_64__)
+  // Linux gives the eight kilobytes of tiles only to those that ask.
+  constexpr long requestPermission = 0x1023, tileData = 18;
+  if (needed & FPMOE_CPU_AMX_BF16)
+    return syscall(SYS_arch_prctl, requestPermission, tileData) == 0;
+#endif
+  return true;
 }
 
 std::string fpmoe::cpuName() {

@@ -24,6 +24,7 @@ namespace fpmoe {
 struct CpuWords {
   uint32_t leaf1Ecx = 0;
   uint32_t leaf7Ebx = 0;
+  uint32_t leaf7Edx = 0;
   uint32_t leaf7Sub1Eax = 0;
   uint32_t extended1Ecx = 0;
   uint64_t enabledState = 0; /// xcr0; 0 without operating system support
@@ -37,6 +38,11 @@ CpuWords readCpuWords();
 /// know counts as missing.
 std::vector<std::string> missingFeatures(uint32_t needed,
                                          const CpuWords &words);
+
+/// Asks the system for the state that features of `needed` have beside the
+/// registers of every process. Must come before threads start. Returns false
+/// where the system refuses.
+bool requestState(uint32_t needed);
 
 /// Returns the CPU's name, "" when it is unknown.
 std::string cpuName();

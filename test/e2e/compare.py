@@ -16,7 +16,8 @@ import sys
 
 AVX2 = {"avx2", "fma", "bmi2", "f16c"}
 AVX512 = AVX2 | {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
-FLAGS = {"x86-64-v3": AVX2, "avx512": AVX512, "avx512-bf16": AVX512 | {"avx512_bf16"}}
+FLAGS = {"x86-64-v3": AVX2, "avx512": AVX512, "avx512-bf16": AVX512 | {"avx512_bf16"},
+         "amx-bf16": AVX512 | {"avx512_bf16", "amx_tile", "amx_bf16"}}
 
 
 def has(level):

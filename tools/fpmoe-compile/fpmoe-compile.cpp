@@ -34,10 +34,11 @@ static cl::opt<std::string> compileTo(
 static cl::opt<std::string>
     dumpDirectory("dump-dir", cl::value_desc("directory"), cl::cat(category),
                   cl::desc("Write the IR after every phase there"));
-static cl::opt<std::string>
-    cpu("cpu", cl::value_desc("level"), cl::cat(category),
-        cl::desc("native (this machine, the default), avx512-bf16, avx512, "
-                 "x86-64-v3 or aarch64"));
+static cl::opt<std::string> cpu(
+    "cpu", cl::value_desc("level"), cl::cat(category),
+    cl::desc(
+        "native (this machine, the default), amx-bf16, avx512-bf16, avx512, "
+        "x86-64-v3 or aarch64"));
 static cl::opt<std::string>
     weights("weights", cl::value_desc("format"), cl::cat(category),
             cl::desc("Storage of matrices: f32 or bf16 (default: as the "

@@ -20,13 +20,14 @@ struct Level {
   const char *name, *arch, *cpu, *features;
   uint32_t required;
   const char *dotInstruction;
-  int64_t rows, sums;
+  int64_t rows, tileRows, sums;
   bool halves;
   int64_t prefetch, streams;
 };
 
 constexpr uint32_t kAvx2 = FPMOE_CPU_AVX2;
 constexpr uint32_t kAvx512 = kAvx2 | FPMOE_CPU_AVX512;
+constexpr uint32_t kAvx512Bf16 = kAvx512 | FPMOE_CPU_AVX512_BF16;
 
 /// From best to worst of each architecture. 32 registers of 512 bits hold the
 /// sums of 12 rows and two panels; 16 of 256 bits, or 32 of 128, those of 6
@@ -34,12 +35,17 @@ constexpr uint32_t kAvx512 = kAvx2 | FPMOE_CPU_AVX512;
 /// once faster than one after the other; those with AVX-512 gain 5 to 8% from
 /// asking 2.5 KB ahead, and lose from 4 KB on.
 constexpr Level kLevels[] = {
+    {"amx-bf16", "x86_64", "x86-64-v4",
+     "+avx512bf16,+amx-tile,+amx-bf16,-prefer-256-bit",
+     kAvx512Bf16 | FPMOE_CPU_AMX_BF16, "avx512-bf16", 12, 32, 24, false, 2560,
+     1},
     {"avx512-bf16", "x86_64", "x86-64-v4", "+avx512bf16,-prefer-256-bit",
-     kAvx512 | FPMOE_CPU_AVX512_BF16, "avx512-bf16", 12, 24, false, 2560, 1},
-    {"avx512", "x86_64", "x86-64-v4", "-prefer-256-bit", kAvx512, "none", 12,
+     kAvx512Bf16, "avx512-bf16", 12, 0, 24, false, 2560, 1},
+    {"avx512", "x86_64", "x86-64-v4", "-prefer-256-bit", kAvx512, "none", 12, 0,
      24, true, 2560, 1},
-    {"x86-64-v3", "x86_64", "x86-64-v3", "", kAvx2, "none", 6, 6, true, 0, 4},
-    {"aarch64", "aarch64", "generic", "+neon", 0, "none", 6, 6, true, 0, 1},
+    {"x86-64-v3", "x86_64", "x86-64-v3", "", kAvx2, "none", 6, 0, 6, true, 0,
+     4},
+    {"aarch64", "aarch64", "generic", "+neon", 0, "none", 6, 0, 6, true, 0, 1},
 };
 
 bool hostHas(const Level &level) {
@@ -56,7 +62,10 @@ bool hostHas(const Level &level) {
   if ((level.required & FPMOE_CPU_AVX512) &&
       !all({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}))
     return false;
-  return !(level.required & FPMOE_CPU_AVX512_BF16) || all({"avx512bf16"});
+  if ((level.required & FPMOE_CPU_AVX512_BF16) && !all({"avx512bf16"}))
+    return false;
+  return !(level.required & FPMOE_CPU_AMX_BF16) ||
+         all({"amx-tile", "amx-bf16"});
 #elif defined(__aarch64__)
   return StringRef(level.arch) == "aarch64";
 #else
@@ -73,6 +82,7 @@ CpuTarget makeTarget(const Level &level) {
           level.required,
           level.dotInstruction,
           level.rows,
+          level.tileRows,
           level.sums,
           level.halves,
           level.prefetch,

@@ -26,6 +26,7 @@ struct CpuTarget {
   uint32_t requiredFeatures;  ///< FPMOE_CPU_* that a program checks at start
   std::string dotInstruction; ///< see the pass mega-lower-dot2
   int64_t rows;               ///< tokens that are multiplied at a time
+  int64_t tileRows;           ///< the same with the tile registers; 0: has none
   int64_t sums;               ///< see the pass mega-to-vector
   bool halves;                ///< see the pass mega-to-vector
   int64_t prefetch;           ///< see the pass mega-to-vector

@@ -41,6 +41,9 @@
 // AHEAD-NEXT: %[[AHEAD:.*]] = llvm.getelementptr %[[FROM]][2560]
 // AHEAD-NEXT: "llvm.intr.prefetch"(%[[AHEAD]]) <{cache = 1 : i32, hint = 2 : i32, rw = 0 : i32}>
 // AHEAD-LABEL: llvm.func internal @prefill.logits(
+// AHEAD: llvm.intr.prefetch
+// AHEAD: scf.for
+// AHEAD: } else {
 // AHEAD-NOT: llvm.intr.prefetch
 // AHEAD: llvm.func @fpmoe_dot_peak
 

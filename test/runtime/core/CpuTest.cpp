@@ -20,14 +20,14 @@ using Names = std::vector<std::string>;
 
 static CpuWords everything() {
   CpuWords words;
-  words.leaf1Ecx = words.leaf7Ebx = words.leaf7Sub1Eax = words.extended1Ecx =
-      ~0u;
-  words.enabledState = 0xe7;
+  words.leaf1Ecx = words.leaf7Ebx = words.leaf7Edx = words.leaf7Sub1Eax =
+      words.extended1Ecx = ~0u;
+  words.enabledState = 0x600e7;
   return words;
 }
 
-static constexpr uint32_t all =
-    FPMOE_CPU_AVX2 | FPMOE_CPU_AVX512 | FPMOE_CPU_AVX512_BF16;
+static constexpr uint32_t all = FPMOE_CPU_AVX2 | FPMOE_CPU_AVX512 |
+                                FPMOE_CPU_AVX512_BF16 | FPMOE_CPU_AMX_BF16;
 
 TEST(CpuTest, nothingMissing) {
   EXPECT_EQ(missingFeatures(all, everything()), Names());
@@ -49,6 +49,10 @@ TEST(CpuTest, namesWhatIsMissing) {
 
 TEST(CpuTest, systemHasToSaveTheRegisters) {
   CpuWords words = everything();
+  words.enabledState = 0xe7; // no tiles
+  EXPECT_EQ(missingFeatures(FPMOE_CPU_AVX512_BF16, words), Names());
+  EXPECT_EQ(missingFeatures(FPMOE_CPU_AMX_BF16, words),
+            (Names{"amx_bf16", "amx_tile"}));
   words.enabledState = 0x07; // no zmm
   EXPECT_EQ(missingFeatures(FPMOE_CPU_AVX2, words), Names());
   EXPECT_EQ(missingFeatures(FPMOE_CPU_AVX512_BF16, words),
