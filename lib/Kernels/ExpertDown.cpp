@@ -11,6 +11,8 @@
 #include "lib/Kernels/Dot.h"
 #include "lib/Kernels/Groups.h"
 
+#include <numeric>
+
 using namespace mlir;
 using namespace fpmoe;
 
@@ -31,6 +33,16 @@ public:
 
 private:
   int64_t stepsOf(Value weight) { return dim(weight, -3); }
+  /// Of it is every number of steps that is multiplied at a time. One number
+  /// for all experts: a function has but eight tile registers, and each of them
+  /// one shape.
+  int64_t getMultiple() {
+    int64_t multiple = op.getSteps();
+    for (Value weight : {op.getDown(), op.getSharedDown()})
+      if (weight)
+        multiple = std::gcd(multiple, stepsOf(weight));
+    return multiple;
+  }
   int64_t panelBytes(Value weight) { return stepsOf(weight) * kPanelStepBytes; }
   Value expertWeights(Value weight, Value expert) {
     Value base = phase.weight(weight);
@@ -100,9 +112,7 @@ private:
       Value numSteps =
           b.min(b.i64(op.getSteps()), b.sub(b.i64(steps), firstStep));
       b.loop(firstSlot, lastSlot, 1, [&](Value slot) {
-        // The last steps need not be as many.
-        DotRows source = phase.rowsOfBlock(
-            op.getAct(), slot, std::gcd(steps, int64_t(op.getSteps())));
+        DotRows source = phase.rowsOfBlock(op.getAct(), slot, getMultiple());
         source.base = b.at(source.base, b.mul(firstStep, source.stepBytes));
         Value count = b.loadIndex(table.count, slot);
         Value tokens = b.at(table.token, b.mul(slot, rows * 4));
