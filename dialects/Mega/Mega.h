@@ -38,6 +38,11 @@ namespace mega {
 /// The space of the buffer that `value` is.
 BufferSpace getSpace(mlir::Value buffer);
 
+/// The type of a packed operand `[blocks, K/s, rows, s]` with the layout by
+/// which the steps of each row lie together; null unless it has four
+/// dimensions, all static.
+mlir::MemRefType getRowMajorType(mlir::MemRefType operand);
+
 /// Whether two phases may run without a barrier between them: no worker can
 /// then meet a part of a shared buffer that another worker still writes or
 /// reads.

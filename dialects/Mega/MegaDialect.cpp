@@ -48,8 +48,15 @@ LogicalResult BufferOp::verify() {
       return emitOpError("is ")
              << type << ", dimension " << i << " must be "
              << (open ? "dynamic" : "static") << " (buffer_c1)";
+    if (size == 0)
+      return emitOpError("is ")
+             << type << ", dimension " << i << " must not be 0 (buffer_c1)";
   }
-  return success();
+  if (type.getLayout().isIdentity() || type == getRowMajorType(type))
+    return success();
+  return emitOpError("is ") << type
+                            << ", whose layout is neither the default nor, of "
+                               "an operand, row-major (buffer_c2)";
 }
 
 LogicalResult WeightOp::verifySymbolUses(SymbolTableCollection &symbols) {
@@ -81,6 +88,16 @@ LogicalResult LayersOp::verifyRegions() {
       return emitOpError("has a region that does not take one index "
                          "(mega_layers_c2)");
   return success();
+}
+
+MemRefType mega::getRowMajorType(MemRefType operand) {
+  if (operand.getRank() != 4 || !operand.hasStaticShape())
+    return {};
+  ArrayRef<int64_t> shape = operand.getShape();
+  int64_t step = shape[3], row = shape[1] * step, block = shape[2] * row;
+  auto layout = StridedLayoutAttr::get(operand.getContext(), /*offset=*/0,
+                                       {block, step, row, 1});
+  return MemRefType::get(shape, operand.getElementType(), layout);
 }
 
 BufferSpace mega::getSpace(Value buffer) {

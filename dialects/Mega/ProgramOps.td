@@ -40,7 +40,9 @@ def Mega_BufferOp : Mega_Op<"buffer", [HasParent<"ProgramOp">]> {
     caller has room for, K and V the columns of a key and a value, each rounded up to 16; `logits` is the caller's `[rows, vocabulary]`.
 
     * `buffer_c1`: all sizes are static, but for the positions of the cache and
-      the rows of the logits.
+      the rows of the logits; none is 0.
+    * `buffer_c2`: the layout is the default one or, of a packed operand
+      `[blocks, K/s, rows, s]`, row-major: strides by which a row's steps lie together.
 
     Example: `%x = mega.buffer shared : memref<1x64xf32>`
   }];

@@ -114,12 +114,8 @@ Value ProgramBuilder::operand(BufferSpace space, int64_t numBlocks,
                               int64_t columns) {
   int64_t step = element.isBF16() ? 2 : 1;
   int64_t steps = paddedColumns(columns) / step;
-  SmallVector<int64_t> sizes = {numBlocks, steps, shape.rows, step};
-  if (!shape.rowMajor)
-    return buffer(space, MemRefType::get(sizes, element));
-  auto layout = StridedLayoutAttr::get(
-      b.getContext(), 0, {steps * shape.rows * step, step, steps * step, 1});
-  return buffer(space, MemRefType::get(sizes, element, layout));
+  auto type = MemRefType::get({numBlocks, steps, shape.rows, step}, element);
+  return buffer(space, shape.rowMajor ? mega::getRowMajorType(type) : type);
 }
 
 Value ProgramBuilder::weight(Value graphWeight) {

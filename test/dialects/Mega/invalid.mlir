@@ -28,6 +28,30 @@ mega.program @wide max_tokens 11 rows 12 context 64 {}
 
 // buffer_c1
 mega.program @p max_tokens 1 rows 1 context 64 {
+  // expected-error@+1 {{is 'memref<1x0xf32>', dimension 1 must not be 0 (buffer_c1)}}
+  %0 = mega.buffer shared : memref<1x0xf32>
+}
+
+// -----
+
+// buffer_c2
+mega.program @p max_tokens 1 rows 1 context 64 {
+  // expected-error@+1 {{is 'memref<2x8x16x2xbf16, strided<[256, 2, 16, 2]>>', whose layout is neither the default nor, of an operand, row-major (buffer_c2)}}
+  %0 = mega.buffer shared : memref<2x8x16x2xbf16, strided<[256, 2, 16, 2]>>
+}
+
+// -----
+
+// buffer_c2
+mega.program @p max_tokens 1 rows 1 context 64 {
+  // expected-error@+1 {{whose layout is neither the default nor, of an operand, row-major (buffer_c2)}}
+  %0 = mega.buffer shared : memref<16x16xf32, affine_map<(i, j) -> (j, i)>>
+}
+
+// -----
+
+// buffer_c1
+mega.program @p max_tokens 1 rows 1 context 64 {
   // expected-error@+1 {{is 'memref<1x?xf32>', dimension 1 must be static (buffer_c1)}}
   %0 = mega.buffer shared : memref<1x?xf32>
 }

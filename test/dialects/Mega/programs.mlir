@@ -19,11 +19,13 @@ mega.program @decode max_tokens 1 rows 1 context 64 {}
 // CHECK-LABEL: mega.program @buffers max_tokens 512 rows 12 context 64 {
 // CHECK-NEXT: mega.buffer shared : memref<1x64xf32>
 // CHECK-NEXT: mega.buffer private : memref<12x80xf32>
+// CHECK-NEXT: mega.buffer shared : memref<2x8x16x2xbf16, strided<[256, 2, 16, 1]>>
 // CHECK-NEXT: mega.buffer cache : memref<2x1x?x32xf32>
 // CHECK-NEXT: mega.buffer logits : memref<?x101xf32>
 mega.program @buffers max_tokens 512 rows 12 context 64 {
   %x = mega.buffer shared : memref<1x64xf32>
   %scores = mega.buffer private : memref<12x80xf32>
+  %rows = mega.buffer shared : memref<2x8x16x2xbf16, strided<[256, 2, 16, 1]>>
   %cache = mega.buffer cache : memref<2x1x?x32xf32>
   %logits = mega.buffer logits : memref<?x101xf32>
 }
