@@ -6,7 +6,7 @@ the FPMoE paper makes its own.
   finetune   from the base, one dense model per language and one shared one
   assemble   their feed-forwards become the experts of a mixture, with a new gate
   joint      the mixture and its gate together
-  export     write the mixture to --out, and the dense parts to WORK/parts
+  export     write the mixture to --out, and what it was assembled of to WORK/parts
   report     perplexities, routing and samples of what was exported
 
 Stages run in this order and keep their results in --work; name one or more to run
@@ -188,8 +188,8 @@ def write_model(options):
     for name in ["base", *LANGUAGES, "shared"]:
         export.write(restore(options, name), options.work,
                      options.work / "parts" / name, None)
-    # The gate before joint training: with it, a recipe assembles the parts to what the
-    # stage of that name did.
+    # The gate before joint training: with it, a recipe assembles the parts, rounded to
+    # bf16, to what the stage of that name did.
     gate = {k: v.contiguous() for k, v in torch.load(options.work / "assembled.pt").items()
             if k.endswith(".mlp.gate.weight")}
     (options.work / "parts/gate").mkdir(exist_ok=True)
