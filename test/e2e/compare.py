@@ -9,6 +9,7 @@ machine lacks.
 """
 
 import argparse
+import ctypes
 import pathlib
 import platform
 import subprocess
@@ -25,6 +26,9 @@ def has(level):
         return platform.machine() == level
     flags = next((set(line.split(":")[1].split()) for line in open("/proc/cpuinfo")
                   if line.startswith("flags")), set())
+    if level == "amx-bf16" and "amx_bf16" in flags:
+        # The system may refuse the tile registers (arch_prctl, ARCH_REQ_XCOMP_PERM).
+        return ctypes.CDLL(None).syscall(158, 0x1023, 18) == 0
     return level in FLAGS and FLAGS[level] <= flags
 
 

@@ -11,6 +11,11 @@
 #include "llvm/ADT/StringMap.h"
 #include "llvm/TargetParser/Host.h"
 
+#if defined(__x86_64__) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 using namespace llvm;
 using namespace fpmoe;
 
@@ -48,6 +53,19 @@ constexpr Level kLevels[] = {
     {"aarch64", "aarch64", "generic", "+neon", 0, "none", 6, 0, 6, true, 0, 1},
 };
 
+#if defined(__x86_64__)
+/// Whether programs get the state of tile registers if they ask for it, as
+/// runtime/core/Cpu.cpp does.
+bool systemGivesTiles() {
+#if defined(__linux__)
+  constexpr long requestPermission = 0x1023, tileData = 18;
+  return syscall(SYS_arch_prctl, requestPermission, tileData) == 0;
+#else
+  return false;
+#endif
+}
+#endif
+
 bool hostHas(const Level &level) {
 #if defined(__x86_64__)
   if (StringRef(level.arch) != "x86_64")
@@ -65,7 +83,7 @@ bool hostHas(const Level &level) {
   if ((level.required & FPMOE_CPU_AVX512_BF16) && !all({"avx512bf16"}))
     return false;
   return !(level.required & FPMOE_CPU_AMX_BF16) ||
-         all({"amx-tile", "amx-bf16"});
+         (all({"amx-tile", "amx-bf16"}) && systemGivesTiles());
 #elif defined(__aarch64__)
   return StringRef(level.arch) == "aarch64";
 #else
