@@ -81,15 +81,15 @@ struct BuildProgramsPass : fpmoe::impl::BuildProgramsBase<BuildProgramsPass> {
     }
     packProducts(module);
     bool tiles = tileRows > 0 && multipliesBF16(module);
-    int64_t rows = tiles ? tileRows.getValue() : this->rows.getValue();
+    int64_t prefillRows = tiles ? tileRows : rows;
     recordExperts(module, model);
     int64_t context = model.getAs<IntegerAttr>("context").getInt();
-    int64_t tokens =
-        std::min<int64_t>(prefillTokens, std::max<int64_t>(context, rows));
+    int64_t tokens = std::min<int64_t>(prefillTokens,
+                                       std::max<int64_t>(context, prefillRows));
     if (failed(buildProgram(main, {"decode", 1, 1, /*rowMajor=*/false, streams,
                                    context, layerInputs})) ||
-        failed(buildProgram(main, {"prefill", tokens, rows, tiles, streams,
-                                   context, layerInputs})))
+        failed(buildProgram(main, {"prefill", tokens, prefillRows, tiles,
+                                   streams, context, layerInputs})))
       return signalPassFailure();
     for (auto function :
          llvm::make_early_inc_range(module.getOps<func::FuncOp>()))

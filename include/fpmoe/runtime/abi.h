@@ -21,34 +21,34 @@ extern "C" {
 /* One step of the model: the shared state of all workers of a team. Every
  * worker calls the same step function with the same step and its own number. */
 typedef struct FpmoeStep {
-  const int32_t *tokens; /* [count] token ids, each in [0, vocabulary)       */
-  int64_t count;         /* 1 for decode, 1..max_tokens for prefill           */
-  int64_t position;      /* position of tokens[0]; the cache holds all before */
-  int64_t logits_from;   /* logits are computed for tokens [logits_from,count)*/
-  float *logits;         /* [count - logits_from, vocabulary]                 */
-  const uint8_t *weights; /* the weight blob, 64-byte aligned */
-  uint8_t *cache; /* key/value cache, 64-byte aligned, zero at first   */
-  int64_t cache_capacity; /* positions in the cache, a multiple of 16 */
-  uint8_t *shared;  /* shared_bytes of scratch, 64-byte aligned          */
-  int64_t *tickets; /* [tickets] zeroed before every step                */
-  int32_t *routes;  /* [layers, max_tokens, top_k] expert chosen, or -1;
-                       rows are tokens of this step; null: not recorded  */
-  void *team;       /* handed to fpmoe_barrier                           */
-  int32_t workers;  /* size of the team, at least 1                      */
-  int32_t language; /* expert forced for every token, or -1: the router  */
-  const int32_t *languages; /* [count] language of each token, or -1: none;
-                             null: none of them has one */
-  int32_t segments; /* FPMOE_SEGMENTS_*: how segments are routed         */
-  int32_t reserved; /* 0                                                 */
+  const int32_t *tokens;  /* [count] token ids, each in [0, vocabulary)       */
+  int64_t count;          /* 1 for decode, 1..max_tokens for prefill           */
+  int64_t position;       /* position of tokens[0]; the cache holds all before */
+  int64_t logits_from;    /* logits are computed for tokens [logits_from,count)*/
+  float *logits;          /* [count - logits_from, vocabulary]                 */
+  const uint8_t *weights; /* the weight blob, 64-byte aligned                  */
+  uint8_t *cache;         /* key/value cache, 64-byte aligned, zero at first   */
+  int64_t cache_capacity; /* positions in the cache, a multiple of 16          */
+  uint8_t *shared;        /* shared_bytes of scratch, 64-byte aligned          */
+  int64_t *tickets;       /* [tickets] zeroed before every step                */
+  int32_t *routes;        /* [layers, max_tokens, top_k] expert chosen, or -1;
+                             rows are tokens of this step; null: not recorded  */
+  void *team;             /* handed to fpmoe_barrier                           */
+  int32_t workers;        /* size of the team, at least 1                      */
+  int32_t language;       /* expert forced for every token, or -1: the router  */
+  const int32_t *languages; /* [count] language of each token, or -1: none; null:
+                             none of them has one                            */
+  int32_t segments;       /* FPMOE_SEGMENTS_*: how segments are routed         */
+  int32_t reserved;       /* 0                                                 */
 } FpmoeStep;
 
 /* What a step knows of the segments that its tokens are in, where the model
  * routes segments; elsewhere it is not read. */
 enum {
-  FPMOE_SEGMENTS_OPEN = 0, /* none is complete: tokens are routed alone      */
+  FPMOE_SEGMENTS_OPEN = 0,   /* none is complete: tokens are routed alone      */
   FPMOE_SEGMENTS_CLOSED = 1, /* position starts a segment; those that the step
-                                completes are routed by the causal rule */
-  FPMOE_SEGMENTS_WHOLE = 2 /* the step is a whole text: the published rule   */
+                                completes are routed by the causal rule        */
+  FPMOE_SEGMENTS_WHOLE = 2   /* the step is a whole text: the published rule   */
 };
 
 /* scratch: private_bytes of memory of this worker alone, 64-byte aligned. */
@@ -60,7 +60,7 @@ void fpmoe_barrier(void *team, int64_t worker);
 
 /* CPU features a program can need, as a bit mask. */
 enum {
-  FPMOE_CPU_AVX2 = 1 << 0,   /* with FMA, BMI2, F16C: x86-64-v3 */
+  FPMOE_CPU_AVX2 = 1 << 0, /* with FMA, BMI2, F16C: x86-64-v3 */
   FPMOE_CPU_AVX512 = 1 << 1, /* F, BW, CD, DQ, VL: x86-64-v4   */
   FPMOE_CPU_AVX512_BF16 = 1 << 2,
   FPMOE_CPU_AMX_BF16 = 1 << 3
@@ -68,52 +68,52 @@ enum {
 
 /* What the compiler knows of the program; one constant per program. */
 typedef struct FpmoeModel {
-  uint64_t magic;            /* FPMOE_MAGIC                                */
-  uint32_t abi_version;      /* FPMOE_ABI_VERSION                          */
-  uint32_t cpu_features;     /* FPMOE_CPU_*, all of them needed            */
-  const char *name;          /* file name of the model, for people         */
-  const char *architecture;  /* "Qwen2MoeForCausalLM"                      */
-  const char *target;        /* "x86_64 avx512-bf16"                       */
-  const char *weight_format; /* "f32", "bf16"                              */
-  const char *compiler;      /* "fpmoe 0.1.0"                              */
+  uint64_t magic;               /* FPMOE_MAGIC                                */
+  uint32_t abi_version;         /* FPMOE_ABI_VERSION                          */
+  uint32_t cpu_features;        /* FPMOE_CPU_*, all of them needed            */
+  const char *name;             /* file name of the model, for people         */
+  const char *architecture;     /* "Qwen2MoeForCausalLM"                      */
+  const char *target;           /* "x86_64 avx512-bf16"                       */
+  const char *weight_format;    /* "f32", "bf16"                              */
+  const char *compiler;         /* "fpmoe 0.1.0"                              */
   int64_t vocabulary;
   int64_t hidden;
   int64_t layers;
   int64_t heads;
   int64_t kv_heads;
   int64_t head_dim;
-  int64_t context;    /* largest number of positions                */
-  int64_t max_tokens; /* largest count of one prefill step          */
-  int64_t experts;    /* routed experts that are in the program     */
-  int64_t top_k;      /* routed experts per token, 0: none          */
+  int64_t context;              /* largest number of positions                */
+  int64_t max_tokens;           /* largest count of one prefill step          */
+  int64_t experts;              /* routed experts that are in the program     */
+  int64_t top_k;                /* routed experts per token, 0: none          */
   const char *const *expert_names; /* [experts]                               */
-  int64_t parameters;          /* in the program                             */
-  int64_t active_parameters;   /* used per token, embedding row excluded     */
-  int64_t weight_bytes;        /* size of the weight blob                    */
-  int64_t decode_weight_bytes; /* read per decoded token                     */
-  int64_t token_dot_ops;       /* multiplications and additions per token in
-                                  weight products, vocabulary product aside  */
-  int64_t logits_dot_ops;      /* of the vocabulary product, per row         */
+  int64_t parameters;           /* in the program                             */
+  int64_t active_parameters;    /* used per token, embedding row excluded     */
+  int64_t weight_bytes;         /* size of the weight blob                    */
+  int64_t decode_weight_bytes;  /* read per decoded token                     */
+  int64_t token_dot_ops;        /* multiplications and additions per token in
+                                   weight products, vocabulary product aside  */
+  int64_t logits_dot_ops;       /* of the vocabulary product, per row         */
   int64_t cache_bytes_per_position; /* over all layers                        */
   int64_t shared_bytes;
-  int64_t private_bytes; /* at cache_capacity = context                */
-  int64_t tickets;       /* int64s per step                            */
-  FpmoeStepFn decode;    /* count must be 1                            */
+  int64_t private_bytes;        /* at cache_capacity = context                */
+  int64_t tickets;              /* int64s per step                            */
+  FpmoeStepFn decode;           /* count must be 1                            */
   FpmoeStepFn prefill;
   /* Runs the dot instruction that prefill uses at its peak; returns the number
      of multiplications and additions it did. */
   int64_t (*dot_peak)(int64_t iterations);
   /* Reads every byte of [data, data+bytes), bytes a multiple of 1024. */
   int64_t (*read_peak)(const uint8_t *data, int64_t bytes);
-  const uint8_t *tokenizer;  /* include/fpmoe/runtime/tokenizer_format.h   */
-  int64_t tokenizer_bytes;   /* 0: the program takes and gives ids only    */
-  const int32_t *eos_tokens; /* [eos_count] end a generation               */
+  const uint8_t *tokenizer;     /* include/fpmoe/runtime/tokenizer_format.h   */
+  int64_t tokenizer_bytes;      /* 0: the program takes and gives ids only    */
+  const int32_t *eos_tokens;    /* [eos_count] end a generation               */
   int64_t eos_count;
-  float temperature;     /* defaults of generation_config.json; 0:     */
-  float top_p;           /* greedy                                     */
-  int64_t default_top_k; /* 0: no limit                                */
-  int64_t segment;       /* tokens of a routed segment, 0: none        */
-  int64_t languages;     /* that tokens can have, 0: it does not matter */
+  float temperature;            /* defaults of generation_config.json; 0:     */
+  float top_p;                  /* greedy                                     */
+  int64_t default_top_k;        /* 0: no limit                                */
+  int64_t segment;              /* tokens of a routed segment, 0: none        */
+  int64_t languages;            /* that tokens can have, 0: it does not matter */
   const char *const *language_names; /* [languages]                           */
 } FpmoeModel;
 
@@ -123,7 +123,7 @@ extern const FpmoeModel fpmoe_model;
 /* Weights follow the program in its own file, or stand in a file beside it.
  * The last FPMOE_TRAILER_BYTES of that file say where. */
 typedef struct FpmoeTrailer {
-  uint64_t magic; /* FPMOE_MAGIC                                        */
+  uint64_t magic;       /* FPMOE_MAGIC                                        */
   uint32_t abi_version;
   uint32_t reserved;    /* 0                                                  */
   uint64_t offset;      /* of the blob in this file, a multiple of 2 MiB      */

@@ -36,7 +36,8 @@ constexpr uint32_t kAvx512Bf16 = kAvx512 | FPMOE_CPU_AVX512_BF16;
 
 /// From best to worst of each architecture. 32 registers of 512 bits hold the
 /// sums of 12 rows and two panels; 16 of 256 bits, or 32 of 128, those of 6
-/// rows and one panel. Processors with AVX2 and no more read several panels at
+/// rows and one panel; tile registers hold those of 32 rows and two panels.
+/// Processors with AVX2 and no more read several panels at
 /// once faster than one after the other; those with AVX-512 gain 5 to 8% from
 /// asking 2.5 KB ahead, and lose from 4 KB on.
 constexpr Level kLevels[] = {
