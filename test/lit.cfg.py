@@ -2,6 +2,7 @@
 import os
 import platform
 import shutil
+import subprocess
 
 import lit.formats
 from lit.llvm import llvm_config
@@ -20,8 +21,13 @@ llvm_config.with_environment("LLVM_DISABLE_SYMBOLIZATION", "1")
 
 config.substitutions.append(("%fake_program", os.path.join(bin_dir, "fake-program")))
 config.substitutions.append(("%source_dir", config.fpmoe_source_dir))
+config.substitutions.append(("%runtime_dir", os.path.join(
+    config.fpmoe_build_dir, "lib", "fpmoe", platform.machine() + "-linux-gnu")))
 config.substitutions.append(("%python", "/usr/bin/python3"))
 
 config.available_features.add(platform.machine())
+if shutil.which("unshare") and subprocess.run(
+        ["unshare", "--map-root-user", "true"], stderr=subprocess.DEVNULL).returncode == 0:
+    config.available_features.add("unshare")
 if shutil.which("qemu-aarch64") and shutil.which("aarch64-linux-gnu-gcc"):
     config.available_features.add("qemu-aarch64")

@@ -23,6 +23,22 @@
 #include "dialects/FPMoE/FPMoEDialect.h.inc"
 
 #include "dialects/FPMoE/FPMoEEnums.h.inc"
+#include "dialects/FPMoE/FPMoEInterfaces.h.inc"
+
+namespace fpmoe {
+
+/// A matrix that an op multiplies by.
+struct StoredMatrix {
+  mlir::Value weight;
+  /// The rows are those of a gate and of an up projection.
+  bool halves = false;
+  /// So many last columns multiply what low ranks put behind the input.
+  int64_t tail = 0;
+};
+
+} // namespace fpmoe
+
+#include "dialects/FPMoE/FPMoEOpInterfaces.h.inc"
 
 #define GET_ATTRDEF_CLASSES
 #include "dialects/FPMoE/FPMoEAttrs.h.inc"
@@ -31,14 +47,6 @@
 #include "dialects/FPMoE/FPMoEOps.h.inc"
 
 namespace fpmoe {
-
-/// Rows of a panel: what one vector of the kernels covers.
-constexpr int64_t kPanelRows = 16;
-
-/// `n` rounded up to whole panels.
-inline int64_t roundUpToPanel(int64_t n) {
-  return (n + kPanelRows - 1) / kPanelRows * kPanelRows;
-}
 
 /// Whether a weight can have this shape: static, neither empty nor above 2^50
 /// elements.

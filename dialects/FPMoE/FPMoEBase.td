@@ -30,11 +30,14 @@ def FPMoEDialect : Dialect {
     The module attribute `fpmoe.model` is a dictionary of what the program needs
     beside the graph: `name`, `architecture`, `context` (positions), `source`
     (directory of the tokenizer and of the weights), `eos` (token ids),
-    `temperature`, `top_p`, `top_k` (sampling defaults), `dtype` (`"f32"` or
-    `"bf16"`: the storage format that fits the checkpoint). A model that is
+    `temperature`, `top_p`, `top_k` (sampling defaults), `dtype` (the storage format
+    that fits the checkpoint: `"f32"`, `"f16"` or `"bf16"`). A model that is
     assembled from parts has `parts`, a dictionary from the names of the parts to
     their directories; `source` is then the directory of the tokenizer.
-    Where tokens have languages, `languages` are their names.
+    Where tokens have languages, `languages` are their names. Further defaults
+    of `generation_config.json`, if there are any, stand in `sampling`, a
+    dictionary with the names that they have there; bad words are among
+    `sequence_bias`, a list of dictionaries of `tokens` (an i32 array) and `bias`.
   }];
   let useDefaultAttributePrinterParser = 1;
   let dependentDialects = ["::mlir::func::FuncDialect"];
@@ -49,10 +52,33 @@ class FPMoE_ShapePred<string function>
     : CPred<"::fpmoe::" # function #
             "(::llvm::cast<::mlir::RankedTensorType>($_self).getShape())">;
 def FPMoE_Weight
-    : RankedTensorOf<[F32, BF16], [FPMoE_ShapePred<"isWeightShape">],
+    : RankedTensorOf<[F32, F16, BF16], [FPMoE_ShapePred<"isWeightShape">],
                      "tensor of static shape, neither empty nor above 2^50 elements,">;
 def FPMoE_Rows : RankedTensorOf<[F32], [FPMoE_ShapePred<"isRowsShape">],
                                 "rows of 1 to 2^40 columns">;
+
+/// How a weight lies in memory stands in its type, as the encoding of the tensor;
+/// without one it lies row by row.
+def FPMoE_PackingAttrInterface : AttrInterface<"PackingAttrInterface"> {
+  let cppNamespace = "::fpmoe";
+  let description = "The layout of a weight that kernels read.";
+  let methods = [
+    InterfaceMethod<"Bytes of one instance of a weight of this type.",
+                    "int64_t", "getInstanceBytes",
+                    (ins "::mlir::RankedTensorType":$type)>
+  ];
+}
+
+/// Ops that multiply by matrices, which have a storage format and are packed.
+/// Norms, biases, routers, scales and rotary tables are none.
+def FPMoE_MatricesOpInterface : OpInterface<"MatricesOpInterface"> {
+  let cppNamespace = "::fpmoe";
+  let description = "Multiplies by matrices, or takes rows of one.";
+  let methods = [
+    InterfaceMethod<"The matrices, as far as there are any.",
+                    "::llvm::SmallVector<::fpmoe::StoredMatrix>", "getMatrices">
+  ];
+}
 
 /// One 32-bit integer a token; the only type of that kind, so never printed.
 def FPMoE_Ids : Type<

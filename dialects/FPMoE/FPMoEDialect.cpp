@@ -12,6 +12,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/SmallSet.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 #include <cmath>
@@ -22,6 +23,8 @@ using namespace fpmoe;
 #include "dialects/FPMoE/FPMoEDialect.cpp.inc"
 
 #include "dialects/FPMoE/FPMoEEnums.cpp.inc"
+#include "dialects/FPMoE/FPMoEInterfaces.cpp.inc"
+#include "dialects/FPMoE/FPMoEOpInterfaces.cpp.inc"
 
 #define GET_ATTRDEF_CLASSES
 #include "dialects/FPMoE/FPMoEAttrs.cpp.inc"
@@ -48,6 +51,30 @@ bool fpmoe::isWeightShape(ArrayRef<int64_t> shape) {
 
 bool fpmoe::isRowsShape(ArrayRef<int64_t> shape) {
   return shape.size() == 2 && shape[1] >= 1 && shape[1] <= int64_t(1) << 40;
+}
+
+/// Whether an entry of 'sampling' has a known name and the type that it needs.
+static bool isSampling(NamedAttribute entry) {
+  auto isBias = [](Attribute attr) {
+    auto bias = dyn_cast<DictionaryAttr>(attr);
+    auto tokens =
+        bias ? bias.getAs<DenseI32ArrayAttr>("tokens") : DenseI32ArrayAttr();
+    return tokens && !tokens.empty() && bias.getAs<FloatAttr>("bias");
+  };
+  Attribute value = entry.getValue();
+  auto list = dyn_cast<ArrayAttr>(value);
+  return llvm::StringSwitch<bool>(entry.getName().getValue())
+      .Cases({"min_p", "repetition_penalty"}, isa<FloatAttr>(value))
+      .Cases({"no_repeat_ngram_size", "min_new_tokens", "min_length",
+              "max_new_tokens", "max_length", "forced_bos_token_id"},
+             isa<IntegerAttr>(value))
+      .Cases(
+          {"forced_eos_token_id", "suppress_tokens", "begin_suppress_tokens"},
+          isa<DenseI32ArrayAttr>(value))
+      .Case("sequence_bias", list && llvm::all_of(list, isBias))
+      .Case("stop_strings",
+            list && llvm::all_of(list, llvm::IsaPred<StringAttr>))
+      .Default(false);
 }
 
 LogicalResult FPMoEDialect::verifyOperationAttribute(Operation *op,
@@ -77,6 +104,16 @@ LogicalResult FPMoEDialect::verifyOperationAttribute(Operation *op,
     auto names = dyn_cast<ArrayAttr>(languages);
     if (!names || !llvm::all_of(names, llvm::IsaPred<StringAttr>))
       return op->emitError("'fpmoe.model' has 'languages' that are no names");
+  }
+  if (Attribute sampling = model.get("sampling")) {
+    auto entries = dyn_cast<DictionaryAttr>(sampling);
+    if (!entries)
+      return op->emitError(
+          "'fpmoe.model' has 'sampling' that is no dictionary");
+    for (NamedAttribute entry : entries)
+      if (!isSampling(entry))
+        return op->emitError() << "'fpmoe.model' has 'sampling' in which "
+                               << entry.getName() << " is " << entry.getValue();
   }
   return success();
 }
@@ -249,15 +286,6 @@ int64_t TwoLevelAttr::getMaxPerSegment() const {
 }
 
 LogicalResult
-LanguageChoiceAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                           int64_t fallback) {
-  if (fallback < -1)
-    return emitError() << "fallback is " << fallback
-                       << ", it must be an expert or -1 (language_choice_c1)";
-  return success();
-}
-
-LogicalResult
 FixedChoiceAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                         int64_t expert) {
   if (expert < 0)
@@ -340,12 +368,6 @@ LogicalResult fpmoe::verifyRouting(function_ref<InFlightDiagnostic()> emitError,
       .Case([&](FixedChoiceAttr choice) -> LogicalResult {
         if (choice.getExpert() >= numExperts)
           return emitError() << "fixed expert " << choice.getExpert()
-                             << " of only " << numExperts;
-        return success();
-      })
-      .Case([&](LanguageChoiceAttr choice) -> LogicalResult {
-        if (choice.getFallback() >= numExperts)
-          return emitError() << "fallback expert " << choice.getFallback()
                              << " of only " << numExperts;
         return success();
       });

@@ -45,7 +45,8 @@ def FPMoE_HeadsOp : FPMoE_Op<"heads", [Pure, AttrSizedOperandSegments]> {
 }
 
 def FPMoE_QkvOp : FPMoE_Op<"qkv", [
-    Pure, AttrSizedOperandSegments, AllTypesMatch<["key", "value"]>]> {
+    Pure, DeclareOpInterfaceMethods<FPMoE_MatricesOpInterface>,
+    AttrSizedOperandSegments, AllTypesMatch<["key", "value"]>]> {
   let summary = "Norm, projections to q, k and v, and rotary embedding, as one";
   let description = [{
     With n = rms_norm(x): q = rope(n Wq^T + bq), k = rope(n Wk^T + bk),
@@ -85,12 +86,13 @@ def FPMoE_QkvOp : FPMoE_Op<"qkv", [
 }
 
 def FPMoE_MoeOp : FPMoE_Op<"moe", [
-    Pure, AttrSizedOperandSegments, AllTypesMatch<["input", "result"]>]> {
+    Pure, DeclareOpInterfaceMethods<FPMoE_MatricesOpInterface>,
+    AttrSizedOperandSegments, AllTypesMatch<["input", "result"]>]> {
   let summary = "A whole feed-forward block: norm, router, experts, residual";
   let description = [{
     With n = rms_norm(x):
     y = x + m (sum over chosen e of w_e down_e(act_e) + s down_s(act_s)), where
-    act = silu(gate n) * up n, gate and up are interleaved (`fpmoe.interleave`),
+    act = silu(gate n) * up n, gate are the first half of the rows of gate_up, up the second,
     w comes from `routing`, s = sigmoid(scale n), or 1 without a scale, and m is
     `multiplier`, or 1.
     Routed experts or the shared one may be absent: a dense layer has the shared
@@ -98,8 +100,8 @@ def FPMoE_MoeOp : FPMoE_Op<"moe", [
 
     * `moe_c1`: `routing`, `names` and the experts' weights stand together; the
       router is there exactly with a token or expert choice.
-    * `moe_c2`: gate_up is `[E, 2 P, H]` and down `[E, H, I]` with P = I rounded up to
-      a multiple of 16; likewise without E for the shared expert.
+    * `moe_c2`: gate_up is `[E, 2 I, H]` and down `[E, H, I]`; likewise without E for
+      the shared expert.
     * `moe_c3`: there are routed experts or a shared one.
     * `moe_c4`: a scale is `[1, H]` and comes with a shared expert; the norm has H elements.
     * `moe_c5`: there is one name an expert, distinct on each level of the routing,
@@ -108,7 +110,7 @@ def FPMoE_MoeOp : FPMoE_Op<"moe", [
       ones; they are `[R, H]` and `[R, I]` and come with their ranks, which are not
       negative and sum up to R; the weights have the columns of their widened inputs.
 
-    Example: `%y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 shared %gu : tensor<32x8xf32>, %d : tensor<8x6xf32> -> tensor<?x8xf32>`
+    Example: `%y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 shared %gu : tensor<12x8xf32>, %d : tensor<8x6xf32> -> tensor<?x8xf32>`
   }];
   let arguments = (ins FPMoE_Rows:$input, FPMoE_Weight:$norm, F64Attr:$eps,
                        Optional<FPMoE_Weight>:$router, OptionalAttr<FPMoE_Routing>:$routing,

@@ -187,7 +187,7 @@ verifyLowRank(Operation *op, Value lowRank,
   }
   if (failed(expectShape(op, "low_rank", lowRank, {sum, columns}, constraint)))
     return failure();
-  columns = roundUpToPanel(columns) + sum;
+  columns += sum;
   return success();
 }
 
@@ -391,7 +391,7 @@ LogicalResult QkvOp::verify() {
                    : success();
 }
 
-/// Checks one pair of interleaved gate and up, and down.
+/// Checks gate and up, in one weight, and down.
 static LogicalResult verifyFeedForward(Operation *op, Value gateUp, Value down,
                                        int64_t columns, size_t rank) {
   ArrayRef<int64_t> gate = shapeOf(gateUp), out = shapeOf(down);
@@ -400,7 +400,7 @@ static LogicalResult verifyFeedForward(Operation *op, Value gateUp, Value down,
            << gate.size() << " and " << out.size() << " dimensions, not "
            << rank << " (moe_c2)";
   SmallVector<int64_t> expected(out);
-  expected[rank - 2] = 2 * roundUpToPanel(out.back());
+  expected[rank - 2] = 2 * out.back();
   expected[rank - 1] = columns;
   if (failed(expectShape(op, "gate_up", gateUp, expected, "moe_c2")))
     return failure();
@@ -423,7 +423,7 @@ static LogicalResult verifyLowRanks(MoeOp op) {
   int64_t columns = columnsOf(op.getInput()), in = columns;
   int64_t inner = op.getDownLowRank() ? shapeOf(op.getDownLowRank()).back()
                                       : down.back();
-  int64_t gates = 2 * roundUpToPanel(inner);
+  int64_t gates = 2 * inner;
   if (failed(verifyLowRank(op, op.getUpLowRank(), op.getUpRanks(), in,
                            "moe_c6")) ||
       failed(verifyLowRank(op, op.getDownLowRank(), op.getDownRanks(), inner,

@@ -50,7 +50,7 @@ def FPMoE_LayersOp : FPMoE_Op<"layers", [
   let hasVerifier = 1;
 }
 
-def FPMoE_EmbeddingOp : FPMoE_Op<"embedding", [Pure]> {
+def FPMoE_EmbeddingOp : FPMoE_Op<"embedding", [Pure, DeclareOpInterfaceMethods<FPMoE_MatricesOpInterface>]> {
   let summary = "Rows of a table by token id";
   let description = [{
     The rows are multiplied by `multiplier`, where it is given.
@@ -86,19 +86,18 @@ def FPMoE_RmsNormOp : FPMoE_Op<"rms_norm", [
   let hasVerifier = 1;
 }
 
-def FPMoE_LinearOp : FPMoE_Op<"linear", [Pure, AttrSizedOperandSegments]> {
+def FPMoE_LinearOp : FPMoE_Op<"linear", [
+    Pure, AttrSizedOperandSegments, DeclareOpInterfaceMethods<FPMoE_MatricesOpInterface>]> {
   let summary = "x W^T, with what fusion puts around it";
   let description = [{
     y = multiplier (norm(x) W^T + bias) + residual, where each of norm (RMS, with
     `eps`), bias, multiplier and residual is optional. The fuse phase moves norms,
     multipliers and residuals in.
 
-    With `low_rank`, the input of the product is widened: behind norm(x), filled up
-    with zeros to a multiple of 16 columns, stands u = A norm(x), in which only those
-    elements are kept that the token's language has. `ranks` says whose they are:
+    With `low_rank`, the input of the product is widened: behind norm(x) stands
+    u = A norm(x), in which only those elements are kept that the token's language has. `ranks` says whose they are:
     the first so many are kept for every token, the next for language 0, and so on; a
-    token without a language keeps the first alone. With W = [W0 | B], W0 filled up
-    in the same way, y is W0 x + B u: a base and an adapter for each language.
+    token without a language keeps the first alone. With W = [W0 | B], y is W0 x + B u: a base and an adapter for each language.
     Languages of tokens are not in the graph: who runs it gives them.
 
     * `linear_c1`: W is `[out, in]`; x has `in` columns and y has `out`; with
@@ -279,7 +278,8 @@ def FPMoE_RouteOp : FPMoE_Op<"route", [Pure]> {
 }
 
 def FPMoE_ExpertsOp : FPMoE_Op<"experts", [
-    Pure, AllTypesMatch<["input", "result"]>, AllTypesMatch<["gate", "up"]>,
+    Pure, DeclareOpInterfaceMethods<FPMoE_MatricesOpInterface>,
+    AllTypesMatch<["input", "result"]>, AllTypesMatch<["gate", "up"]>,
     TypesMatchWith<"experts are chosen where weights are", "weights", "experts",
                    "::llvm::cast<::mlir::RankedTensorType>($_self).clone("
                    "::mlir::IntegerType::get($_self.getContext(), 32))">]> {
@@ -304,7 +304,8 @@ def FPMoE_ExpertsOp : FPMoE_Op<"experts", [
 }
 
 def FPMoE_MlpOp : FPMoE_Op<"mlp", [
-    Pure, AttrSizedOperandSegments, AllTypesMatch<["input", "result"]>, AllTypesMatch<["gate", "up"]>]> {
+    Pure, DeclareOpInterfaceMethods<FPMoE_MatricesOpInterface>,
+    AttrSizedOperandSegments, AllTypesMatch<["input", "result"]>, AllTypesMatch<["gate", "up"]>]> {
   let summary = "A feed-forward network that every token takes";
   let description = [{
     y = s down(silu(gate x) * up x), where s is sigmoid(g x) with `scaled %g`, and

@@ -32,6 +32,8 @@ Value WeightOp::getResultValue() {
 
 int64_t WeightOp::getInstanceBytes() {
   RankedTensorType type = getTensorType();
+  if (auto packing = dyn_cast_or_null<PackingAttrInterface>(type.getEncoding()))
+    return packing.getInstanceBytes(type);
   return type.getNumElements() * (type.getElementTypeBitWidth() / 8);
 }
 
@@ -103,21 +105,40 @@ LogicalResult RandomOp::verify() {
   return verifyName(*this, getName(), getLayer(), "random_c1");
 }
 
+/// Checks what frequencies are made of; constraints 2 and 3 of `op`.
+template <typename Op>
+static LogicalResult verifyFrequencies(Op op, int64_t count,
+                                       StringRef constraint) {
+  if (!(op.getTheta().convertToDouble() > 0))
+    return op.emitOpError("theta must be positive (") << constraint << "2)";
+  if (auto scaling = dyn_cast_or_null<RopeFactorsAttr>(
+          op.getScaling().value_or(Attribute()))) {
+    int64_t factors = scaling.getFactors().size();
+    if (factors != count)
+      return op.emitOpError("has ") << factors << " factors for " << count
+                                    << " frequencies (" << constraint << "3)";
+  }
+  return success();
+}
+
 LogicalResult RopeTableOp::verify() {
   ArrayRef<int64_t> shape = shapeOf(getResult());
   if (shape.size() != 2 || shape[1] % 2)
     return emitOpError("needs two dimensions, the second one even "
                        "(rope_table_c1)");
-  if (!(getTheta().convertToDouble() > 0))
-    return emitOpError("theta must be positive (rope_table_c2)");
-  if (auto scaling = dyn_cast_or_null<RopeFactorsAttr>(
-          getScaling().value_or(Attribute()))) {
-    int64_t factors = scaling.getFactors().size();
-    if (factors != shape[1] / 2)
-      return emitOpError("has ") << factors << " factors for " << shape[1] / 2
-                                 << " frequencies (rope_table_c3)";
-  }
-  return success();
+  return verifyFrequencies(*this, shape[1] / 2, "rope_table_c");
+}
+
+LogicalResult RopeFrequenciesOp::verify() {
+  ArrayRef<int64_t> shape = shapeOf(getResult());
+  if (shape.size() != 1)
+    return emitOpError("needs one dimension (rope_frequencies_c1)");
+  return verifyFrequencies(*this, shape[0], "rope_frequencies_c");
+}
+
+double RopeFrequenciesOp::getMagnitude(Attribute scaling) {
+  auto yarn = dyn_cast_or_null<RopeYarnAttr>(scaling);
+  return yarn ? yarn.getMagnitude().getValueAsDouble() : 1;
 }
 
 //===----------------------------------------------------------------------===//
@@ -269,16 +290,16 @@ LogicalResult DeinterleaveOp::verify() {
   return success();
 }
 
-LogicalResult InterleaveOp::verify() {
+LogicalResult AppendRowsOp::verify() {
   SmallVector<int64_t> expected(shapeOf(getFirst()));
   if (expected.size() < 2)
-    return emitOpError("needs at least two dimensions (interleave_c1)");
+    return emitOpError("needs at least two dimensions (append_rows_c1)");
   int64_t &rows = expected[expected.size() - 2];
-  rows = 2 * roundUpToPanel(rows);
+  rows *= 2;
   if (shapeOf(getResult()) != ArrayRef(expected))
     return emitOpError("of ")
            << getFirst().getType() << " has " << rows << " rows, its result is "
-           << getResult().getType() << " (interleave_c1)";
+           << getResult().getType() << " (append_rows_c1)";
   return success();
 }
 
@@ -288,7 +309,7 @@ LogicalResult AppendColumnsOp::verify() {
   bool fits = expected.size() >= 2 && second.size() == expected.size() &&
               second.drop_back() == ArrayRef(expected).drop_back();
   if (fits)
-    expected.back() = roundUpToPanel(expected.back()) + second.back();
+    expected.back() += second.back();
   if (!fits || shapeOf(getResult()) != ArrayRef(expected))
     return emitOpError("makes ")
            << getResult().getType() << " of " << getFirst().getType() << " and "
@@ -297,23 +318,12 @@ LogicalResult AppendColumnsOp::verify() {
 }
 
 LogicalResult PackOp::verify() {
-  ArrayRef<int64_t> in = shapeOf(getInput()), out = shapeOf(getResult());
-  if (in.size() < 2 || out.size() != in.size() + 2 ||
-      out.drop_back(4) != in.drop_back(2) || out[out.size() - 2] != kPanelRows)
-    return emitOpError("makes ") << getResult().getType() << " of "
-                                 << getInput().getType() << " (pack_c1)";
-  Type element = cast<ShapedType>(getResult().getType()).getElementType();
-  int64_t step = element.isBF16() ? 2 : 1;
-  if (out.back() != step)
-    return emitOpError("puts ")
-           << out.back() << " columns of " << element
-           << " together, the dot product takes " << step << " (pack_c2)";
-  int64_t rows = in[in.size() - 2], columns = in.back();
-  int64_t panels = out[out.size() - 4], steps = out[out.size() - 3];
-  if (panels * kPanelRows != roundUpToPanel(rows) || steps * step < columns)
-    return emitOpError("holds ")
-           << panels * kPanelRows << " rows and " << steps * step
-           << " columns, it needs " << roundUpToPanel(rows) << " and "
-           << columns << " (pack_c3)";
+  auto in = cast<RankedTensorType>(getInput().getType());
+  auto out = cast<RankedTensorType>(getResult().getType());
+  if (in.getEncoding() ||
+      !isa_and_nonnull<PackingAttrInterface>(out.getEncoding()) ||
+      in.getShape() != out.getShape() ||
+      in.getElementType() != out.getElementType())
+    return emitOpError("makes ") << out << " of " << in << " (pack_c1)";
   return success();
 }

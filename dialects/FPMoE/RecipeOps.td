@@ -213,6 +213,29 @@ def FPMoE_RopeTableOp : FPMoE_RecipeOp<"rope_table"> {
   let hasVerifier = 1;
 }
 
+def FPMoE_RopeFrequenciesOp : FPMoE_RecipeOp<"rope_frequencies"> {
+  let summary = "Frequencies of rotary position embedding";
+  let description = [{
+    The f of `fpmoe.rope_table`, for programs that compute the rows of their tokens.
+
+    * `rope_frequencies_c1`: the result has one dimension.
+    * `rope_frequencies_c2`: `theta` is positive.
+    * `rope_frequencies_c3`: a scaling by factors has one for each f.
+
+    Example: `%0 = fpmoe.rope_frequencies theta 1.0e4 : tensor<16xf32>`
+  }];
+  let arguments = (ins F64Attr:$theta, OptionalAttr<FPMoE_RopeScaling>:$scaling);
+  let results = (outs FPMoE_Weight:$result);
+  let assemblyFormat = [{
+    `theta` $theta (`scaling` `(` $scaling^ `)`)? attr-dict `:` type($result)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// What cosines and sines are multiplied by.
+    static double getMagnitude(::mlir::Attribute scaling);
+  }];
+}
+
 def FPMoE_StackOp : FPMoE_RecipeOp<"stack"> {
   let summary = "Stacks equal shapes along a new first dimension";
   let description = [{
@@ -246,14 +269,13 @@ def FPMoE_ConcatOp : FPMoE_RecipeOp<"concat"> {
 def FPMoE_AppendColumnsOp : FPMoE_RecipeOp<"append_columns"> {
   let summary = "Puts columns behind those of a matrix";
   let description = [{
-    Of `[.., N, K]` and `[.., N, R]` makes `[.., N, P + R]` with P = K rounded up to a
-    multiple of 16; columns from K to P are zero. The second operand multiplies
-    what `low_rank` puts behind the input of a product.
+    Of `[.., N, K]` and `[.., N, R]` makes `[.., N, K + R]`. The second operand
+    multiplies what `low_rank` puts behind the input of a product.
 
     * `append_columns_c1`: the operands agree in all dimensions but the last, and so
-      does the result, which has P + R columns.
+      does the result, which has K + R columns.
 
-    Example: `%2 = fpmoe.append_columns %0, %1 : tensor<4x20xf32>, tensor<4x3xf32> -> tensor<4x35xf32>`
+    Example: `%2 = fpmoe.append_columns %0, %1 : tensor<4x20xf32>, tensor<4x3xf32> -> tensor<4x23xf32>`
   }];
   let arguments = (ins FPMoE_Weight:$first, FPMoE_Weight:$second);
   let results = (outs FPMoE_Weight:$result);
@@ -348,17 +370,16 @@ def FPMoE_ConvertOp : FPMoE_RecipeOp<"convert"> {
   let hasFolder = 1;
 }
 
-def FPMoE_InterleaveOp : FPMoE_RecipeOp<"interleave", [AllTypesMatch<["first", "second"]>]> {
-  let summary = "Alternates blocks of 16 rows of two matrices";
+def FPMoE_AppendRowsOp : FPMoE_RecipeOp<"append_rows", [AllTypesMatch<["first", "second"]>]> {
+  let summary = "Puts the rows of one matrix behind those of another";
   let description = [{
-    Of `[.., I, K]` and `[.., I, K]` makes `[.., 2 P, K]` with P = I rounded up to
-    a multiple of 16: 16 rows of the first, 16 of the second, and so on; rows past I
-    are zero. A kernel then finds gate and up of one column side by side.
+    Of `[.., I, K]` and `[.., I, K]` makes `[.., 2 I, K]`, matrix by matrix: of gate and
+    up projections the one weight that makes both.
 
-    * `interleave_c1`: the result's second-last dimension is twice the
-      rounded one; all others stay.
+    * `append_rows_c1`: the result's second-last dimension is doubled; all others
+      stay.
 
-    Example: `%2 = fpmoe.interleave %0, %1 : tensor<3x20x8xf32> -> tensor<3x64x8xf32>`
+    Example: `%2 = fpmoe.append_rows %0, %1 : tensor<3x20x8xf32> -> tensor<3x40x8xf32>`
   }];
   let arguments = (ins FPMoE_Weight:$first, FPMoE_Weight:$second);
   let results = (outs FPMoE_Weight:$result);
@@ -369,16 +390,13 @@ def FPMoE_InterleaveOp : FPMoE_RecipeOp<"interleave", [AllTypesMatch<["first", "
 def FPMoE_PackOp : FPMoE_RecipeOp<"pack"> {
   let summary = "The layout that the kernels read";
   let description = [{
-    Of `[.., N, K]` makes `[.., N/16, K/s, 16, s]`, rounded up and filled with
-    zeros: panels of 16 rows, each read from first to last column, `s` columns of
-    a row together. `s` is what the dot instruction of the format sums: 2 for
-    bf16, 1 for f32. K may grow further, to what the result says.
+    Lays a matrix, or several behind each other, out as the encoding of the result
+    says. Elements stay what they are.
 
-    * `pack_c1`: the result has two dimensions more; 16 rows a panel.
-    * `pack_c2`: s is 2 for bf16 and 1 for f32.
-    * `pack_c3`: the panels hold N rows and no further panel; the steps hold K.
+    * `pack_c1`: shape and element type stay; the result has an encoding that is a
+      packing, and the input has none.
 
-    Example: `%1 = fpmoe.pack %0 : tensor<20x8xbf16> -> tensor<2x4x16x2xbf16>`
+    Example: `%1 = fpmoe.pack %0 : tensor<20x8xbf16> -> tensor<20x8xbf16, #mega.packed<n = 16, k = 2>>`
   }];
   let arguments = (ins FPMoE_Weight:$input);
   let results = (outs FPMoE_Weight:$result);

@@ -170,21 +170,6 @@ def FPMoE_TwoLevel : FPMoE_Attr<"TwoLevel", "two_level"> {
   }];
 }
 
-def FPMoE_LanguageChoice : FPMoE_Attr<"LanguageChoice", "language_choice"> {
-  let summary = "A tracker over the token stream names each token's expert";
-  let description = [{
-    MoLE: the expert is the language of the code around the token, as a tracker
-    in the runtime sees it; text outside code takes `fallback`, or no expert
-    where `fallback` is -1. Refused where a program is made.
-
-    * `language_choice_c1`: `fallback` is at least -1.
-
-    Example: `#fpmoe.language_choice<fallback = -1>`
-  }];
-  let parameters = (ins "int64_t":$fallback);
-  let assemblyFormat = "`<` `fallback` `=` $fallback `>`";
-}
-
 def FPMoE_FixedChoice : FPMoE_Attr<"FixedChoice", "fixed"> {
   let summary = "Every token takes one expert with weight 1";
   let description = [{
@@ -200,7 +185,7 @@ def FPMoE_FixedChoice : FPMoE_Attr<"FixedChoice", "fixed"> {
 
 def FPMoE_Routing : AnyAttrOf<[FPMoE_TokenChoice, FPMoE_ExpertChoice,
                                FPMoE_SegmentChoice, FPMoE_TwoLevel,
-                               FPMoE_LanguageChoice, FPMoE_FixedChoice],
+                               FPMoE_FixedChoice],
                               "a routing rule">;
 
 #endif

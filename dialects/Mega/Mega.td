@@ -12,7 +12,9 @@
 #define FPMOE_DIALECTS_MEGA_MEGA_TD
 
 include "dialects/Mega/MegaBase.td"
+include "dialects/Mega/MegaAttrs.td"
 include "dialects/Mega/ProgramOps.td"
 include "dialects/Mega/TileOps.td"
+include "dialects/Mega/ExpertOps.td"
 
 #endif

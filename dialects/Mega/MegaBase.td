@@ -27,7 +27,12 @@ def MegaDialect : Dialect {
     Which tile reads and writes which part of a buffer is known to the ops
     (`TileOpInterface`); the verifier of a phase proves from it that no tile
     touches what another one writes, and passes place barriers by it.
+
+    How a weight lies in memory is the encoding of its type, `#mega.packed`. The
+    module attribute `mega.target`, a `#mega.target`, says for what machine.
   }];
+  let useDefaultAttributePrinterParser = 1;
+  let hasOperationAttrVerify = 1;
 }
 
 class Mega_Op<string mnemonic, list<Trait> traits = []>
@@ -41,8 +46,32 @@ def Mega_BufferSpace : I32EnumAttr<"BufferSpace", "who a buffer belongs to", [
   let cppNamespace = "::mega";
 }
 
+def Mega_StepInput : I32EnumAttr<"StepInput", "what the caller says of a step", [
+    I32EnumAttrCase<"Tokens", 0, "tokens">,
+    I32EnumAttrCase<"Position", 1, "position">,
+    I32EnumAttrCase<"LogitsFrom", 2, "logits_from">,
+    I32EnumAttrCase<"Language", 3, "language">,
+    I32EnumAttrCase<"Languages", 4, "languages">,
+    I32EnumAttrCase<"Segments", 5, "segments">,
+    I32EnumAttrCase<"Routes", 6, "routes">]> {
+  let cppNamespace = "::mega";
+}
+
+def Mega_TileSizeEnum : I32EnumAttr<"TileSize", "sizes of tile spaces that a step has", [
+    I32EnumAttrCase<"Tokens", 0, "tokens">,
+    I32EnumAttrCase<"Blocks", 1, "blocks">,
+    I32EnumAttrCase<"BlockGroups", 2, "block_groups">,
+    I32EnumAttrCase<"LogitsBlocks", 3, "logits_blocks">,
+    I32EnumAttrCase<"ExpertBlocks", 4, "expert_blocks">]> {
+  let cppNamespace = "::mega";
+  let genSpecializedAttr = 0;
+}
+def Mega_TileSizeAttr : EnumAttr<MegaDialect, Mega_TileSizeEnum, "size"> {
+  let assemblyFormat = "$value";
+}
+
 def Mega_Buffer : MemRefOf<[AnyType]>;
-def Mega_Weight : RankedTensorOf<[F32, BF16]>;
+def Mega_Weight : RankedTensorOf<[F32, F16, BF16]>;
 
 def Mega_TileOpInterface : OpInterface<"TileOpInterface"> {
   let cppNamespace = "::mega";
@@ -53,7 +82,12 @@ def Mega_TileOpInterface : OpInterface<"TileOpInterface"> {
       "void", "getAccesses", (ins "::llvm::SmallVectorImpl<::mega::TileAccess> &":$accesses)>,
     InterfaceMethod<
       "How many dimensions the tile space of its phase must have.",
-      "int64_t", "getTileRank", (ins)>
+      "int64_t", "getTileRank", (ins)>,
+    InterfaceMethod<
+      "Whether a phase of which it is the first op can have so many tiles.",
+      "bool", "allowsTileSize", (ins "::mega::TileSize":$size), [{}], [{
+        return size == ::mega::TileSize::Tokens || size == ::mega::TileSize::Blocks;
+      }]>
   ];
 }
 

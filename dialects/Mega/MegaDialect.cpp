@@ -12,6 +12,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace mega;
@@ -20,14 +21,47 @@ using namespace mega;
 #include "dialects/Mega/MegaEnums.cpp.inc"
 #include "dialects/Mega/MegaInterfaces.cpp.inc"
 
+#define GET_ATTRDEF_CLASSES
+#include "dialects/Mega/MegaAttrs.cpp.inc"
+
+static ParseResult parseTileSizes(OpAsmParser &parser, ArrayAttr &sizes);
+static void printTileSizes(OpAsmPrinter &printer, Operation *op,
+                           ArrayAttr sizes);
+
 #define GET_OP_CLASSES
 #include "dialects/Mega/MegaOps.cpp.inc"
 
 void MegaDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "dialects/Mega/MegaAttrs.cpp.inc"
+      >();
   addOperations<
 #define GET_OP_LIST
 #include "dialects/Mega/MegaOps.cpp.inc"
       >();
+}
+
+LogicalResult MegaDialect::verifyOperationAttribute(Operation *op,
+                                                    NamedAttribute attribute) {
+  if (attribute.getName() != kTargetAttr)
+    return success();
+  if (!isa<ModuleOp>(op) || !isa<TargetAttr>(attribute.getValue()))
+    return op->emitOpError("has '")
+           << kTargetAttr << "' = " << attribute.getValue()
+           << ", which must be a #mega.target of a module (target_c2)";
+  return success();
+}
+
+TargetAttr mega::getTarget(Operation *op) {
+  auto module = dyn_cast<ModuleOp>(op);
+  if (!module)
+    module = op->getParentOfType<ModuleOp>();
+  if (auto target = module->getAttrOfType<TargetAttr>(kTargetAttr))
+    return target;
+  return TargetAttr::get(op->getContext(), "generic", DotInstruction::None,
+                         /*rows=*/12, /*accumulators=*/24, /*columns=*/16,
+                         /*tile_rows=*/0, /*prefetch=*/0);
 }
 
 LogicalResult ProgramOp::verify() {
@@ -37,6 +71,42 @@ LogicalResult ProgramOp::verify() {
            << tokens << ", rows " << rows << " and context " << context
            << "; all must be positive and rows at most max_tokens (program_c1)";
   return success();
+}
+
+int64_t ProgramOp::getScratchBytes(BufferSpace space) {
+  int64_t end = 0;
+  for (auto buffer : getBody().getOps<BufferOp>())
+    if (buffer.getSpace() == space && buffer.getOffset())
+      end = std::max(end, int64_t(*buffer.getOffset()) + buffer.getBytes());
+  return llvm::alignTo(end, 64);
+}
+
+LayersOp ProgramOp::getLayersOp() {
+  auto ops = getBody().getOps<LayersOp>();
+  return ops.empty() ? LayersOp() : *ops.begin();
+}
+
+int64_t ProgramOp::getNumTopPhases() {
+  return llvm::range_size(getBody().getOps<PhaseOp>());
+}
+
+int64_t ProgramOp::getNumLayerPhases() {
+  int64_t most = 0;
+  if (LayersOp layers = getLayersOp())
+    for (Region &kind : layers.getKinds())
+      most = std::max<int64_t>(most, llvm::range_size(kind.getOps<PhaseOp>()));
+  return most;
+}
+
+int64_t ProgramOp::getNumTickets() {
+  LayersOp layers = getLayersOp();
+  return getNumTopPhases() +
+         (layers ? getNumLayerPhases() * int64_t(layers.getOrder().size()) : 0);
+}
+
+int64_t BufferOp::getBytes() {
+  auto type = cast<MemRefType>(getResult().getType());
+  return type.getNumElements() * type.getElementTypeBitWidth() / 8;
 }
 
 LogicalResult BufferOp::verify() {
@@ -52,11 +122,63 @@ LogicalResult BufferOp::verify() {
       return emitOpError("is ")
              << type << ", dimension " << i << " must not be 0 (buffer_c1)";
   }
-  if (type.getLayout().isIdentity() || type == getRowMajorType(type))
-    return success();
-  return emitOpError("is ") << type
-                            << ", whose layout is neither the default nor, of "
-                               "an operand, row-major (buffer_c2)";
+  if (!type.getLayout().isIdentity() && type != getRowMajorType(type))
+    return emitOpError("is ")
+           << type
+           << ", whose layout is neither the default nor, of "
+              "an operand, row-major (buffer_c2)";
+  bool isScratch =
+      getSpace() == BufferSpace::Shared || getSpace() == BufferSpace::Private;
+  int64_t offset = getOffset().value_or(0);
+  if (getOffset() && (!isScratch || offset < 0 || offset % 64))
+    return emitOpError("stands at ")
+           << offset << " of " << stringifyBufferSpace(getSpace())
+           << " memory; only scratch has an offset, a multiple of 64 "
+              "(buffer_c3)";
+  return success();
+}
+
+void BufferOp::getAsmResultNames(OpAsmSetValueNameFn setName) {
+  setName(getResult(),
+          getName().value_or(isa<MemRefType>(getResult().getType()) &&
+                                     (getSpace() == BufferSpace::Cache ||
+                                      getSpace() == BufferSpace::Logits)
+                                 ? stringifyBufferSpace(getSpace())
+                                 : StringRef()));
+}
+
+MemRefType InputOp::getInputType(MLIRContext *context, StepInput input) {
+  auto i32 = IntegerType::get(context, 32), i64 = IntegerType::get(context, 64);
+  switch (input) {
+  case StepInput::Tokens:
+  case StepInput::Languages:
+  case StepInput::Routes:
+    return MemRefType::get({ShapedType::kDynamic}, i32);
+  case StepInput::Position:
+  case StepInput::LogitsFrom:
+    return MemRefType::get({1}, i64);
+  case StepInput::Language:
+  case StepInput::Segments:
+    return MemRefType::get({1}, i32);
+  }
+  llvm_unreachable("unknown input");
+}
+
+LogicalResult InputOp::verify() {
+  MemRefType expected = getInputType(getContext(), getInput());
+  if (getResult().getType() != expected)
+    return emitOpError("'")
+           << stringifyStepInput(getInput()) << "' is " << getResult().getType()
+           << ", it must be " << expected << " (input_c1)";
+  return success();
+}
+
+void InputOp::getAsmResultNames(OpAsmSetValueNameFn setName) {
+  setName(getResult(), stringifyStepInput(getInput()));
+}
+
+void WeightOp::getAsmResultNames(OpAsmSetValueNameFn setName) {
+  setName(getResult(), getWeight());
 }
 
 LogicalResult WeightOp::verifySymbolUses(SymbolTableCollection &symbols) {
@@ -100,8 +222,60 @@ MemRefType mega::getRowMajorType(MemRefType operand) {
   return MemRefType::get(shape, operand.getElementType(), layout);
 }
 
-BufferSpace mega::getSpace(Value buffer) {
-  return buffer.getDefiningOp<BufferOp>().getSpace();
+bool mega::isPrivate(Value memory) {
+  auto buffer = memory.getDefiningOp<BufferOp>();
+  return buffer && buffer.getSpace() == BufferSpace::Private;
+}
+
+GroupTableLayout GroupTableLayout::withGroups(Value table, int64_t groups,
+                                              int64_t rows) {
+  int64_t size = cast<MemRefType>(table.getType()).getDimSize(0);
+  return {groups, (size - groups - 1) / (1 + 2 * rows), rows};
+}
+
+GroupTableLayout GroupTableLayout::withBlocks(Value table, int64_t blocks,
+                                              int64_t rows) {
+  int64_t size = cast<MemRefType>(table.getType()).getDimSize(0);
+  return {size - blocks * (1 + 2 * rows) - 1, blocks, rows};
+}
+
+/// `[9, blocks]`
+static ParseResult parseTileSizes(OpAsmParser &parser, ArrayAttr &sizes) {
+  SmallVector<Attribute> list;
+  auto parseSize = [&]() -> ParseResult {
+    int64_t number;
+    OptionalParseResult isNumber = parser.parseOptionalInteger(number);
+    if (isNumber.has_value()) {
+      list.push_back(parser.getBuilder().getI64IntegerAttr(number));
+      return *isNumber;
+    }
+    StringRef name;
+    SMLoc place = parser.getCurrentLocation();
+    if (parser.parseKeyword(&name))
+      return failure();
+    std::optional<TileSize> size = symbolizeTileSize(name);
+    if (!size)
+      return parser.emitError(place)
+             << "'" << name << "' is no size of a tile space (phase_c4)";
+    list.push_back(TileSizeAttr::get(parser.getContext(), *size));
+    return success();
+  };
+  if (parser.parseCommaSeparatedList(OpAsmParser::Delimiter::Square, parseSize))
+    return failure();
+  sizes = parser.getBuilder().getArrayAttr(list);
+  return success();
+}
+
+static void printTileSizes(OpAsmPrinter &printer, Operation *,
+                           ArrayAttr sizes) {
+  printer << "[";
+  llvm::interleaveComma(sizes, printer, [&](Attribute size) {
+    if (auto name = dyn_cast<TileSizeAttr>(size))
+      printer << stringifyTileSize(name.getValue());
+    else
+      printer << cast<IntegerAttr>(size).getInt();
+  });
+  printer << "]";
 }
 
 SmallVector<TileAccess> PhaseOp::getAccesses() {
@@ -113,17 +287,11 @@ SmallVector<TileAccess> PhaseOp::getAccesses() {
 }
 
 /// Whether a phase of which `first` is the first op can have `size` tiles.
-static bool isTileSize(Attribute size, Operation &first) {
+static bool isTileSize(Attribute size, TileOpInterface first) {
   if (auto number = dyn_cast<IntegerAttr>(size))
     return number.getType().isInteger(64) && number.getInt() > 0;
-  auto name = dyn_cast<StringAttr>(size);
-  if (!name)
-    return false;
-  if (name == "spans")
-    return isa<QkvOp, LinearOp>(first);
-  if (name == "slots")
-    return isa<GatherOp>(first);
-  return name == "tokens" || name == "blocks" || name == "logits";
+  auto name = dyn_cast<TileSizeAttr>(size);
+  return name && first.allowsTileSize(name.getValue());
 }
 
 LogicalResult PhaseOp::verifyRegions() {
@@ -136,22 +304,28 @@ LogicalResult PhaseOp::verifyRegions() {
                                     << "work of a tile (phase_c3)";
     for (Value operand : op.getOperands())
       if (isa<MemRefType>(operand.getType()) &&
-          !operand.getDefiningOp<BufferOp>())
-        return op.emitOpError("takes memory that is not a mega.buffer");
+          !isa_and_nonnull<BufferOp, InputOp>(operand.getDefiningOp()))
+        return op.emitOpError("takes memory that is neither a mega.buffer nor "
+                              "a mega.input");
     if (getRank() != 0 && tile.getTileRank() != getRank())
       return emitOpError("has ")
              << getRank() << " dimensions, '" << op.getName() << "' has "
              << tile.getTileRank() << " (phase_c3)";
   }
   for (Attribute size : getTiles().value_or(ArrayAttr::get(getContext(), {})))
-    if (!isTileSize(size, getBody().front().front()))
-      return emitOpError("has ")
-             << size << " tiles, which is neither a positive "
-             << "number nor a size that '"
-             << getBody().front().front().getName() << "' has (phase_c4)";
+    if (!isTileSize(size, cast<TileOpInterface>(getBody().front().front()))) {
+      InFlightDiagnostic error = emitOpError("has ");
+      if (auto name = dyn_cast<TileSizeAttr>(size))
+        error << "'" << stringifyTileSize(name.getValue()) << "'";
+      else
+        error << size;
+      return error << " tiles, which is neither a positive number nor a size "
+                      "that '"
+                   << getBody().front().front().getName() << "' has (phase_c4)";
+    }
   SmallVector<TileAccess> accesses = getAccesses();
   for (const TileAccess &write : accesses) {
-    if (!write.write || getSpace(write.buffer) == BufferSpace::Private)
+    if (!write.write || isPrivate(write.buffer))
       continue;
     if (getRank() == 0)
       return emitOpError("is done by every worker, but writes ")
@@ -175,8 +349,7 @@ LogicalResult PhaseOp::verifyRegions() {
 bool mega::mayOverlap(PhaseOp first, PhaseOp second) {
   for (const TileAccess &a : first.getAccesses())
     for (const TileAccess &b : second.getAccesses())
-      if (a.buffer == b.buffer && (a.write || b.write) &&
-          getSpace(a.buffer) != BufferSpace::Private)
+      if (a.buffer == b.buffer && (a.write || b.write) && !isPrivate(a.buffer))
         return false;
   return true;
 }

@@ -9,14 +9,15 @@
 #define FPMOE_DIALECTS_MEGA_PROGRAMOPS_TD
 
 include "dialects/Mega/MegaBase.td"
+include "mlir/IR/OpAsmInterface.td"
 
 def Mega_ProgramOp : Mega_Op<"program", [
     Symbol, IsolatedFromAbove, NoTerminator, SingleBlock,
     HasParent<"::mlir::ModuleOp">]> {
   let summary = "One step of the model";
   let description = [{
-    Takes up to `max_tokens` consecutive tokens of a sequence, `rows` of which are
-    multiplied at a time: they form a block.
+    Takes up to `max_tokens` consecutive tokens of a sequence. `rows` tokens, which
+    are multiplied at a time, form a block.
 
     * `program_c1`: `max_tokens`, `rows` and `context` are positive, and `rows`
       is at most `max_tokens`.
@@ -30,30 +31,80 @@ def Mega_ProgramOp : Mega_Op<"program", [
     $sym_name `max_tokens` $max_tokens `rows` $rows `context` $context $body attr-dict
   }];
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Bytes of the scratch in a space, whose buffers have their places.
+    int64_t getScratchBytes(::mega::BufferSpace space);
+    /// Tickets of a step, from which workers draw tiles: one for each phase, and
+    /// as many for every layer as the largest has phases.
+    int64_t getNumTopPhases();
+    int64_t getNumLayerPhases();
+    int64_t getNumTickets();
+    /// The op that runs the layers; null if there is none.
+    ::mega::LayersOp getLayersOp();
+  }];
 }
 
-def Mega_BufferOp : Mega_Op<"buffer", [HasParent<"ProgramOp">]> {
+def Mega_BufferOp : Mega_Op<"buffer", [DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
   let summary = "Memory of the team, of a worker, or of the caller";
   let description = [{
     `shared` and `private` memory is scratch of one step; `cache` lives as long
     as the sequence, `[layers, kv_heads, positions, K + V]`, the positions being as many as the
     caller has room for, K and V the columns of a key and a value, each rounded up to 16; `logits` is the caller's `[rows, vocabulary]`.
 
+    `mega-assign-buffers` gives scratch its place: `offset` bytes from the start of
+    what the team, or the worker, has.
+
     * `buffer_c1`: all sizes are static, but for the positions of the cache and
       the rows of the logits; none is 0.
     * `buffer_c2`: the layout is the default one or, of a packed operand
-      `[blocks, K/s, rows, s]`, row-major: strides by which a row's steps lie together.
+      `[blocks, K/k, rows, k]`, row-major: strides by which a row lies together.
+    * `buffer_c3`: an offset is a multiple of 64, and only scratch has one.
 
-    Example: `%x = mega.buffer shared : memref<1x64xf32>`
+    Example: `%x = mega.buffer shared at 4096 : memref<1x64xf32>`
   }];
-  let arguments = (ins Mega_BufferSpace:$space);
+  let arguments = (ins Mega_BufferSpace:$space, OptionalAttr<I64Attr>:$offset,
+                       OptionalAttr<StrAttr>:$name);
   let results = (outs Mega_Buffer:$result);
-  let assemblyFormat = "$space attr-dict `:` type($result)";
+  let builders = [OpBuilder<(ins "::mlir::MemRefType":$type, "::mega::BufferSpace":$space,
+                                 "::llvm::StringRef":$name), [{
+    build($_builder, $_state, type, space, ::mlir::IntegerAttr(),
+          $_builder.getStringAttr(name));
+  }]>];
+  let assemblyFormat = "$space ($name^)? (`at` $offset^)? attr-dict `:` type($result)";
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Bytes of scratch.
+    int64_t getBytes();
+  }];
+}
+
+def Mega_InputOp : Mega_Op<"input", [Pure, DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
+  let summary = "What the caller says of the step";
+  let description = [{
+    The memory that `FpmoeStep` (include/fpmoe/runtime/abi.h) names: the ids of the
+    step's `tokens`, the `position` of the first one, the first token with logits
+    (`logits_from`), the expert that is forced (`language`), the `languages` of the
+    tokens, how `segments` are routed, and where the `routes` taken are wanted.
+
+    * `input_c1`: tokens, languages and routes are `memref<?xi32>`, position and
+      logits_from `memref<1xi64>`, language and segments `memref<1xi32>`.
+
+    Example: `%tokens = mega.input tokens : memref<?xi32>`
+  }];
+  let arguments = (ins Mega_StepInput:$input);
+  let results = (outs Mega_Buffer:$result);
+  let assemblyFormat = "$input attr-dict `:` type($result)";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The type that `input` has.
+    static ::mlir::MemRefType getInputType(::mlir::MLIRContext *context,
+                                           ::mega::StepInput input);
+  }];
 }
 
 def Mega_WeightOp : Mega_Op<"weight", [
-    Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+    Pure, DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "A weight, as it lies in the program";
   let description = [{
     * `mega_weight_c1`: the symbol is an `fpmoe.weight` of the result's type, and a layer
@@ -84,30 +135,30 @@ def Mega_LayersOp : Mega_Op<"layers", [
 def Mega_PhaseOp : Mega_Op<"phase", [NoTerminator, SingleBlock]> {
   let summary = "A space of tiles that do not depend on each other";
   let description = [{
-    `tiles` are the sizes of the space's dimensions: a number, `"tokens"` of the
-    step, `"blocks"` of `rows` tokens, `"spans"` of as many blocks as the op says,
-    `"logits"` (blocks of tokens with logits) or `"slots"` (blocks of the groups
-    of tokens by expert).
+    `tiles` are the sizes of the space's dimensions: a number, `tokens` of the step,
+    `blocks` of tokens, `block_groups` (of as many blocks as the op says),
+    `logits_blocks` (of tokens with logits) or `expert_blocks` (of the tokens of each
+    expert).
     Every tile is done by one worker, its ops in order. Without tiles, every
     worker does all of it for itself.
 
     * `phase_c1`: what a tile writes, no other tile of the phase reads or writes.
     * `phase_c2`: without tiles, only private buffers are written.
     * `phase_c3`: there are ops, with as many dimensions as the phase.
-    * `phase_c4`: a size is a positive number or one of the names; `"spans"` are of
-      `qkv` and `linear`, `"slots"` of `gather`.
+    * `phase_c4`: a size is a positive number, or one of the names that the first op
+      has: `block_groups` are of `qkv` and `linear`, `expert_blocks` of `gather`.
 
     Example:
 
     ```mlir
-    mega.phase "norm" tiles ["blocks"] {
-      mega.norm %x, %w into %a eps 1.0e-6 : memref<512x64xf32>, tensor<64xf32>, memref<43x32x12x2xbf16>
+    mega.phase "norm" tiles [blocks] {
+      mega.norm %x, %w into %operand eps 1.0e-6 : memref<512x64xf32>, tensor<64xf32>, memref<43x32x12x2xbf16>
     }
     ```
   }];
   let arguments = (ins StrAttr:$name, OptionalAttr<ArrayAttr>:$tiles);
   let regions = (region SizedRegion<1>:$body);
-  let assemblyFormat = "$name (`tiles` $tiles^)? $body attr-dict";
+  let assemblyFormat = "$name (`tiles` custom<TileSizes>($tiles)^)? $body attr-dict";
   let hasRegionVerifier = 1;
   let extraClassDeclaration = [{
     /// Dimensions of the tile space; 0 where every worker does everything.

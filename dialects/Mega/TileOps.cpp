@@ -1,152 +1,329 @@
-//===- TileOps.cpp - What the tiles of each op touch ----------------------===//
+//===- TileOps.cpp - What the ops of tiles need to be sound ---------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-// The accesses that the race verifier and the barrier passes reason with. The
-// code that lib/Kernels emits for an op must touch nothing else.
+// Code is emitted for the sizes that the types say: whatever would make it
+// touch other memory than its operands' is refused here.
 //===----------------------------------------------------------------------===//
 
 #include "dialects/Mega/Mega.h"
 
+#include <numeric>
+
 using namespace mlir;
 using namespace mega;
 
-namespace {
-constexpr bool kRead = false, kWrite = true;
-using Accesses = SmallVectorImpl<TileAccess>;
-} // namespace
-
-/// `dims` where the phase has tiles, the whole buffer where it has none.
-static void add(Operation *op, Accesses &accesses, Value buffer, bool write,
-                SmallVector<int64_t, 2> dims) {
-  if (!buffer)
-    return;
-  if (op->getParentOfType<PhaseOp>().getRank() == 0)
-    dims.clear();
-  accesses.push_back({buffer, write, std::move(dims)});
+static int64_t dim(Value value, int64_t i) {
+  ArrayRef<int64_t> shape = cast<ShapedType>(value.getType()).getShape();
+  return i < 0 ? shape[shape.size() + i] : shape[i];
 }
 
-int64_t EmbedOp::getTileRank() { return 1; }
-void EmbedOp::getAccesses(Accesses &accesses) {
-  add(*this, accesses, getX(), kWrite, {0});
+/// Columns of an operand `[blocks, K/k, rows, k]`; -1 of other memory.
+static int64_t columnsOf(Value operand) {
+  auto type = cast<MemRefType>(operand.getType());
+  return type.getRank() == 4 ? type.getDimSize(1) * type.getDimSize(3) : -1;
 }
 
-int64_t NormOp::getTileRank() { return 1; }
-void NormOp::getAccesses(Accesses &accesses) {
-  // Rows with logits start anywhere, so that their blocks are not those of x.
-  add(*this, accesses, getX(), kRead,
-      getLogits() ? SmallVector<int64_t, 2>() : SmallVector<int64_t, 2>{0});
-  add(*this, accesses, getOperand(), kWrite, {0});
+static bool isPacked(Value weight, size_t rank) {
+  auto type = cast<RankedTensorType>(weight.getType());
+  return type.getRank() == static_cast<int64_t>(rank) &&
+         isa_and_nonnull<PackedAttr>(type.getEncoding());
 }
 
-int64_t LowRankOp::getTileRank() { return 1; }
-void LowRankOp::getAccesses(Accesses &accesses) {
-  add(*this, accesses, getOperand(), kRead, {0});
-  add(*this, accesses, getOperand(), kWrite, {0});
+static PackedLayout layoutOf(Value weight) {
+  return PackedLayout(cast<RankedTensorType>(weight.getType()));
 }
 
-int64_t QkvOp::getTileRank() { return 2; }
-void QkvOp::getAccesses(Accesses &accesses) {
-  add(*this, accesses, getOperand(), kRead, {1});
-  add(*this, accesses, getQuery(), kWrite, {0, 1});
-  add(*this, accesses, getCache(), kWrite, {0, 1});
-  add(*this, accesses, getHead(), kWrite, {});
+/// Elements of K of a packed weight, as its operand has them.
+static int64_t paddedDepthOf(Value weight) {
+  PackedLayout layout = layoutOf(weight);
+  return layout.depth * layout.k;
 }
 
-int64_t HeadsOp::getTileRank() { return 1; }
-void HeadsOp::getAccesses(Accesses &accesses) {
-  for (Value rows : {getQ(), getK(), getV(), getTail()})
-    add(*this, accesses, rows, kRead, {0});
-  add(*this, accesses, getQuery(), kWrite, {0});
-  add(*this, accesses, getCache(), kWrite, {0});
-  add(*this, accesses, getHead(), kWrite, {});
+/// Whether `memory` has two dimensions, the second `columns` wide.
+static bool hasColumns(Value memory, int64_t columns) {
+  auto type = cast<MemRefType>(memory.getType());
+  return type.getRank() == 2 && type.getDimSize(1) == columns;
 }
 
-int64_t AttentionOp::getTileRank() { return 2; }
-void AttentionOp::getAccesses(Accesses &accesses) {
-  add(*this, accesses, getQuery(), kRead, {0, 1});
-  add(*this, accesses, getCache(), kRead, {});
-  add(*this, accesses, getScores(), kWrite, {});
-  add(*this, accesses, getOperand(), kWrite, {0, 1});
+static LogicalResult fail(Operation *op, const Twine &what, StringRef label) {
+  return op->emitOpError(what + " (" + label + ")");
 }
 
-int64_t LinearOp::getTileRank() { return 2; }
-void LinearOp::getAccesses(Accesses &accesses) {
-  add(*this, accesses, getOperand(), kRead, {1});
-  if (getAccumulate())
-    add(*this, accesses, getOut(), kRead, {0, 1});
-  add(*this, accesses, getOut(), kWrite, {0, 1});
+LogicalResult EmbedOp::verify() {
+  if (!isPacked(getTable(), 2))
+    return fail(*this, "takes a table that is not a packed matrix", "embed_c1");
+  int64_t columns = padColumns(dim(getTable(), 1));
+  if (!hasColumns(getX(), columns))
+    return emitOpError("gives rows of ")
+           << columns << " columns into " << getX().getType() << " (embed_c1)";
+  return success();
 }
 
-int64_t KeepRowsOp::getTileRank() { return 1; }
-void KeepRowsOp::getAccesses(Accesses &accesses) {
-  add(*this, accesses, getX(), kRead, {0});
-  add(*this, accesses, getOut(), kWrite, {0});
+LogicalResult RopeOp::verify() {
+  int64_t columns = 2 * dim(getFrequencies(), 0);
+  if (!hasColumns(getTable(), columns))
+    return emitOpError("of ")
+           << getFrequencies().getType() << " gives " << getTable().getType()
+           << ", which must have " << columns << " columns (rope_c1)";
+  return success();
 }
 
-int64_t RouteOp::getTileRank() { return 1; }
-void RouteOp::getAccesses(Accesses &accesses) {
-  add(*this, accesses, getX(), kRead, {0});
-  add(*this, accesses, getRows(), kWrite, {0});
-  add(*this, accesses, getExperts(), kWrite, {0});
-  add(*this, accesses, getWeights(), kWrite, {0});
-  add(*this, accesses, getScores(), kWrite, {});
+LogicalResult NormOp::verify() {
+  int64_t columns = padColumns(dim(getWeight(), 0));
+  if (!hasColumns(getX(), columns) || columnsOf(getOperand()) < columns)
+    return emitOpError("of ")
+           << getX().getType() << " by " << getWeight().getType() << " into "
+           << getOperand().getType() << ", which must both have " << columns
+           << " columns (norm_c1)";
+  return success();
 }
 
-int64_t RouteOp::getNumRecorded() {
-  if (auto levels =
-          llvm::dyn_cast_or_null<fpmoe::TwoLevelAttr>(getRoutingAttr()))
-    return levels.getNumChosen();
-  return getNumTaken();
+LogicalResult LowRankOp::verify() {
+  if (!isPacked(getWeight(), 2))
+    return fail(*this, "takes a weight that is not a packed matrix",
+                "low_rank_c1");
+  int64_t rank = 0;
+  for (int64_t size : getRanks())
+    rank += size;
+  int64_t columns = padColumns(dim(getWeight(), 1), dim(getWeight(), 0));
+  if (rank != dim(getWeight(), 0) || columnsOf(getOperand()) != columns)
+    return emitOpError("of ranks that sum up to ")
+           << rank << " by " << getWeight().getType() << " widens "
+           << getOperand().getType() << ", which must have " << columns
+           << " columns (low_rank_c1)";
+  return success();
 }
 
-int64_t SegmentScoresOp::getTileRank() { return 1; }
-void SegmentScoresOp::getAccesses(Accesses &accesses) {
-  add(*this, accesses, getX(), kRead, {});
-  add(*this, accesses, getScores(), kWrite, {0});
-  add(*this, accesses, getPooled(), kWrite, {});
+/// Checks where finished heads are stored.
+static LogicalResult verifyHeads(Operation *op, Value query, Value cache,
+                                 Value scratch, int64_t headDim,
+                                 int64_t scratchColumns, StringRef label) {
+  auto queryType = cast<MemRefType>(query.getType());
+  auto cacheType = cast<MemRefType>(cache.getType());
+  int64_t columns = padColumns(headDim);
+  if (queryType.getRank() != 3 || cacheType.getRank() != 4 ||
+      queryType.getDimSize(2) != columns ||
+      cacheType.getDimSize(3) <= columns ||
+      !hasColumns(scratch, padColumns(scratchColumns)))
+    return op->emitOpError("stores heads of ")
+           << columns << " columns into " << queryType << " and " << cacheType
+           << " by " << scratch.getType() << " (" << label << ")";
+  return success();
 }
 
-int64_t SegmentChooseOp::getTileRank() { return 1; }
-void SegmentChooseOp::getAccesses(Accesses &accesses) {
-  add(*this, accesses, getScores(), kRead, {});
-  add(*this, accesses, getExperts(), kWrite, {0});
-  add(*this, accesses, getWeights(), kWrite, {0});
-  add(*this, accesses, getTaken(), kWrite, {});
+LogicalResult QkvOp::verify() {
+  int64_t heads = getHeads() + 2 * getKvHeads(), headDim = getHeadDim();
+  int64_t group = getGroup();
+  if (group < 1)
+    return emitOpError("takes ") << group << " blocks a tile (qkv_c2)";
+  if (!isPacked(getWeight(), 3) || dim(getWeight(), 0) != heads ||
+      dim(getWeight(), 1) != headDim ||
+      columnsOf(getOperand()) != paddedDepthOf(getWeight()) ||
+      !hasColumns(getTable(), headDim))
+    return emitOpError("makes ")
+           << heads << " heads of " << headDim << " columns of "
+           << getOperand().getType() << " by " << getWeight().getType()
+           << ", turned by " << getTable().getType() << " (qkv_c1)";
+  return verifyHeads(*this, getQuery(), getCache(), getHead(), headDim, headDim,
+                     "qkv_c1");
 }
 
-int64_t GroupOp::getTileRank() { return 0; }
-void GroupOp::getAccesses(Accesses &accesses) {
-  add(*this, accesses, getExperts(), kRead, {});
-  add(*this, accesses, getWeights(), kRead, {});
-  add(*this, accesses, getGroups(), kWrite, {});
+LogicalResult HeadsOp::verify() {
+  if (dim(getTable(), 1) > static_cast<int64_t>(getHeadDim()))
+    return emitOpError("turns heads of ")
+           << getHeadDim() << " columns by " << getTable().getType()
+           << " (heads_c2)";
+  return verifyHeads(*this, getQuery(), getCache(), getHead(), getHeadDim(),
+                     std::max(getHeadDim(), getValueDim()), "heads_c1");
 }
 
-int64_t GatherOp::getTileRank() { return 1; }
-void GatherOp::getAccesses(Accesses &accesses) {
-  add(*this, accesses, getRows(), kRead, {});
-  add(*this, accesses, getGroups(), kRead, {});
-  add(*this, accesses, getOperand(), kWrite, {0});
+LogicalResult AttentionOp::verify() {
+  int64_t heads = getHeads(), kvHeads = getKvHeads();
+  int64_t keyColumns = padColumns(getHeadDim());
+  int64_t valueColumns = padColumns(getValueDim());
+  if (kvHeads < 1 || heads % kvHeads ||
+      cast<MemRefType>(getQuery().getType()).getRank() != 3 ||
+      cast<MemRefType>(getCache().getType()).getRank() != 4 ||
+      dim(getQuery(), 1) != heads || dim(getQuery(), 2) != keyColumns ||
+      dim(getCache(), 1) != kvHeads ||
+      dim(getCache(), 3) != keyColumns + valueColumns ||
+      columnsOf(getOperand()) < padColumns(heads * getValueDim()) ||
+      getValueDim() % dim(getOperand(), 3))
+    return emitOpError("of ")
+           << heads << " heads on " << kvHeads << " takes "
+           << getQuery().getType() << " and " << getCache().getType()
+           << ", gives " << getOperand().getType() << " (attention_c1)";
+  return success();
 }
 
-int64_t ExpertUpOp::getTileRank() { return 1; }
-void ExpertUpOp::getAccesses(Accesses &accesses) {
-  add(*this, accesses, getOperand(), kRead, {});
-  add(*this, accesses, getGroups(), kRead, {});
-  add(*this, accesses, getExperts(), kRead, {});
-  add(*this, accesses, getWeights(), kRead, {});
-  add(*this, accesses, getAct(), kWrite, {0});
+LogicalResult LinearOp::verify() {
+  auto out = cast<MemRefType>(getOut().getType());
+  if (!isPacked(getWeight(), 2) || out.getRank() != 2)
+    return fail(*this,
+                "takes a weight that is not a packed matrix, or gives "
+                "no rows",
+                "linear_c1");
+  int64_t columns = dim(getWeight(), 0);
+  int64_t vectors = getVectors(), group = getGroup();
+  if (vectors < 1 || group < 1)
+    return emitOpError("takes ") << vectors << " vectors and " << group
+                                 << " blocks a tile (linear_c2)";
+  bool fits = out.getDimSize(1) == padColumns(columns) ||
+              (out.isDynamicDim(0) && out.getDimSize(1) == columns);
+  if (!fits || columnsOf(getOperand()) != paddedDepthOf(getWeight()) ||
+      (getBias() && dim(getBias(), 0) != columns))
+    return emitOpError("of ")
+           << getOperand().getType() << " by " << getWeight().getType()
+           << " gives " << out << " (linear_c1)";
+  return success();
 }
 
-int64_t ExpertDownOp::getTileRank() { return 1; }
-void ExpertDownOp::getAccesses(Accesses &accesses) {
-  add(*this, accesses, getAct(), kRead, {});
-  add(*this, accesses, getGroups(), kRead, {});
-  add(*this, accesses, getExperts(), kRead, {});
-  add(*this, accesses, getX(), kRead, {0});
-  add(*this, accesses, getX(), kWrite, {0});
+LogicalResult KeepRowsOp::verify() {
+  int64_t columns = getColumns();
+  if (columns < 1 || dim(getX(), 1) < columns)
+    return emitOpError("keeps ") << columns << " columns of "
+                                 << getX().getType() << " (keep_rows_c1)";
+  return success();
+}
+
+LogicalResult RouteOp::verify() {
+  auto rows = cast<MemRefType>(getRows().getType());
+  int64_t tokens = dim(getX(), 0);
+  if (!hasColumns(getX(), padColumns(dim(getNorm(), 0))) ||
+      rows.getRank() != 4 || rows.getDimSize(0) != tokens ||
+      rows.getDimSize(2) != 1 || columnsOf(getRows()) < dim(getX(), 1) ||
+      dim(getExperts(), 0) != tokens || dim(getWeights(), 0) != tokens ||
+      dim(getExperts(), 1) != std::max<int64_t>(getNumTaken(), 1))
+    return emitOpError("of ")
+           << getX().getType() << " by " << getNorm().getType() << " gives "
+           << rows << ", " << getExperts().getType() << " and "
+           << getWeights().getType() << " (route_c1)";
+  if (getRouting() &&
+      !isa<fpmoe::TokenChoiceAttr, fpmoe::FixedChoiceAttr, fpmoe::TwoLevelAttr>(
+          *getRouting()))
+    return emitOpError("cannot route by ") << *getRouting() << " (route_c2)";
+  bool needsRouter =
+      isa_and_nonnull<fpmoe::TokenChoiceAttr, fpmoe::TwoLevelAttr>(
+          getRoutingAttr());
+  if (getNumTaken() > 0 ? !getRouting() || (needsRouter && !getRouter())
+                        : static_cast<bool>(getRouting()))
+    return emitOpError("takes ")
+           << getNumTaken()
+           << " experts a token, but has no rule, or no router "
+           << "for it, or has a rule and takes none (route_c3)";
+  if (isa_and_nonnull<fpmoe::TokenChoiceAttr>(getRoutingAttr()) &&
+      !getLanguage())
+    return emitOpError("does not know which expert is forced (route_c3)");
+  return success();
+}
+
+LogicalResult RecordRoutesOp::verify() {
+  int64_t columns = getColumns(), tokens = getMaxTokens();
+  if (columns < 1 || tokens < 1)
+    return emitOpError("records ") << columns << " experts of " << tokens
+                                   << " tokens (record_routes_c1)";
+  return success();
+}
+
+LogicalResult SegmentScoresOp::verify() {
+  int64_t ofTokens = getRouting().getTokenExperts();
+  if (dim(getRouter(), 0) != ofTokens + dim(getScores(), 1) ||
+      dim(getPooled(), 0) != dim(getX(), 1))
+    return emitOpError("by ")
+           << getRouter().getType() << " gives " << getScores().getType()
+           << " with scratch " << getPooled().getType()
+           << " (segment_scores_c1)";
+  return success();
+}
+
+LogicalResult SegmentChooseOp::verify() {
+  int64_t needed = dim(getScores(), 0) * (dim(getScores(), 1) + 1);
+  if (dim(getTaken(), 0) < needed)
+    return emitOpError("needs scratch of ")
+           << needed << " numbers, it has " << getTaken().getType()
+           << " (segment_choose_c1)";
+  return success();
+}
+
+LogicalResult GroupOp::verify() {
+  int64_t rows = (*this)->getParentOfType<ProgramOp>()
+                     ? (*this)->getParentOfType<ProgramOp>().getRows()
+                     : 1;
+  auto layout = GroupTableLayout::withGroups(
+      getGroups(), getNumExperts() + getShared(), rows);
+  if ((*this)->getParentOfType<ProgramOp>() &&
+      (layout.blocks < 1 || layout.size() != dim(getGroups(), 0)))
+    return emitOpError("makes ")
+           << layout.groups << " groups of blocks of " << rows << " rows in "
+           << getGroups().getType() << ", which is no whole table (group_c1)";
+  return success();
+}
+
+LogicalResult GatherOp::verify() {
+  auto rows = cast<MemRefType>(getRows().getType());
+  auto operand = cast<MemRefType>(getOperand().getType());
+  if (rows.getRank() != 4 || rows.getDimSize(2) != 1 ||
+      rows.getElementType() != operand.getElementType() ||
+      columnsOf(getRows()) != columnsOf(getOperand()) ||
+      dim(getRows(), 3) != dim(getOperand(), 3))
+    return emitOpError("packs rows of ")
+           << rows << " into " << operand << " (gather_c1)";
+  return success();
+}
+
+/// Checks the weights of routed experts and of a shared one, of which there
+/// must be some, and that all have `operand`'s K, or with `mayBeLess` less.
+static LogicalResult verifyExperts(Operation *op, Value routed, Value shared,
+                                   Value operand, bool halves, bool mayBeLess,
+                                   StringRef label) {
+  bool fits = routed || shared;
+  for (auto [weight, rank] : {std::pair(routed, 3), std::pair(shared, 2)})
+    if (weight)
+      fits &= isPacked(weight, rank) && layoutOf(weight).halves == halves &&
+              (mayBeLess ? paddedDepthOf(weight) <= columnsOf(operand)
+                         : paddedDepthOf(weight) == columnsOf(operand));
+  if (fits)
+    return success();
+  InFlightDiagnostic error = op->emitOpError("multiplies ")
+                             << operand.getType() << " by";
+  for (Value weight : {routed, shared})
+    if (weight)
+      error << " " << weight.getType();
+  return error << (routed || shared ? "" : " no expert") << " (" << label
+               << ")";
+}
+
+LogicalResult ExpertUpOp::verify() {
+  if (failed(verifyExperts(*this, getGateUp(), getSharedGateUp(), getOperand(),
+                           /*halves=*/true, /*mayBeLess=*/false,
+                           "expert_up_c1")))
+    return failure();
+  if (static_cast<bool>(getGroups()) == static_cast<bool>(getExperts()) ||
+      static_cast<bool>(getExperts()) != static_cast<bool>(getWeights()))
+    return fail(*this,
+                "needs the groups of many tokens, or the experts and weights "
+                "of one",
+                "expert_up_c2");
+  if (int64_t pairs = getPairs(); pairs < 1)
+    return emitOpError("takes ") << pairs << " pairs a tile (expert_up_c3)";
+  return success();
+}
+
+LogicalResult ExpertDownOp::verify() {
+  if (failed(verifyExperts(*this, getDown(), getSharedDown(), getAct(),
+                           /*halves=*/false, /*mayBeLess=*/true,
+                           "expert_down_c1")))
+    return failure();
+  int64_t depth = getDepth(), vectors = getVectors();
+  if (depth < 1 || depth % kVectorColumns || vectors < 1)
+    return emitOpError("takes ")
+           << vectors << " vectors, and K " << depth
+           << " elements at a time, which must be a multiple of "
+           << kVectorColumns << " (expert_down_c2)";
+  return success();
 }
 
 LogicalResult Dot2Op::verify() {

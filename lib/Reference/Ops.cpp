@@ -91,11 +91,10 @@ Expected<Rows> multiply(WeightStore &store, const Rows &x,
 Expected<Rows> widen(WeightStore &store, const Rows &x,
                      const LowRank &lowRank) {
   int64_t rank = lowRank.weight.shape().front();
-  int64_t padded = roundUpToPanel(x.columns);
   Expected<Rows> low = multiply(store, x, lowRank.weight, 0, rank);
   if (!low)
     return low;
-  Rows y(x.rows, padded + rank);
+  Rows y(x.rows, x.columns + rank);
   for (int64_t row = 0; row < x.rows; ++row) {
     llvm::copy(x[row], y[row].begin());
     // The first range is every token's.
@@ -103,7 +102,7 @@ Expected<Rows> widen(WeightStore &store, const Rows &x,
     for (auto [i, size] : enumerate(lowRank.ranks)) {
       bool has = i == 0 || lowRank.languages[row] == static_cast<int64_t>(i) - 1;
       if (has)
-        llvm::copy((*low)[row].slice(at, size), y[row].begin() + padded + at);
+        llvm::copy((*low)[row].slice(at, size), y[row].begin() + x.columns + at);
       at += size;
     }
   }
@@ -265,18 +264,14 @@ static Expected<Rows> feedForward(WeightStore &store, const Rows &input,
       for (int64_t i = 0; i < inner; ++i)
         active[row][i] = silu((*gate)[row][i]) * (*up)[row][i];
   } else {
-    // Blocks of 16 rows of gate, and of up, by turns.
-    int64_t both = 2 * roundUpToPanel(inner);
+    int64_t both = 2 * inner;
     Expected<Rows> gateUp =
         multiply(store, x, weights.gate, expert * both, both);
     if (!gateUp)
       return gateUp.takeError();
     for (int64_t row = 0; row < x.rows; ++row)
-      for (int64_t i = 0; i < inner; ++i) {
-        int64_t at = i / kPanelRows * 2 * kPanelRows + i % kPanelRows;
-        active[row][i] =
-            silu((*gateUp)[row][at]) * (*gateUp)[row][at + kPanelRows];
-      }
+      for (int64_t i = 0; i < inner; ++i)
+        active[row][i] = silu((*gateUp)[row][i]) * (*gateUp)[row][inner + i];
   }
   if (weights.downLowRank) {
     Expected<Rows> wide = widen(store, active, *weights.downLowRank);

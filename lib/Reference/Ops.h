@@ -59,7 +59,7 @@ struct LowRank {
 };
 
 /// The weights of a feed-forward network, or of one for each expert. The plain
-/// ops have gate and up apart; the fused ones interleave them in `gate`.
+/// ops have gate and up apart; the fused ones have both in `gate`, up behind gate.
 struct FeedForward {
   WeightRef gate;
   std::optional<WeightRef> up;

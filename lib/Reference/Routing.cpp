@@ -119,9 +119,6 @@ Expected<Routes> route(WeightStore &store, const Rows &x,
   if (isa<ExpertChoiceAttr, SegmentChoiceAttr>(routing))
     return createStringError("routing by segments alone is not evaluated: a "
                              "token outside a complete one has no expert");
-  if (isa<LanguageChoiceAttr>(routing))
-    return createStringError("routing by language choice is not evaluated: it "
-                             "depends on a tracker outside the graph");
   int64_t topK = getTopK(routing);
   Routes routes{Rows(x.rows, topK), Matrix<int32_t>(x.rows, topK)};
   if (auto fixed = dyn_cast<FixedChoiceAttr>(routing)) {

@@ -9,7 +9,7 @@
 //===----------------------------------------------------------------------===//
 #include "lib/Tokenizer/Gguf.h"
 
-#include "lib/Model/Input.h"
+#include "lib/Checkpoint/Input.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
@@ -29,8 +29,10 @@ static constexpr StringLiteral mergesKey = "tokenizer.ggml.merges";
 static constexpr StringLiteral preKey = "tokenizer.ggml.pre";
 static constexpr StringLiteral metaspace = "\xe2\x96\x81";
 
-/// Every way to cut a token is looked at, which takes quadratic time.
+/// Every way to cut a token is looked at, which takes quadratic time, and may
+/// find as many merges. All of them together have at most this many bytes.
 static constexpr size_t mostBytesToCut = 512;
+static constexpr size_t mostBytesOfMerges = 64 << 20;
 
 namespace {
 /// Kinds of tokens, with the numbers of the format.
@@ -222,6 +224,7 @@ Error TokenizerWriter::mergesByScore() {
     StringRef left, right;
   };
   std::vector<Merge> merges;
+  size_t mergeBytes = 0;
   auto isPiece = [&](StringRef text) {
     auto entry = ids.find(text);
     return entry != ids.end() && types[entry->second] == kNormal;
@@ -239,9 +242,16 @@ Error TokenizerWriter::mergesByScore() {
                                 Twine(mostBytesToCut));
     for (size_t cut = 1; cut < text.size(); ++cut) {
       StringRef left = text.take_front(cut), right = text.drop_front(cut);
-      if (isPiece(left) && isPiece(right))
-        merges.push_back({score, left, right});
+      if (!isPiece(left) || !isPiece(right))
+        continue;
+      merges.push_back({score, left, right});
+      mergeBytes += text.size();
     }
+    if (mergeBytes > mostBytesOfMerges)
+      return metadata.error(tokensKey,
+                            "can be put together of each other in so many ways "
+                            "that these have more than " +
+                                Twine(mostBytesOfMerges) + " bytes");
   }
   llvm::stable_sort(merges, [](const Merge &a, const Merge &b) {
     return std::make_tuple(-a.score, -int64_t(a.left.size()),

@@ -11,7 +11,7 @@
 #ifndef FPMOE_LIB_TOKENIZER_GGUF_H
 #define FPMOE_LIB_TOKENIZER_GGUF_H
 
-#include "lib/Model/Gguf.h"
+#include "lib/Checkpoint/Gguf.h"
 
 #include "llvm/Support/JSON.h"
 

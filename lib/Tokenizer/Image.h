@@ -50,6 +50,7 @@ struct TokenizerImage {
   std::vector<StepImage> decoder;
   std::vector<uint32_t> prefix;
   std::vector<uint32_t> suffix;
+  std::vector<std::string> warnings;
 };
 
 // The readers: one part of the file each. They return false after a problem.

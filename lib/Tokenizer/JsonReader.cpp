@@ -54,7 +54,7 @@ JsonObject::JsonObject(const json::Value *value, std::string where,
 }
 
 std::string JsonObject::at(StringRef key) const {
-  return where.empty() ? key.str() : (where + "." + key).str();
+  return (where.empty() ? "" : where + ".") + printable(key);
 }
 
 const json::Value *JsonObject::get(StringRef key) const {

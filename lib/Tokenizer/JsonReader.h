@@ -10,7 +10,7 @@
 #ifndef FPMOE_LIB_TOKENIZER_JSONREADER_H
 #define FPMOE_LIB_TOKENIZER_JSONREADER_H
 
-#include "lib/Model/Input.h"
+#include "lib/Checkpoint/Input.h"
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
@@ -35,6 +35,7 @@ public:
   }
   bool found() const { return !message.empty(); }
   const std::string &text() const { return message; }
+  const std::string &file() const { return path; }
 
 private:
   std::string path;
@@ -64,7 +65,7 @@ public:
   /// Every field must be one of `known`: others might change the result.
   bool checkFields(llvm::ArrayRef<llvm::StringRef> known);
 
-  /// "where.key"
+  /// "where.key", safe to print.
   std::string at(llvm::StringRef key) const;
   const std::string &place() const { return where; }
   const llvm::json::Object &fields() const { return *object; }
@@ -79,7 +80,6 @@ private:
 
 /// What a value is, for messages: "a string", "null", ...
 llvm::StringRef describe(const llvm::json::Value *value);
-
 
 } // namespace fpmoe
 

@@ -10,6 +10,7 @@
 #include "lib/Tokenizer/Image.h"
 
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -20,6 +21,10 @@ using namespace llvm;
 namespace fpmoe {
 
 using namespace tokenizer_format;
+
+/// Several times as long as any added token is: a search for the longest may
+/// look that far at every place of a text.
+static constexpr size_t kMostTokenBytes = 512;
 
 TokenIndex::TokenIndex(const TokenizerImage &image) : image(image) {
   size_t count = count_if(
@@ -44,14 +49,15 @@ uint32_t TokenIndex::find(StringRef text) const {
   }
 }
 
-/// Gives `id` to `text`; `where` says which field asks for it.
-static bool addToken(StringRef text, const json::Value *idValue,
-                     const Twine &where, int64_t vocabularySize, uint8_t flags,
-                     TokenizerImage &image, Problem &problem) {
-  std::optional<int64_t> id = idValue ? idValue->getAsInteger() : std::nullopt;
+/// Gives the id `idValue` to a token of the model.
+static bool addToken(StringRef text, const json::Value &idValue,
+                     int64_t vocabularySize, TokenizerImage &image,
+                     Problem &problem) {
+  std::string where = "model.vocab[" + quoted(text) + "]";
+  std::optional<int64_t> id = idValue.getAsInteger();
   if (!id)
     return problem.set(where + " must be an integer, it is " +
-                       describe(idValue));
+                       describe(&idValue));
   int64_t limit = std::min(vocabularySize, kMostIds);
   if (*id < 0 || *id >= limit)
     return problem.set(
@@ -61,17 +67,13 @@ static bool addToken(StringRef text, const json::Value *idValue,
   if (image.tokens.size() <= static_cast<size_t>(*id))
     image.tokens.resize(*id + 1);
   TokenImage &token = image.tokens[*id];
-  if ((token.flags & kInModel) && flags == kInModel)
+  if (token.flags)
     return problem.set("model.vocab gives id " + Twine(*id) + " to " +
                        quoted(std::min<StringRef>(text, token.text)) +
                        " and to " +
                        quoted(std::max<StringRef>(text, token.text)));
-  if (token.flags && (token.text != text || (token.flags & flags)))
-    return problem.set(where + " gives id " + Twine(*id) + " to token " +
-                       quoted(text) + ", which token " + quoted(token.text) +
-                       " has already");
   token.text = text.str();
-  token.flags |= flags;
+  token.flags = kInModel;
   return true;
 }
 
@@ -125,6 +127,133 @@ static bool mustBeUnset(JsonObject &model, StringRef key, Problem &problem) {
   return problem.set(model.at(key) + " is not supported, it must be null");
 }
 
+namespace {
+/// Gives added tokens their ids as `tokenizers` does, which does not look at
+/// those of the file: the id of the model's token of the same text, or else the
+/// next one behind the model's tokens and the added ones before.
+class AddedTokenReader {
+public:
+  AddedTokenReader(int64_t vocabularySize, TokenizerImage &image,
+                   Problem &problem)
+      : vocabularySize(vocabularySize), image(image), problem(problem),
+        index(image) {
+    next = count_if(image.tokens, [](const TokenImage &t) { return t.flags; });
+  }
+
+  bool read(const json::Array &tokens);
+
+private:
+  bool readToken(JsonObject &token, size_t place);
+  bool addToken(StringRef text, uint8_t flags, int64_t id,
+                const std::string &where);
+
+  int64_t vocabularySize;
+  TokenizerImage &image;
+  Problem &problem;
+  TokenIndex index;
+  int64_t next;
+  struct Seen {
+    size_t place;
+    uint8_t flags;
+  };
+  StringMap<Seen> seen;
+  std::vector<std::string> others, beyond; // for warnings
+};
+} // namespace
+
+bool AddedTokenReader::addToken(StringRef text, uint8_t flags, int64_t id,
+                                const std::string &where) {
+  if (id >= vocabularySize) {
+    beyond.push_back(quoted(text) + " (id " + std::to_string(id) + ")");
+    return true;
+  }
+  if (id >= kMostIds)
+    return problem.set(where + " gets id " + Twine(id) +
+                       ", ids must be below " + Twine(kMostIds));
+  if (image.tokens.size() <= static_cast<size_t>(id))
+    image.tokens.resize(id + 1);
+  TokenImage &token = image.tokens[id];
+  if (token.flags && token.text != text)
+    return problem.set(where + " is " + quoted(text) + ", whose turn is id " +
+                       Twine(id) + ", which model.vocab gives to " +
+                       quoted(token.text));
+  token.text = text.str();
+  token.flags |= flags;
+  image.added.push_back(static_cast<uint32_t>(id));
+  return true;
+}
+
+bool AddedTokenReader::readToken(JsonObject &token, size_t place) {
+  token.checkFields({"id", "content", "single_word", "lstrip", "rstrip",
+                     "normalized", "special"});
+  int64_t written = token.getInteger("id", UINT32_MAX);
+  std::string text = token.getString("content");
+  bool special = token.getBool("special", false);
+  uint8_t flags = special ? kAdded | kSpecial : kAdded;
+  auto addFlag = [&](StringRef key, bool byDefault, TokenFlags flag) {
+    if (token.getBool(key, byDefault))
+      flags |= flag;
+  };
+  addFlag("lstrip", false, kLeftStrip);
+  addFlag("rstrip", false, kRightStrip);
+  addFlag("single_word", false, kSingleWord);
+  addFlag("normalized", !special, kNormalized);
+  if (problem.found())
+    return false;
+  if (text.size() > kMostTokenBytes)
+    return problem.set(token.at("content") + " has " + Twine(text.size()) +
+                       " bytes, the limit is " + Twine(kMostTokenBytes));
+  // As in `tokenizers`, an empty token and one that is there already, with the
+  // same settings, are not counted.
+  if (text.empty())
+    return true;
+  auto [entry, isNew] = seen.try_emplace(text, Seen{place, flags});
+  if (!isNew && entry->second.flags == flags)
+    return true;
+  if (!isNew)
+    return problem.set(token.place() + " is " + quoted(text) +
+                       " as is added_tokens[" + Twine(entry->second.place) +
+                       "], with other settings");
+  uint32_t inModel = index.find(text);
+  int64_t id = inModel == kNone ? next : inModel;
+  next = std::max(next, id + 1);
+  if (id != written)
+    others.push_back(token.at("id") + " is " + std::to_string(written) +
+                     " for " + quoted(text) + ", whose id is " +
+                     std::to_string(id));
+  return addToken(text, flags, id, token.place());
+}
+
+/// "a, b, c and 4 more".
+static std::string listSome(ArrayRef<std::string> items) {
+  size_t shown = std::min<size_t>(items.size(), 8);
+  std::string text = join(items.take_front(shown), ", ");
+  if (shown != items.size())
+    text += " and " + std::to_string(items.size() - shown) + " more";
+  return text;
+}
+
+bool AddedTokenReader::read(const json::Array &tokens) {
+  for (size_t i = 0; i != tokens.size(); ++i) {
+    JsonObject token(&tokens[i], ("added_tokens[" + Twine(i) + "]").str(),
+                     problem);
+    if (problem.found() || !readToken(token, i))
+      return false;
+  }
+  if (!others.empty())
+    image.warnings.push_back(
+        listSome(others) +
+        ": `tokenizers` counts added tokens on from the model's");
+  if (!beyond.empty())
+    image.warnings.push_back(
+        "added_tokens " + listSome(beyond) +
+        (beyond.size() == 1 ? " is" : " are") +
+        " beyond the vocabulary of the model, " +
+        std::to_string(vocabularySize) +
+        ", and left out: such a text is encoded like any other");
+  return true;
+}
+
 static bool readAddedTokens(const json::Object &file, int64_t vocabularySize,
                             TokenizerImage &image, Problem &problem) {
   const json::Value *value = file.get("added_tokens");
@@ -134,43 +263,7 @@ static bool readAddedTokens(const json::Object &file, int64_t vocabularySize,
   if (!tokens)
     return problem.set("added_tokens must be an array, it is " +
                        describe(value));
-  TokenIndex index(image);
-  StringMap<uint32_t> seen;
-  for (size_t i = 0; i != tokens->size(); ++i) {
-    std::string where = ("added_tokens[" + Twine(i) + "]").str();
-    JsonObject token(&(*tokens)[i], where, problem);
-    token.checkFields({"id", "content", "single_word", "lstrip", "rstrip",
-                       "normalized", "special"});
-    std::string text = token.getString("content");
-    if (problem.found())
-      return false;
-    if (text.empty())
-      return problem.set(where + ".content is empty");
-    bool special = token.getBool("special", false);
-    uint8_t flags = special ? kAdded | kSpecial : kAdded;
-    auto addFlag = [&](StringRef key, bool byDefault, TokenFlags flag) {
-      if (token.getBool(key, byDefault))
-        flags |= flag;
-    };
-    addFlag("lstrip", false, kLeftStrip);
-    addFlag("rstrip", false, kRightStrip);
-    addFlag("single_word", false, kSingleWord);
-    addFlag("normalized", !special, kNormalized);
-    if (problem.found() || !addToken(text, token.get("id"), where + ".id",
-                                     vocabularySize, flags, image, problem))
-      return false;
-    uint32_t id = static_cast<uint32_t>(*token.get("id")->getAsInteger());
-    uint32_t inModel = index.find(text);
-    if (inModel != kNone && inModel != id)
-      return problem.set(where + ".id is " + Twine(id) + ", but " +
-                         quoted(text) + " has id " + Twine(inModel) +
-                         " in model.vocab");
-    if (auto [place, fresh] = seen.try_emplace(text, id); !fresh)
-      return problem.set(where + " is " + quoted(text) + ", which has id " +
-                         Twine(place->second) + " already");
-    image.added.push_back(id);
-  }
-  return true;
+  return AddedTokenReader(vocabularySize, image, problem).read(*tokens);
 }
 
 bool readModel(const json::Object &file, int64_t vocabularySize,
@@ -202,9 +295,7 @@ bool readModel(const json::Object &file, int64_t vocabularySize,
   if (problem.found())
     return false;
   for (const auto &entry : vocabulary.fields()) {
-    StringRef text = entry.first;
-    if (!addToken(text, &entry.second, "model.vocab[" + quoted(text) + "]",
-                  vocabularySize, kInModel, image, problem))
+    if (!addToken(entry.first, entry.second, vocabularySize, image, problem))
       return false;
   }
   if (image.tokens.empty())

@@ -15,6 +15,9 @@ namespace fpmoe {
 
 using namespace tokenizer_format;
 
+/// More than any tokenizer in use has, by far.
+static constexpr size_t kMostAround = 1024, kMostProcessors = 64;
+
 /// The ids that `special_tokens` of a template gives for a name.
 static bool readSpecialToken(JsonObject &specials, StringRef name,
                              const TokenizerImage &image, Problem &problem,
@@ -32,6 +35,9 @@ static bool readSpecialToken(JsonObject &specials, StringRef name,
                          (id ? "id " + Twine(*id) : describe(&value)) +
                          ", which no token has");
     ids.push_back(static_cast<uint32_t>(*id));
+    if (ids.size() > kMostAround)
+      return problem.set(token.at("ids") + " puts more than " +
+                         Twine(kMostAround) + " tokens around a text");
   }
   return !problem.found();
 }
@@ -42,6 +48,9 @@ static bool readTemplate(JsonObject &component, TokenizerImage &image,
   const json::Array &single = component.getArray("single");
   JsonObject specials(component.get("special_tokens"),
                       component.at("special_tokens"), problem);
+  if (single.size() > kMostAround)
+    return problem.set(component.at("single") + " has " + Twine(single.size()) +
+                       " elements, the limit is " + Twine(kMostAround));
   std::vector<uint32_t> before, after;
   unsigned texts = 0;
   for (size_t i = 0; i != single.size() && !problem.found(); ++i) {
@@ -88,6 +97,10 @@ static bool readComponent(const json::Value *value, const Twine &where,
   if (type == "Sequence") {
     component.checkFields({"type", "processors"});
     const json::Array &list = component.getArray("processors");
+    if (list.size() > kMostProcessors)
+      return problem.set(component.at("processors") + " has " +
+                         Twine(list.size()) + " elements, the limit is " +
+                         Twine(kMostProcessors));
     for (size_t i = 0; i != list.size() && !problem.found(); ++i)
       readComponent(&list[i], component.at("processors") + "[" + Twine(i) + "]",
                     image, problem);

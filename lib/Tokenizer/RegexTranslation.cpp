@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Tokenizer/RegexTranslation.h"
+#include "lib/Checkpoint/Input.h"
 #include "runtime/tokenizer/Regex.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -37,8 +38,8 @@ public:
 
 private:
   bool refuse(size_t size, const Twine &why = "is not supported") {
-    error = (Twine("'") + pattern.substr(at, size) + "' at offset " +
-             Twine(at) + " " + why)
+    error = (quoted(pattern.substr(at, size)) + " at offset " + Twine(at) +
+             " " + why)
                 .str();
     return false;
   }
@@ -254,6 +255,37 @@ bool Translator::interval() {
 
 } // namespace
 
+/// Repetitions in repetitions go back over a text without end where they do
+/// not match at last. Tries texts of one character of the pattern, or one of
+/// each kind, with and without another at the end.
+static bool checkRepetitions(const Regex &regex, StringRef pattern,
+                             std::string &error) {
+  constexpr unsigned length = 64;
+  constexpr uint32_t mostSteps = 1'000'000; // a cube of the length, and more
+  std::string characters = " \naA0!";
+  for (char c : pattern)
+    if (isPrint(c) && !StringRef(characters).contains(c))
+      characters += c;
+  for (char c : characters) {
+    std::string text(length, c);
+    for (StringRef end : {"", "\x01"}) {
+      text += end;
+      Regex::Finder finder(regex, mostSteps);
+      finder.start(text);
+      for (size_t begin, matchEnd; finder.next(begin, matchEnd);)
+        ;
+      if (!finder.failure())
+        continue;
+      error = ("it " + Twine(finder.failure()) + " on a text of " +
+               Twine(text.size()) + " bytes such as " +
+               quoted(StringRef(text).take_back(8)))
+                  .str();
+      return false;
+    }
+  }
+  return true;
+}
+
 bool translateRegex(StringRef pattern, std::string &out, std::string &error) {
   out.clear();
   if (pattern.empty() || pattern.size() > kMostBytes) {
@@ -265,7 +297,7 @@ bool translateRegex(StringRef pattern, std::string &out, std::string &error) {
   if (!Translator(pattern, out, error).run())
     return false;
   Regex regex;
-  return regex.compile(out, error);
+  return regex.compile(out, error) && checkRepetitions(regex, pattern, error);
 }
 
 } // namespace fpmoe

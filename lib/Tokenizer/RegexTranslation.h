@@ -19,7 +19,8 @@ namespace fpmoe {
 
 /// Writes to `out` the PCRE2 expression with the meaning that `pattern` has for
 /// Oniguruma. Returns false and says in `error` which construct is not
-/// supported, and at which offset, or what is malformed.
+/// supported, and at which offset, what is malformed, or on which plain text
+/// the expression goes back without end.
 bool translateRegex(llvm::StringRef pattern, std::string &out,
                     std::string &error);
 

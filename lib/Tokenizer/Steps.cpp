@@ -19,8 +19,9 @@ namespace fpmoe {
 
 using namespace tokenizer_format;
 
-/// More steps than any tokenizer in use has, by far.
-static constexpr size_t kMostSteps = 64;
+/// More than any tokenizer in use has, by far: steps, and bytes of a text that
+/// is looked for or put in.
+static constexpr size_t kMostSteps = 64, kMostTextBytes = 1024;
 
 /// The expression of GPT-2, which the ByteLevel pre-tokenizer implies.
 static constexpr StringLiteral kByteLevelRegex =
@@ -44,6 +45,8 @@ public:
   bool decoder(JsonObject &component, StringRef type);
 
 private:
+  /// A text of at most kMostTextBytes.
+  std::string readText(JsonObject &component, StringRef key);
   bool readPattern(JsonObject &component, StepImage &step);
   bool readReplace(JsonObject &component);
   bool readSplit(JsonObject &component);
@@ -77,7 +80,7 @@ bool StepReader::read(const json::Value *value, const Twine &where,
            into, reader, supported);
     return !problem.found();
   }
-  if (into.size() > kMostSteps)
+  if (into.size() >= kMostSteps)
     return problem.set(where + " is beyond the " + Twine(kMostSteps) +
                        " components that are supported");
   steps = &into;
@@ -86,6 +89,14 @@ bool StepReader::read(const json::Value *value, const Twine &where,
   return problem.set(where + " type " + quoted(type) +
                      " is not supported (supported: Sequence, " + supported +
                      ")");
+}
+
+std::string StepReader::readText(JsonObject &component, StringRef key) {
+  std::string text = component.getString(key);
+  if (text.size() > kMostTextBytes)
+    problem.set(component.at(key) + " has " + Twine(text.size()) +
+                " bytes, the limit is " + Twine(kMostTextBytes));
+  return text;
 }
 
 bool StepReader::readPattern(JsonObject &component, StepImage &step) {
@@ -100,7 +111,7 @@ bool StepReader::readPattern(JsonObject &component, StepImage &step) {
                        "Regex; it has " +
                        Twine(pattern.fields().size()));
   if (pattern.get("String")) {
-    step.pattern = pattern.getString("String");
+    step.pattern = readText(pattern, "String");
     if (!problem.found() && step.pattern.empty())
       problem.set(pattern.at("String") + " is empty");
     return !problem.found();
@@ -116,7 +127,7 @@ bool StepReader::readReplace(JsonObject &component) {
   component.checkFields({"type", "pattern", "content"});
   StepImage step = {StepKind::Replace};
   readPattern(component, step);
-  step.content = component.getString("content");
+  step.content = readText(component, "content");
   return add(std::move(step));
 }
 
@@ -176,7 +187,7 @@ bool StepReader::normalizer(JsonObject &component, StringRef type) {
   if (type == "Prepend") {
     component.checkFields({"type", "prepend"});
     StepImage step = {StepKind::Prepend};
-    step.content = component.getString("prepend");
+    step.content = readText(component, "prepend");
     return add(std::move(step));
   }
   return type == "Replace" && readReplace(component);

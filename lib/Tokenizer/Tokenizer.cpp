@@ -8,88 +8,58 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Tokenizer/Tokenizer.h"
+#include "lib/Checkpoint/Json.h"
 #include "lib/Tokenizer/Gguf.h"
 #include "lib/Tokenizer/Image.h"
 #include "runtime/tokenizer/Tokenizer.h"
-
-#include "llvm/Support/MemoryBuffer.h"
 
 using namespace llvm;
 
 namespace fpmoe {
 
-/// Files above this are not parsed; the largest in use are near 35 MB.
+/// Files above this are not read; the largest in use are near 35 MB and have
+/// two million values, few of them objects: one for each added token. An object
+/// takes kilobytes of memory, another value tens of bytes.
 static constexpr uint64_t kMostBytes = 64 << 20;
+static constexpr unsigned kMostValues = 4'000'000;
+static constexpr size_t kMostObjects = 1 << 17;
 
-/// LLVM's parser recurses once per bracket, so that a file of brackets alone
-/// would exhaust the stack.
-static constexpr unsigned kMostDepth = 64;
-
-static unsigned nestingDepth(StringRef json) {
-  unsigned depth = 0, deepest = 0;
+static size_t countObjects(StringRef json) {
+  size_t count = 0;
   bool inString = false;
   for (size_t i = 0; i < json.size(); ++i) {
-    char c = json[i];
-    if (inString) {
-      if (c == '\\')
-        ++i;
-      else if (c == '"')
-        inString = false;
-    } else if (c == '"') {
-      inString = true;
-    } else if (c == '[' || c == '{') {
-      deepest = std::max(deepest, ++depth);
-    } else if ((c == ']' || c == '}') && depth != 0) {
-      --depth;
-    }
+    if (inString && json[i] == '\\')
+      ++i;
+    else if (json[i] == '"')
+      inString = !inString;
+    else
+      count += json[i] == '{' && !inString;
   }
-  return deepest;
+  return count;
 }
 
-/// Writes the \uD8xx\uDCxx pairs in a JSON text as the characters they mean:
-/// LLVM's parser gets those from U+20000 up wrong, and takes half a pair for
-/// U+FFFD. Returns false at half a pair, whose offset goes to `at`.
-static bool decodePairs(StringRef json, std::string &out, size_t &at) {
-  auto unit = [&](size_t i) {
-    uint32_t value;
-    if (json.substr(i, 2) != "\\u" || json.size() < i + 6 ||
-        json.substr(i + 2, 4).getAsInteger(16, value))
-      return uint32_t(0);
-    return value;
-  };
-  size_t done = 0;
-  for (at = json.find('\\'); at < json.size();) {
-    uint32_t high = unit(at), low = unit(at + 6);
-    if (high < 0xd800 || high > 0xdfff) {
-      at = json.find('\\', at + 2); // also steps over an escaped backslash
-      continue;
-    }
-    if (high >= 0xdc00 || low < 0xdc00 || low > 0xdfff)
-      return false;
-    out += json.slice(done, at);
-    appendCharacter(0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00), out);
-    done = at + 12;
-    at = json.find('\\', done);
-  }
-  out += json.substr(done);
-  return true;
+/// `tokenizers` cuts and fills up texts by these fields; a program takes them
+/// whole, one at a time.
+static bool checkNoCutting(JsonObject &file, Problem &problem) {
+  const char *const advice =
+      ", which programs do not do; if training left it there, set it to null";
+  if (!file.isNull("truncation"))
+    return problem.set("truncation is set and cuts texts" + Twine(advice));
+  if (file.isNull("padding"))
+    return true;
+  // To the length of the longest of one text: nothing is added.
+  JsonObject padding(file.get("padding"), "padding", problem);
+  const json::Value *strategy = padding.get("strategy");
+  if (!problem.found() && (!padding.isNull("pad_to_multiple_of") || !strategy ||
+                           strategy->getAsString() != "BatchLongest"))
+    return problem.set("padding is set and fills up texts" + Twine(advice));
+  return !problem.found();
 }
 
-static bool readFile(StringRef text, int64_t vocabularySize,
-                     std::vector<uint8_t> &out, Problem &problem) {
-  if (text.size() > kMostBytes)
-    return problem.set(Twine(text.size()) + " bytes, at most " +
-                       Twine(kMostBytes) + " are read");
-  if (unsigned depth = nestingDepth(text); depth > kMostDepth)
-    return problem.set("brackets are nested " + Twine(depth) +
-                       " deep, at most " + Twine(kMostDepth) + " are read");
-  std::string decoded;
-  if (size_t at; !decodePairs(text, decoded, at))
-    return problem.set("half a surrogate pair at byte " + Twine(at));
-  Expected<json::Value> value = json::parse(decoded);
-  if (!value)
-    return problem.set(toString(value.takeError()));
-  JsonObject file(&*value, "", problem);
+static bool readFile(const json::Value &value, int64_t vocabularySize,
+                     std::vector<uint8_t> &out, WarningHandler warn,
+                     Problem &problem) {
+  JsonObject file(&value, "", problem);
   file.checkFields({"version", "truncation", "padding", "added_tokens",
                     "normalizer", "pre_tokenizer", "post_processor", "decoder",
                     "model"});
@@ -98,7 +68,7 @@ static bool readFile(StringRef text, int64_t vocabularySize,
     return problem.set("version must be '1.0', it is " +
                        (version->getAsString() ? quoted(*version->getAsString())
                                                : describe(version).str()));
-  if (problem.found())
+  if (problem.found() || !checkNoCutting(file, problem))
     return false;
 
   TokenizerImage image;
@@ -114,34 +84,53 @@ static bool readFile(StringRef text, int64_t vocabularySize,
   std::string error;
   if (!Tokenizer::create(out.data(), out.size(), check, error))
     return problem.set(error);
+  if (warn)
+    for (const std::string &warning : image.warnings)
+      warn(problem.file() + ": " + warning);
   return true;
 }
 
-Expected<std::vector<uint8_t>>
-compileTokenizerText(StringRef json, StringRef path, int64_t vocabularySize) {
+Expected<std::vector<uint8_t>> compileTokenizerText(StringRef json,
+                                                    StringRef path,
+                                                    int64_t vocabularySize,
+                                                    WarningHandler warn) {
+  if (json.size() > kMostBytes)
+    return fileError(path, "is " + Twine(json.size()) +
+                               " bytes long, the limit is " +
+                               Twine(kMostBytes));
+  if (size_t objects = countObjects(json); objects > kMostObjects)
+    return fileError(path, "has " + Twine(objects) + " objects, the limit is " +
+                               Twine(kMostObjects));
+  JsonReader reader(json, path);
+  unsigned budget = kMostValues;
+  Expected<json::Value> value = reader.value(budget);
+  if (!value)
+    return value.takeError();
+  if (Error e = reader.finish())
+    return std::move(e);
   Problem problem(path);
   std::vector<uint8_t> tables;
-  if (!readFile(json, vocabularySize, tables, problem))
+  if (!readFile(*value, vocabularySize, tables, warn, problem))
     return createStringError(inconvertibleErrorCode(), problem.text());
   return tables;
 }
 
-Expected<std::vector<uint8_t>> compileTokenizer(StringRef path,
-                                                int64_t vocabularySize) {
-  ErrorOr<std::unique_ptr<MemoryBuffer>> file = MemoryBuffer::getFile(path);
-  if (!file)
-    return createStringError(file.getError(),
-                             path + ": " + file.getError().message());
-  return compileTokenizerText((*file)->getBuffer(), path, vocabularySize);
+Expected<std::vector<uint8_t>>
+compileTokenizer(StringRef path, int64_t vocabularySize, WarningHandler warn) {
+  Expected<std::string> text = readSmallFile(path.str(), kMostBytes);
+  if (!text)
+    return text.takeError();
+  return compileTokenizerText(*text, path, vocabularySize, warn);
 }
 
 Expected<std::vector<uint8_t>>
-compileGgufTokenizer(const GgufMetadata &metadata, int64_t vocabularySize) {
+compileGgufTokenizer(const GgufMetadata &metadata, int64_t vocabularySize,
+                     WarningHandler warn) {
   Expected<std::string> json = makeTokenizerJson(metadata);
   if (!json)
     return json.takeError();
   return compileTokenizerText(*json, metadata.file() + ": tokenizer.ggml",
-                              vocabularySize);
+                              vocabularySize, warn);
 }
 
 } // namespace fpmoe

@@ -8,7 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lib/Model/Input.h"
+#include "lib/Checkpoint/Input.h"
 #include "lib/Weights/Evaluate.h"
 
 #include "llvm/ADT/DenseMap.h"
@@ -72,10 +72,8 @@ Expected<LoadedTensor> resolveLoad(LoadOp load, int64_t layer,
     return fileError(checkpoint->directory(),
                      "tensor " + quoted(name) + " is missing");
   StringRef path = checkpoint->fileName(tensor->file);
-  if (!isLoadable(tensor->dtype))
-    return fileError(path, "tensor " + quoted(name) + " is " +
-                               getName(tensor->dtype) +
-                               ", weights must be F32, F16, BF16 or F64");
+  if (Error e = checkLoadable(*tensor, path))
+    return std::move(e);
   ArrayRef<int64_t> want = cast<RankedTensorType>(load.getType()).getShape();
   ArrayRef<int64_t> at = load.getAt().value_or(ArrayRef<int64_t>());
   std::optional<uint64_t> first = windowStart(tensor->shape, want, at);
@@ -107,11 +105,7 @@ static Error checkOps(WeightOp weight) {
   Block &body = weight.getRecipe().front();
   llvm::DenseMap<Value, unsigned> depths;
   for (Operation &op : body.without_terminator()) {
-    if (!isa<LoadOp, RandomOp, RopeTableOp, StackOp, ConcatOp, SliceOp,
-             SelectOp, ReshapeOp, ConvertOp, DeinterleaveOp, InterleaveOp,
-             AppendColumnsOp, PackOp, FillOp, ByLayerOp, TransposeOp, ProductOp,
-             WeightedSumOp, TaskArithmeticOp, TiesOp, SumRowsOp, PromptStateOp,
-             UnitOp>(op))
+    if (!op.hasTrait<OpTrait::HasParent<WeightOp>::Impl>())
       return weightError(weight, "'" + op.getName().getStringRef() +
                                      "' is not an op of recipes");
     unsigned depth = 0;

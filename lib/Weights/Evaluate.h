@@ -13,7 +13,7 @@
 #define FPMOE_LIB_WEIGHTS_EVALUATE_H
 
 #include "dialects/FPMoE/FPMoE.h"
-#include "lib/Model/Checkpoint.h"
+#include "lib/Checkpoint/Checkpoint.h"
 #include "lib/Weights/Sources.h"
 
 #include "llvm/Support/Error.h"
@@ -67,11 +67,6 @@ private:
   Sources sources;
   std::shared_ptr<RecipeCache> cache;
 };
-
-/// `words` 32-bit words of each of 16 rows that follow one another in `rows`
-/// become groups of 16, word by word: the layout inside a panel of
-/// `fpmoe.pack`, where a word is an f32 or a pair of bf16.
-void packPanel(const uint32_t *rows, int64_t words, uint32_t *out);
 
 } // namespace fpmoe
 

@@ -47,16 +47,16 @@ void generateRandom(RandomOp op, int64_t layer, int64_t first,
   }
 }
 
-/// Scales in place; what cosines and sines are multiplied by.
-static float scaleFrequencies(Attribute scaling,
-                              MutableArrayRef<float> frequencies) {
+/// Scales in place.
+static void scaleFrequencies(Attribute scaling,
+                             MutableArrayRef<float> frequencies) {
   auto number = [](FloatAttr value) -> float {
     return value.getValueAsDouble();
   };
   if (auto linear = dyn_cast<RopeLinearAttr>(scaling)) {
     for (float &f : frequencies)
       f /= number(linear.getFactor());
-    return 1;
+    return;
   }
   if (auto llama = dyn_cast<RopeLlama3Attr>(scaling)) {
     float low = number(llama.getLow()), high = number(llama.getHigh());
@@ -69,13 +69,13 @@ static float scaleFrequencies(Attribute scaling,
       else if (wave >= positions / high)
         f = (1 - smooth) * f / factor + smooth * f;
     }
-    return 1;
+    return;
   }
   if (auto each = dyn_cast<RopeFactorsAttr>(scaling)) {
     for (auto [f, factor] :
          llvm::zip_equal(frequencies, each.getFactors().asArrayRef()))
       f /= factor;
-    return 1;
+    return;
   }
   auto yarn = cast<RopeYarnAttr>(scaling);
   float begin = number(yarn.getFirst()), end = number(yarn.getLast());
@@ -85,26 +85,42 @@ static float scaleFrequencies(Attribute scaling,
     ramp = std::clamp(ramp, 0.0f, 1.0f);
     f = f / number(yarn.getFactor()) * ramp + f * (1 - ramp);
   }
-  return number(yarn.getMagnitude());
+}
+
+/// f of one dimension pair after the other.
+static SmallVector<float, 128> getFrequencies(int64_t count, double theta,
+                                              Attribute scaling) {
+  SmallVector<float, 128> frequencies(count);
+  for (int64_t i = 0; i < count; ++i)
+    frequencies[i] = 1.0f / std::pow(static_cast<float>(theta),
+                                     static_cast<float>(2 * i) /
+                                         static_cast<float>(2 * count));
+  if (scaling)
+    scaleFrequencies(scaling, frequencies);
+  return frequencies;
 }
 
 void generateRopeTable(RopeTableOp op, int64_t first,
                        MutableArrayRef<float> out) {
   int64_t columns = op.getType().getShape()[1], half = columns / 2;
-  float theta = op.getTheta().convertToDouble();
-  SmallVector<float, 128> frequencies(half);
-  for (int64_t i = 0; i < half; ++i)
-    frequencies[i] = 1.0f / std::pow(theta, static_cast<float>(2 * i) /
-                                                static_cast<float>(columns));
-  float magnitude = 1;
-  if (op.getScaling())
-    magnitude = scaleFrequencies(*op.getScaling(), frequencies);
+  Attribute scaling = op.getScaling().value_or(Attribute());
+  SmallVector<float, 128> frequencies =
+      getFrequencies(half, op.getTheta().convertToDouble(), scaling);
+  float magnitude = RopeFrequenciesOp::getMagnitude(scaling);
   for (size_t i = 0; i < out.size(); ++i) {
     int64_t column = (first + i) % columns;
     float angle =
         static_cast<float>((first + i) / columns) * frequencies[column % half];
     out[i] = magnitude * (column < half ? std::cos(angle) : std::sin(angle));
   }
+}
+
+void generateRopeFrequencies(RopeFrequenciesOp op, int64_t first,
+                             MutableArrayRef<float> out) {
+  SmallVector<float, 128> frequencies = getFrequencies(
+      op.getType().getNumElements(), op.getTheta().convertToDouble(),
+      op.getScaling().value_or(Attribute()));
+  llvm::copy(ArrayRef(frequencies).slice(first, out.size()), out.begin());
 }
 
 } // namespace fpmoe

@@ -26,6 +26,8 @@ void generateRandom(RandomOp op, int64_t layer, int64_t first,
 /// All steps in f32, in the order of transformers.
 void generateRopeTable(RopeTableOp op, int64_t first,
                        llvm::MutableArrayRef<float> out);
+void generateRopeFrequencies(RopeFrequenciesOp op, int64_t first,
+                             llvm::MutableArrayRef<float> out);
 
 } // namespace fpmoe
 

@@ -13,7 +13,7 @@
 #define FPMOE_LIB_WEIGHTS_SOURCES_H
 
 #include "dialects/FPMoE/FPMoE.h"
-#include "lib/Model/Checkpoint.h"
+#include "lib/Checkpoint/Checkpoint.h"
 
 #include <memory>
 

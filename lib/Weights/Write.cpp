@@ -11,10 +11,12 @@
 
 #include "lib/Weights/Write.h"
 
-#include "lib/Model/Input.h"
+#include "lib/Checkpoint/Input.h"
 #include "lib/Weights/Evaluate.h"
+#include "lib/Weights/Pack.h"
 
 #include "llvm/ADT/bit.h"
+#include "llvm/Support/xxhash.h"
 
 #include <algorithm>
 #include <atomic>
@@ -36,8 +38,6 @@ namespace fpmoe {
 static constexpr uint64_t pageBytes = 4096;
 /// Bytes of a chunk, and of the buffer that it is written from.
 static constexpr int64_t chunkBytes = int64_t(4) << 20;
-/// 32-bit words of a row that are packed at once: 16 rows make 512 KiB.
-static constexpr int64_t blockWords = 8192;
 static constexpr unsigned maxThreads = 32;
 
 namespace {
@@ -61,7 +61,7 @@ struct Instance {
 
 /// What one thread works with.
 struct Buffers {
-  std::vector<uint8_t> rows = std::vector<uint8_t>(16 * blockWords * 4);
+  std::vector<float> rows;
   std::vector<uint8_t> chunk = std::vector<uint8_t>(chunkBytes);
 };
 
@@ -83,22 +83,19 @@ private:
                    Buffers &buffers);
   Error writePanels(const Instance &instance, PackOp pack, int64_t first,
                     int64_t end, Buffers &buffers);
-  Error packBlock(PackOp pack, int64_t layer, int64_t panel, int64_t from,
-                  int64_t to, uint8_t *rows, uint32_t *out);
-  template <typename T>
-  Error readBlock(PackOp pack, int64_t layer, int64_t panel, int64_t from,
-                  int64_t to, T *rows);
   Error write(ArrayRef<uint8_t> bytes, uint64_t position);
 
   RecipeEvaluator evaluator;
   int descriptor;
   const WriteOptions &options;
+  uint64_t base = 0;
   std::vector<Instance> instances;
   uint64_t total = 0;
   int64_t numChunks = 0;
 
   std::atomic<int64_t> nextChunk{0};
   std::atomic<bool> stop{false};
+  std::atomic<uint64_t> digest{0};
   /// Guards what follows, and calls of options.progress.
   std::mutex mutex;
   uint64_t done = 0;
@@ -126,13 +123,8 @@ static PackOp getPack(WeightOp weight) {
   return weight.getResultValue().getDefiningOp<PackOp>();
 }
 
-/// Words of a row of a panel: steps of `fpmoe.pack`.
-static int64_t getSteps(PackOp pack) {
-  ArrayRef<int64_t> shape = pack.getType().getShape();
-  return shape[shape.size() - 3];
-}
-
 Error Writer::plan(ModuleOp module, uint64_t base) {
+  this->base = base;
   for (WeightOp weight : module.getOps<WeightOp>()) {
     if (!weight.getOffset())
       continue;
@@ -164,7 +156,7 @@ void Writer::add(const Placement &placement) {
   uint64_t bytes = WeightOp(placement.weight).getInstanceBytes();
   int64_t unitBytes = 16;
   if (PackOp pack = getPack(placement.weight))
-    unitBytes = getSteps(pack) * kPanelRows * 4;
+    unitBytes = PanelPacker(pack, evaluator).getLayout().panelBytes();
   Instance instance{};
   instance.weight = placement.weight;
   instance.layer = placement.layer;
@@ -210,6 +202,8 @@ Error Writer::run() {
   work();
   for (std::thread &thread : team)
     thread.join();
+  if (options.digest)
+    *options.digest = digest;
   return std::move(failure);
 }
 
@@ -257,30 +251,42 @@ Error Writer::writePlain(const Instance &instance, int64_t first, int64_t end,
   WeightOp weight = instance.weight;
   int64_t from = first * 16;
   int64_t bytes = std::min<int64_t>(end * 16, instance.bytes) - from;
-  auto fill = [&](auto element) -> Error {
-    using T = decltype(element);
-    return evaluator.evaluate(
-        weight.getResultValue(), instance.layer, from / sizeof(T),
-        MutableArrayRef<T>(reinterpret_cast<T *>(buffers.chunk.data()),
-                           bytes / sizeof(T)));
+  mlir::Type element = weight.getTensorType().getElementType();
+  auto fill = [&](auto *out) -> Error {
+    int64_t size = sizeof(*out);
+    return evaluator.evaluate(weight.getResultValue(), instance.layer,
+                              from / size, MutableArrayRef(out, bytes / size));
   };
-  bool narrow = weight.getTensorType().getElementType().isBF16();
-  if (Error e = narrow ? fill(uint16_t()) : fill(float()))
+  uint8_t *chunk = buffers.chunk.data();
+  if (element.isF16()) {
+    buffers.rows.resize(bytes / 2);
+    if (Error e = evaluator.evaluate(weight.getResultValue(), instance.layer,
+                                     from / 2, buffers.rows))
+      return e;
+    if (Error e = storeF16(buffers.rows, reinterpret_cast<uint16_t *>(chunk),
+                           weight.getSymName()))
+      return e;
+  } else if (Error e = element.isBF16()
+                           ? fill(reinterpret_cast<uint16_t *>(chunk))
+                           : fill(reinterpret_cast<float *>(chunk))) {
     return e;
+  }
   return write(ArrayRef(buffers.chunk).take_front(bytes),
                instance.position + from);
 }
 
 Error Writer::writePanels(const Instance &instance, PackOp pack, int64_t first,
                           int64_t end, Buffers &buffers) {
-  constexpr int64_t groupBytes = kPanelRows * 4;
-  int64_t steps = getSteps(pack);
-  uint64_t position = instance.position + first * steps * groupBytes;
+  PanelPacker packer(pack, evaluator);
+  int64_t stepBytes = packer.getLayout().stepBytes();
+  int64_t depth = packer.getLayout().depth;
+  uint64_t position =
+      instance.position + first * packer.getLayout().panelBytes();
   int64_t filled = 0;
   for (int64_t panel = first; panel < end; ++panel)
-    for (int64_t from = 0; from < steps; from += blockWords) {
-      int64_t to = std::min(from + blockWords, steps);
-      if (filled + (to - from) * groupBytes > chunkBytes) {
+    for (int64_t from = 0; from < depth; from += packer.getBlockDepth()) {
+      int64_t to = std::min(from + packer.getBlockDepth(), depth);
+      if (filled + (to - from) * stepBytes > chunkBytes) {
         if (Error e =
                 write(ArrayRef(buffers.chunk).take_front(filled), position))
           return e;
@@ -289,59 +295,18 @@ Error Writer::writePanels(const Instance &instance, PackOp pack, int64_t first,
         if (stop)
           return Error::success();
       }
-      auto *out = reinterpret_cast<uint32_t *>(buffers.chunk.data() + filled);
-      if (Error e = packBlock(pack, instance.layer, panel, from, to,
-                              buffers.rows.data(), out))
+      if (Error e = packer.pack(instance.layer, panel, from, to, buffers.rows,
+                                buffers.chunk.data() + filled))
         return e;
-      filled += (to - from) * groupBytes;
+      filled += (to - from) * stepBytes;
     }
   return write(ArrayRef(buffers.chunk).take_front(filled), position);
 }
 
-/// Words [from, to) of the rows of a panel.
-Error Writer::packBlock(PackOp pack, int64_t layer, int64_t panel, int64_t from,
-                        int64_t to, uint8_t *rows, uint32_t *out) {
-  bool narrow = pack.getType().getElementType().isBF16();
-  if (Error e = narrow ? readBlock(pack, layer, panel, from, to,
-                                   reinterpret_cast<uint16_t *>(rows))
-                       : readBlock(pack, layer, panel, from, to,
-                                   reinterpret_cast<float *>(rows)))
-    return e;
-  packPanel(reinterpret_cast<const uint32_t *>(rows), to - from, out);
-  return Error::success();
-}
-
-template <typename T>
-Error Writer::readBlock(PackOp pack, int64_t layer, int64_t panel, int64_t from,
-                        int64_t to, T *rows) {
-  constexpr int64_t step = 4 / sizeof(T);
-  auto in = cast<RankedTensorType>(pack.getInput().getType()).getShape();
-  int64_t numRows = in[in.size() - 2], columns = in.back();
-  int64_t panels = roundUpToPanel(numRows) / kPanelRows;
-  int64_t matrix = panel / panels, row = panel % panels * kPanelRows;
-  int64_t width = (to - from) * step;
-  int64_t inside = std::clamp<int64_t>(columns - from * step, 0, width);
-  int64_t count = std::min(kPanelRows, numRows - row);
-  auto read = [&](int64_t i, int64_t length) {
-    return evaluator.evaluate(pack.getInput(), layer,
-                              (matrix * numRows + row + i) * columns +
-                                  from * step,
-                              MutableArrayRef<T>(rows + i * width, length));
-  };
-  std::fill(rows + count * width, rows + kPanelRows * width, T(0));
-  // Whole rows follow one another in the operand, too.
-  if (from == 0 && width == columns)
-    return read(0, count * width);
-  for (int64_t i = 0; i < count; ++i) {
-    if (inside > 0)
-      if (Error e = read(i, inside))
-        return e;
-    std::fill(rows + i * width + inside, rows + (i + 1) * width, T(0));
-  }
-  return Error::success();
-}
-
 Error Writer::write(ArrayRef<uint8_t> bytes, uint64_t position) {
+  // A sum is the same in whatever order threads add to it.
+  uint64_t part[] = {xxh3_64bits(bytes), position - base};
+  digest += xxh3_64bits(ArrayRef(reinterpret_cast<const uint8_t *>(part), 16));
   while (!bytes.empty()) {
     ssize_t count = ::pwrite(descriptor, bytes.data(), bytes.size(),
                              static_cast<off_t>(position));

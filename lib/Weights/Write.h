@@ -29,6 +29,8 @@ struct WriteOptions {
   std::function<void(uint64_t done, uint64_t total)> progress;
   /// How errors name the file that is written.
   std::string fileName = "weights";
+  /// Where a digest of the weights and their offsets goes; null: nowhere.
+  uint64_t *digest = nullptr;
 };
 
 /// Where an instance of a weight goes: the one of `layer` (0 where the weight

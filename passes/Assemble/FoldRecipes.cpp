@@ -139,14 +139,14 @@ struct ReshapeOfReshape : OpRewritePattern<ReshapeOp> {
   }
 };
 
-/// Widening to f32 and rounding back gives the same bf16 numbers.
+/// Widening to f32 and rounding back gives the same numbers.
 struct RoundOfWidened : OpRewritePattern<ConvertOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(ConvertOp op,
                                 PatternRewriter &rewriter) const override {
     auto inner = op.getInput().getDefiningOp<ConvertOp>();
     if (!inner || inner.getInput().getType() != op.getType() ||
-        !typeOf(op).getElementType().isBF16())
+        typeOf(op).getElementType().isF32())
       return failure();
     rewriter.replaceOp(op, inner.getInput());
     return success();
@@ -177,8 +177,8 @@ struct RoundOfMove : OpRewritePattern<ConvertOp> {
     Operation *move = op.getInput().getDefiningOp();
     Type element = typeOf(op).getElementType();
     if (!isa_and_nonnull<StackOp, ConcatOp, SliceOp, SelectOp, ReshapeOp,
-                         DeinterleaveOp, InterleaveOp>(move) ||
-        !element.isBF16())
+                         DeinterleaveOp, AppendRowsOp>(move) ||
+        element.isF32())
       return failure();
     IRMapping mapping;
     for (Value operand : move->getOperands())

@@ -72,8 +72,8 @@ def VerifyRecipes : Pass<"fpmoe-verify-recipes", "::mlir::ModuleOp"> {
   let summary = "Fails where a recipe does not come from a source";
   let description = [{
     Closes the assemble phase: a recipe consists of `fpmoe` ops, and so of
-    `load`, `random`, `rope_table` and `fill` in the end, the only ones that
-    make a tensor of none.
+    `load`, `random`, `rope_table`, `rope_frequencies`, `fill` and `prompt_state` in
+    the end, the only ones that make a tensor of none.
   }];
 }
 

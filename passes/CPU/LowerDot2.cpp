@@ -67,16 +67,13 @@ struct LowerDot2Pass : fpmoe::impl::LowerDot2Base<LowerDot2Pass> {
 
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    if (instruction == "avx512-bf16") {
+    if (mega::getTarget(getOperation()).getDot() !=
+        mega::DotInstruction::None) {
       patterns.add<Dot2ToAvx512>(&getContext());
-    } else if (instruction == "none") {
+    } else {
       patterns.add<Dot2ToFma>(&getContext());
       // Rounding to bf16 would become a call of the compiler's library.
       arith::populateExpandBFloat16Patterns(patterns);
-    } else {
-      getOperation()->emitError() << "unknown dot instruction '" << instruction
-                                  << "' (known: avx512-bf16, none)";
-      return signalPassFailure();
     }
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();

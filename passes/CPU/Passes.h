@@ -11,6 +11,7 @@
 #ifndef FPMOE_PASSES_CPU_PASSES_H
 #define FPMOE_PASSES_CPU_PASSES_H
 
+#include "dialects/Mega/Mega.h"
 #include "mlir/Pass/Pass.h"
 
 namespace fpmoe {
@@ -18,17 +19,9 @@ namespace fpmoe {
 #define GEN_PASS_DECL
 #include "passes/CPU/Passes.h.inc"
 
-struct CodegenOptions {
-  std::string dotInstruction = "none"; ///< see mega-lower-dot2
-  int64_t sums = 24;                   ///< see mega-to-vector
-  bool halves = false;                 ///< see mega-to-vector
-  int64_t prefetch = 0;                ///< see mega-to-vector
-  bool tiles = false;                  ///< see mega-to-vector
-};
-
-/// Adds the passes of the codegen phase.
-void populateCodegenPipeline(mlir::OpPassManager &pm,
-                             const CodegenOptions &options = {});
+/// The codegen phase: from programs to functions over vectors, for the module's
+/// `mega.target`.
+void populateCodegenPipeline(mlir::OpPassManager &pm);
 
 /// Adds the passes that leave nothing but the LLVM dialect.
 void populateLowerToLLVMPipeline(mlir::OpPassManager &pm);

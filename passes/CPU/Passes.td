@@ -10,54 +10,56 @@
 
 include "mlir/Pass/PassBase.td"
 
-def MegaToVector : Pass<"mega-to-vector", "::mlir::ModuleOp"> {
-  let summary = "Emits the functions of all programs";
+def EmitLimits : Pass<"mega-emit-limits", "::mlir::ModuleOp"> {
+  let summary = "Adds the functions that measure the machine";
   let description = [{
-    Each phase becomes a function with loops over tiles and vectors of 16 lanes;
-    each program becomes `@fpmoe_NAME(step, worker, scratch)`, which calls its
-    phases and the barrier. Tiles of a program for one token are dealt out in
-    equal runs; otherwise workers draw tickets for them. Adds the functions that
-    measure the machine. Weights and programs are erased.
-
-    A product sums up to `sums` vectors side by side; where rows times panels
-    are more, it takes one panel after the other, and runs of rows. With
-    `halves`, products of several rows in bf16 are not made of `mega.dot2`: they
-    widen and multiply the lower halves of some pairs and then the upper ones,
-    so that no register waits for the other half. Products of one row ask for
-    the weights `prefetch` bytes ahead, in the next panel too, where a processor
-    would not guess. With `tiles`, products of 16 or 32 rows in bf16 use the tile
-    registers of AMX.
+    `@fpmoe_dot_peak` does what the products of the format do in which the most is
+    stored, on registers; `@fpmoe_read_peak` reads memory.
   }];
-  let options = [
-    Option<"sums", "sums", "int64_t", /*default=*/"24",
-           "vectors of 16 sums that the registers hold beside their operands">,
-    Option<"halves", "halves", "bool", /*default=*/"false",
-           "multiply the halves of bf16 pairs in loops of their own">,
-    Option<"prefetch", "prefetch", "int64_t", /*default=*/"0",
-           "bytes by which products of one row read ahead; 0: not at all">,
-    Option<"tiles", "tiles", "bool", /*default=*/"false",
-           "multiply 16 rows of bf16 at a time, with AMX">
-  ];
   let dependentDialects = [
-    "::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect",
-    "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"
+    "::mega::MegaDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"
   ];
 }
 
-def LowerDot2 : Pass<"mega-lower-dot2"> {
+def OutlinePhases : Pass<"mega-outline-phases", "::mlir::ModuleOp"> {
+  let summary = "Makes a function of each phase, and of each program";
+  let description = [{
+    Each program becomes `@fpmoe_NAME(step, worker, scratch)`, which goes over its
+    layers and calls the functions of its phases and the barrier. The function of a
+    phase takes the layer, its number among the layers of its kind, and the ticket
+    too; it holds the phase, and the memory and weights that the phase takes.
+  }];
+  let dependentDialects = [
+    "::mega::MegaDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"
+  ];
+}
+
+def LowerPhases : Pass<"mega-lower-phases", "::mlir::ModuleOp"> {
+  let summary = "Emits the code of phases";
+  let description = [{
+    A phase becomes a loop over tiles, which for one token are dealt out in equal
+    runs; otherwise workers draw tickets for them. The code of tile ops is that of
+    lib/Codegen/CPU: loops over vectors of 16 lanes, products as the formats of the
+    weights make them for the module's `mega.target`. Weights are erased.
+  }];
+  let dependentDialects = [
+    "::mega::MegaDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"
+  ];
+}
+
+def LowerDot2 : Pass<"mega-lower-dot2", "::mlir::ModuleOp"> {
   let summary = "Lowers mega.dot2 to what the CPU has";
   let description = [{
-    With `instruction=avx512-bf16`, to `x86vector.avx512.dot`. With
-    `instruction=none`, to shifts, masks and two fused multiply-adds; roundings
-    to bf16, which such a CPU lacks too, become integer arithmetic.
+    Where the module's `mega.target` has the instruction, to `x86vector.avx512.dot`.
+    Elsewhere to shifts, masks and two fused multiply-adds; roundings to bf16, which
+    such a CPU lacks too, become integer arithmetic.
   }];
-  let options = [
-    Option<"instruction", "instruction", "std::string", /*default=*/"\"none\"",
-           "avx512-bf16 or none">
-  ];
   let dependentDialects = [
-    "::mlir::arith::ArithDialect", "::mlir::vector::VectorDialect",
-    "::mlir::x86vector::X86VectorDialect"
+    "::mega::MegaDialect", "::mlir::arith::ArithDialect",
+    "::mlir::vector::VectorDialect", "::mlir::x86vector::X86VectorDialect"
   ];
 }
 

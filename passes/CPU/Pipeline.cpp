@@ -12,7 +12,6 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 #include "mlir/Pass/PassManager.h"
-#include "mlir/Pass/PassOptions.h"
 #include "mlir/Transforms/Passes.h"
 #include "passes/CPU/Passes.h"
 
@@ -23,34 +22,11 @@ namespace fpmoe {
 #include "passes/CPU/Passes.h.inc"
 } // namespace fpmoe
 
-namespace {
-struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
-  Option<std::string> instruction{*this, "instruction",
-                                  llvm::cl::desc("avx512-bf16 or none"),
-                                  llvm::cl::init("none")};
-  Option<int64_t> sums{*this, "sums", llvm::cl::desc("see mega-to-vector"),
-                       llvm::cl::init(24)};
-  Option<bool> halves{*this, "halves", llvm::cl::desc("see mega-to-vector"),
-                      llvm::cl::init(false)};
-  Option<int64_t> prefetch{*this, "prefetch",
-                           llvm::cl::desc("see mega-to-vector"),
-                           llvm::cl::init(0)};
-  Option<bool> tiles{*this, "tiles", llvm::cl::desc("see mega-to-vector"),
-                     llvm::cl::init(false)};
-};
-} // namespace
-
-void fpmoe::populateCodegenPipeline(OpPassManager &pm,
-                                    const CodegenOptions &options) {
-  MegaToVectorOptions emit;
-  emit.sums = options.sums;
-  emit.halves = options.halves;
-  emit.prefetch = options.prefetch;
-  emit.tiles = options.tiles;
-  pm.addPass(createMegaToVector(emit));
-  LowerDot2Options dot2;
-  dot2.instruction = options.dotInstruction;
-  pm.addPass(createLowerDot2(dot2));
+void fpmoe::populateCodegenPipeline(OpPassManager &pm) {
+  pm.addPass(createEmitLimits());
+  pm.addPass(createOutlinePhases());
+  pm.addPass(createLowerPhases());
+  pm.addPass(createLowerDot2());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }
@@ -71,13 +47,8 @@ void fpmoe::populateLowerToLLVMPipeline(OpPassManager &pm) {
 
 void fpmoe::registerCPUPasses() {
   registerCPUPhasePasses();
-  PassPipelineRegistration<PipelineOptions>(
-      "fpmoe-codegen", "The codegen phase for CPUs",
-      [](OpPassManager &pm, const PipelineOptions &options) {
-        populateCodegenPipeline(pm, {options.instruction, options.sums,
-                                     options.halves, options.prefetch,
-                                     options.tiles});
-      });
+  PassPipelineRegistration<>("fpmoe-codegen", "The codegen phase for CPUs",
+                             populateCodegenPipeline);
   PassPipelineRegistration<>("fpmoe-lower-to-llvm",
                              "From codegen to the LLVM dialect",
                              populateLowerToLLVMPipeline);

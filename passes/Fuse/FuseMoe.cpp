@@ -93,7 +93,7 @@ std::optional<Match> match(AddOp add, Value input, Value output,
   return m;
 }
 
-/// The new weight that holds gate and up in alternating panels.
+/// The new weight that holds gate, and up behind it.
 Value joinGateUp(OpBuilder &builder, SymbolTable &symbols, StringRef name,
                  Value gate, Value up) {
   return joinWeights(
@@ -101,9 +101,8 @@ Value joinGateUp(OpBuilder &builder, SymbolTable &symbols, StringRef name,
       [&](OpBuilder &recipe, ValueRange parts) -> Value {
         auto type = cast<RankedTensorType>(parts.front().getType());
         SmallVector<int64_t> shape(type.getShape());
-        int64_t &rows = shape[shape.size() - 2];
-        rows = 2 * roundUpToPanel(rows);
-        return InterleaveOp::create(recipe, gate.getLoc(), type.clone(shape),
+        shape[shape.size() - 2] *= 2;
+        return AppendRowsOp::create(recipe, gate.getLoc(), type.clone(shape),
                                     parts[0], parts[1]);
       });
 }

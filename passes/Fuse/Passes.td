@@ -134,7 +134,7 @@ def FuseMoe : Pass<"fpmoe-fuse-moe", "::mlir::ModuleOp"> {
   let description = [{
     The norm, the router, the experts, the shared expert, a multiplier of them and
     the residual become a `fpmoe.moe`, so that routed and shared experts are one space of work. Gate and
-    up become one new weight, interleaved. The network of a dense layer is a
+    up become one new weight. The network of a dense layer is a
     shared expert alone. Nothing happens where a value in between has another
     user.
 
@@ -149,7 +149,7 @@ def FuseMoe : Pass<"fpmoe-fuse-moe", "::mlir::ModuleOp"> {
     becomes
 
     ```mlir
-    %gu = fpmoe.get @body.shared_gate_up[%layer] : tensor<32x8xf32>
+    %gu = fpmoe.get @body.shared_gate_up[%layer] : tensor<12x8xf32>
     %y = fpmoe.moe %x norm %g : tensor<8xf32> eps 1.0e-6 shared %gu : tensor<32x8xf32>, %down : tensor<8x6xf32> -> tensor<?x8xf32>
     ```
   }];

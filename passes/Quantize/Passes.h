@@ -23,7 +23,7 @@ struct QuantizeOptions : mlir::PassPipelineOptions<QuantizeOptions> {
   Option<std::string> format{
       *this, "format",
       llvm::cl::desc(
-          "f32 or bf16; by default what the module says of its checkpoint")};
+          "f32, f16 or bf16; by default what the module says of its checkpoint")};
 };
 
 /// Adds the passes of the phase, the legality check last.

@@ -42,15 +42,15 @@ def SetStorage : Pass<"fpmoe-set-storage", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"format", "format", "std::string", "",
-           "f32 or bf16; by default what the module says of its checkpoint">
+           "f32, f16 or bf16; by default what the module says of its checkpoint">
   ];
 }
 
 def VerifyStorage : Pass<"fpmoe-verify-storage", "::mlir::ModuleOp"> {
-  let summary = "Fails where matrices differ in their format";
+  let summary = "Fails where what is no matrix has a storage format";
   let description = [{
-    Closes the quantize phase: all matrices are stored in one format, and all
-    other weights in f32.
+    Closes the quantize phase: matrices have a format each, all other weights are
+    f32.
   }];
 }
 

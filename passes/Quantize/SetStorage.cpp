@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "dialects/FPMoE/Storage.h"
 #include "passes/Quantize/Matrices.h"
 #include "passes/Quantize/Passes.h"
 
@@ -31,13 +32,13 @@ struct SetStoragePass : impl::SetStorageBase<SetStoragePass> {
     if (name.empty() && model)
       if (auto dtype = model.getAs<StringAttr>("dtype"))
         name = dtype.str();
-    if (name == "bf16")
-      return BFloat16Type::get(&getContext());
-    if (name == "f32" || name.empty())
-      return Float32Type::get(&getContext());
-    getOperation().emitError("storage format is '")
-        << name << "', it must be 'f32' or 'bf16'";
-    return {};
+    if (name.empty())
+      name = "f32";
+    Type element = getStorageType(&getContext(), name);
+    if (!element)
+      getOperation().emitError("storage format is '")
+          << name << "', it must be one of " << listStorageNames();
+    return element;
   }
 
   void runOnOperation() override {

@@ -3,7 +3,7 @@
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Closes the quantize phase: one format for all matrices, f32 for all the rest.
+// Closes the quantize phase: f32 for all that is no matrix.
 //
 //===----------------------------------------------------------------------===//
 
@@ -20,25 +20,14 @@ namespace fpmoe {
 namespace {
 struct VerifyStoragePass : impl::VerifyStorageBase<VerifyStoragePass> {
   void runOnOperation() override {
-    GetOp first;
     WalkResult walk = getOperation().walk([&](GetOp get) {
       Type element = get.getType().getElementType();
       for (OpOperand &use : get->getUses()) {
-        if (!isStoredMatrix(use)) {
-          if (element.isF32())
-            continue;
-          get.emitOpError("gives ")
-              << element << " to '" << use.getOwner()->getName()
-              << "', which takes f32 in this place";
-          return WalkResult::interrupt();
-        }
-        if (!first)
-          first = get;
-        if (first.getType().getElementType() == element)
+        if (element.isF32() || isStoredMatrix(use))
           continue;
-        get.emitOpError("gives a matrix of ")
-            << element << ", '" << first.getWeight() << "' is of "
-            << first.getType().getElementType();
+        get.emitOpError("gives ")
+            << element << " to '" << use.getOwner()->getName()
+            << "', which takes f32 in this place";
         return WalkResult::interrupt();
       }
       return WalkResult::advance();

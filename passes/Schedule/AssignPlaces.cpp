@@ -27,8 +27,7 @@ struct AssignPlacesPass : fpmoe::impl::AssignPlacesBase<AssignPlacesPass> {
   void runOnOperation() override {
     SmallVector<fpmoe::WeightOp> small, packed;
     for (auto weight : getOperation().getOps<fpmoe::WeightOp>())
-      (weight.getResultValue().getDefiningOp<fpmoe::PackOp>() ? packed : small)
-          .push_back(weight);
+      (weight.getTensorType().getEncoding() ? packed : small).push_back(weight);
     Builder b(&getContext());
     int64_t end = 0;
     auto place = [&](fpmoe::WeightOp weight, int64_t slack, int64_t align) {

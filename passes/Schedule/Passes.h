@@ -21,13 +21,10 @@ namespace fpmoe {
 
 struct ScheduleOptions {
   int64_t prefillTokens = 512; ///< tokens of one prefill step, at most
-  int64_t rows = 12;           ///< tokens multiplied at a time in prefill
-  int64_t tileRows = 0;        ///< rows in bf16, for tile registers; 0: none
-  int64_t streams = 1;         ///< panels read at once, for one token
   bool layerInputs = false;    ///< in the place of the logits
 };
 
-/// Adds the passes of the schedule phase, its legality check last.
+/// Adds the passes of the schedule phase, its legality check before the last.
 void populateSchedulePipeline(mlir::OpPassManager &pm,
                               const ScheduleOptions &options = {});
 

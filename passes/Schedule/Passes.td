@@ -10,13 +10,42 @@
 
 include "mlir/Pass/PassBase.td"
 
+def PackWeights : Pass<"mega-pack-weights", "::mlir::ModuleOp"> {
+  let summary = "Lays the matrices out for the target";
+  let description = [{
+    Every matrix that ops multiply by gets the encoding `#mega.packed` of its format,
+    as many columns beside each other as `mega.target` says, as far as they fill
+    panels.
+
+    Example (`test/passes/Schedule/pack-weights.mlir`), for a target of 16 columns:
+
+    ```mlir
+    fpmoe.weight @w : tensor<20x8xbf16> {
+      %0 = fpmoe.load "w" : tensor<20x8xbf16>
+      fpmoe.yield %0 : tensor<20x8xbf16>
+    }
+    ```
+
+    becomes, if an op multiplies by it,
+
+    ```mlir
+    fpmoe.weight @w : tensor<20x8xbf16, #mega.packed<n = 16, k = 2>> {
+      %0 = fpmoe.load "w" : tensor<20x8xbf16>
+      %1 = fpmoe.pack %0 : tensor<20x8xbf16> -> tensor<20x8xbf16, #mega.packed<n = 16, k = 2>>
+      fpmoe.yield %1 : tensor<20x8xbf16, #mega.packed<n = 16, k = 2>>
+    }
+    ```
+  }];
+  let dependentDialects = ["::mega::MegaDialect"];
+}
+
 def BuildPrograms : Pass<"fpmoe-build-programs", "::mlir::ModuleOp"> {
   let summary = "Turns the fused graph into programs of phases and tiles";
   let description = [{
     Makes `@decode`, for one token, and `@prefill`, for up to `prefill-tokens`, of
     `@main` and the layers' bodies, which are erased; a barrier follows every
-    phase. Weights that are multiplied get the layout of the kernels.
-    Fails on a graph that was not fused.
+    phase. How tokens form blocks is the target's (`mega.target`). Fails on a graph
+    that was not fused, or whose matrices are not packed.
 
     With `layer-inputs`, the programs give in place of the logits what goes into the
     layers, one layer behind the other; the last product and its weight are gone. A
@@ -25,18 +54,18 @@ def BuildPrograms : Pass<"fpmoe-build-programs", "::mlir::ModuleOp"> {
   let options = [
     Option<"prefillTokens", "prefill-tokens", "int64_t", /*default=*/"512",
            "Tokens of one prefill step at most">,
-    Option<"rows", "rows", "int64_t", /*default=*/"12",
-           "Tokens multiplied at a time in prefill">,
-    Option<"tileRows", "tile-rows", "int64_t", /*default=*/"0",
-           "Rows in bf16, each of which lies together as tile registers read it; "
-           "0: as in f32">,
-    Option<"streams", "streams", "int64_t", /*default=*/"1",
-           "Panels that products of one token read at once, as far as there are; "
-           "an expert's gate and up panels are two">,
     Option<"layerInputs", "layer-inputs", "bool", /*default=*/"false",
            "Give the inputs of the layers in place of the logits">
   ];
   let dependentDialects = ["::mega::MegaDialect"];
+}
+
+def AssignBuffers : Pass<"mega-assign-buffers", "::mega::ProgramOp"> {
+  let summary = "Gives every buffer of scratch its place";
+  let description = [{
+    Shared buffers lie one behind the other in the team's scratch, private ones in a
+    worker's, each at a multiple of 64 bytes.
+  }];
 }
 
 def ElideBarriers : Pass<"mega-elide-barriers", "::mega::ProgramOp"> {
@@ -52,7 +81,7 @@ def ElideBarriers : Pass<"mega-elide-barriers", "::mega::ProgramOp"> {
 def VerifyBarriers : Pass<"mega-verify-barriers", "::mega::ProgramOp"> {
   let summary = "Checks that a barrier stands wherever one is needed";
   let description = [{
-    The legality check that ends the schedule phase.
+    The legality check of the schedule phase.
   }];
 }
 

@@ -23,16 +23,6 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
   Option<int64_t> prefillTokens{*this, "prefill-tokens",
                                 llvm::cl::desc("Tokens of one prefill step"),
                                 llvm::cl::init(512)};
-  Option<int64_t> rows{*this, "rows",
-                       llvm::cl::desc("Tokens multiplied at a time in prefill"),
-                       llvm::cl::init(12)};
-  Option<int64_t> tileRows{*this, "tile-rows",
-                           llvm::cl::desc("Rows in bf16, for tile registers"),
-                           llvm::cl::init(0)};
-  Option<int64_t> streams{
-      *this, "streams",
-      llvm::cl::desc("Panels that products of one token read at once"),
-      llvm::cl::init(1)};
   Option<bool> layerInputs{
       *this, "layer-inputs",
       llvm::cl::desc("Give the inputs of the layers in place of the logits"),
@@ -44,15 +34,14 @@ void fpmoe::populateSchedulePipeline(OpPassManager &pm,
                                      const ScheduleOptions &options) {
   BuildProgramsOptions programs;
   programs.prefillTokens = options.prefillTokens;
-  programs.rows = options.rows;
-  programs.tileRows = options.tileRows;
-  programs.streams = options.streams;
   programs.layerInputs = options.layerInputs;
+  pm.addPass(createPackWeights());
   pm.addPass(createBuildPrograms(programs));
   pm.addPass(createAssignPlaces());
   OpPassManager &program = pm.nest<mega::ProgramOp>();
   program.addPass(createElideBarriers());
   program.addPass(createVerifyBarriers());
+  program.addPass(createAssignBuffers());
 }
 
 void fpmoe::registerSchedulePasses() {
@@ -60,8 +49,7 @@ void fpmoe::registerSchedulePasses() {
   PassPipelineRegistration<PipelineOptions>(
       "fpmoe-schedule", "The schedule phase",
       [](OpPassManager &pm, const PipelineOptions &options) {
-        populateSchedulePipeline(pm, {options.prefillTokens, options.rows,
-                                      options.tileRows, options.streams,
-                                      options.layerInputs});
+        populateSchedulePipeline(pm,
+                                 {options.prefillTokens, options.layerInputs});
       });
 }

@@ -4,8 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-// Turns the ops of a fused graph into phases and tiles, for one token or for
-// many. The tile sizes are chosen here.
+// What all parts of a program are built with: memory, weights, phases, and the
+// sizes of tiles.
 //===----------------------------------------------------------------------===//
 
 #ifndef FPMOE_PASSES_SCHEDULE_PROGRAMBUILDER_H
@@ -22,22 +22,122 @@ struct ProgramShape {
   llvm::StringRef name;
   int64_t maxTokens; ///< tokens of a step
   int64_t rows;      ///< tokens multiplied at a time
-  bool rowMajor;     ///< each row of an operand lies together
-  int64_t streams;   ///< panels read at once, for one token
   int64_t context;   ///< positions of a sequence
   /// Gives the inputs of the layers in the place of the logits.
   bool layerInputs = false;
+  /// `FpmoeStep.routes`: experts of a token, 0: none, and tokens of a layer.
+  int64_t routeColumns = 0, routeTokens = 1;
 };
 
-/// Appends the program of `main` to its module. Every weight that is
-/// multiplied must be packed already.
+/// Appends the program of `main` to its module. Matrices must be packed.
 mlir::LogicalResult buildProgram(mlir::func::FuncOp main,
                                  const ProgramShape &shape);
 
-/// K of a product as the kernels see it: whole vectors.
-inline int64_t paddedColumns(int64_t columns) {
-  return roundUpToPanel(columns);
-}
+/// Bytes of weights that one tile of a product keeps in the second-level cache
+/// while it goes over the tokens.
+constexpr int64_t kTileWeightBytes = 400 << 10;
+/// Tiles that a product has at least, where it is large enough: many workers
+/// must find work, and few must end together.
+constexpr int64_t kMinTiles = 32;
+/// Blocks of tokens in a group: enough to use a tile's weights well.
+constexpr int64_t kGroupBlocks = 16;
+
+class ProgramBuilder : public mlir::OpBuilder {
+public:
+  using Value = mlir::Value;
+  using BufferSpace = mega::BufferSpace;
+
+  ProgramBuilder(mlir::func::FuncOp main, const ProgramShape &shape);
+
+  const ProgramShape shape;
+  mlir::Location loc;
+  mlir::ModuleOp module;
+  mega::TargetAttr target;
+  /// For one token, every worker computes norms and routes for itself.
+  const bool one;
+  const int64_t numBlocks; ///< of tokens
+  /// Whose phases are built: those of a layer, or of the step.
+  mlir::Block *phases = nullptr;
+  Value layer; ///< index of the layer; null outside
+
+  mega::ProgramOp beginProgram();
+  /// The op that holds the layers; null until it is made.
+  mega::LayersOp layersOp;
+
+  // Memory.
+  Value buffer(llvm::StringRef name, BufferSpace space,
+               llvm::ArrayRef<int64_t> sizes, mlir::Type element);
+  /// Rows that `weight` multiplies: `count` blocks of `rows` rows of `columns`
+  /// columns, a multiple of 16.
+  Value operand(llvm::StringRef name, BufferSpace space, Value weight,
+                int64_t count, int64_t rows, int64_t columns);
+  /// What the caller says of the step.
+  Value input(mega::StepInput input);
+  /// A weight of the graph, in front of the phase that is built; null of null.
+  Value weight(Value graphWeight);
+  /// Memory of the team where there are many tokens, else of each worker.
+  BufferSpace common() const {
+    return one ? BufferSpace::Private : BufferSpace::Shared;
+  }
+
+  // Phases.
+  using Sizes = llvm::SmallVector<mlir::Attribute, 2>;
+  mlir::Attribute size(int64_t n) { return getI64IntegerAttr(n); }
+  mlir::Attribute size(mega::TileSize size) {
+    return mega::TileSizeAttr::get(getContext(), size);
+  }
+  /// The size's name where there are many tokens, else 1.
+  mlir::Attribute sizeOfMany(mega::TileSize name) {
+    return one ? size(1) : size(name);
+  }
+  /// Starts a phase in front of the layers, as `beginPhase` does at the end.
+  void beginTopPhase(llvm::StringRef name, const Sizes &sizes);
+  /// Starts a phase, and a barrier behind it; later ops go into the phase. With
+  /// no sizes, every worker does all of it.
+  void beginPhase(llvm::StringRef name, const Sizes &sizes);
+  /// Sets the place behind the last phase.
+  void endPhase() { setInsertionPointToEnd(phases); }
+  /// Names of phases of a layer are counted anew.
+  void beginLayerKind() { phaseNames.clear(); }
+
+  /// How many vectors of columns of a packed weight a tile takes.
+  int64_t vectorsPerTile(Value packedWeight);
+
+private:
+  Value createOnTop(llvm::function_ref<Value()> create);
+
+  mlir::Block *top = nullptr;
+  llvm::DenseMap<mega::StepInput, Value> inputs;
+  llvm::StringMap<int> phaseNames, bufferNames;
+};
+
+/// Memory that the parts of a program share.
+struct ProgramMemory {
+  mlir::Value x;      ///< activations
+  mlir::Value cache;  ///< null before the first attention
+  int64_t hidden = 0; ///< columns of x that are used
+  int64_t layers = 0;
+  /// Cosines and sines of the step's positions, by the symbol of their table.
+  llvm::DenseMap<mlir::Attribute, mlir::Value> angles;
+};
+
+/// Builds the phases of a layer's body.
+mlir::LogicalResult buildLayer(ProgramBuilder &b, mlir::func::FuncOp body,
+                               ProgramMemory &memory);
+
+/// Puts the low-rank activations of a product behind its operand, if it has
+/// any.
+void addLowRank(ProgramBuilder &b, mlir::Value operand, mlir::Value lowRank,
+                mlir::DenseI64ArrayAttr ranks, llvm::StringRef name);
+
+/// Columns of an operand of `columns` columns with what low ranks add.
+int64_t widenedColumns(int64_t columns, mlir::Value lowRank);
+
+/// Builds the phases of a feed-forward block, which adds to `x`.
+mlir::LogicalResult buildExperts(ProgramBuilder &b, MoeOp op, mlir::Value x);
+
+/// How many experts of a token are worth telling people: those that it chose.
+int64_t getNumRecorded(MoeOp op);
 
 } // namespace fpmoe
 

@@ -105,9 +105,8 @@ Value AdapterSelector::keptColumns(OpBuilder &b, Value weight) const {
   if (auto append = weight.getDefiningOp<AppendColumnsOp>()) {
     rows = transpose(b, append.getSecond());
   } else {
-    int64_t first = roundUpToPanel(columns);
-    rows = sliceRows(b, transpose(b, weight), first,
-                     typeOf(weight).getDimSize(1) - first);
+    rows = sliceRows(b, transpose(b, weight), columns,
+                     typeOf(weight).getDimSize(1) - columns);
   }
   Value some = keepRows(b, rows);
   return some ? transpose(b, some) : Value();
@@ -149,7 +148,7 @@ void AdapterSelector::select(Operation *op, MutableOperandRange low,
           }
           auto type = typeOf(own).clone(
               {typeOf(own).getDimSize(0),
-               roundUpToPanel(columns) + typeOf(right).getDimSize(1)});
+               columns + typeOf(right).getDimSize(1)});
           return AppendColumnsOp::create(b, own.getLoc(), type, own, right);
         });
     weight->set(joint);

@@ -112,6 +112,14 @@ void Arguments::text(std::string &value, const char *name, const char *meaning,
   });
 }
 
+void Arguments::texts(std::vector<std::string> &values, const char *name,
+                      const char *meaning, const char *text) {
+  add(name, "", meaning, text, true, [&values](const std::string &given) {
+    values.push_back(given);
+    return Status::success();
+  });
+}
+
 void Arguments::integer(int64_t &value, const char *name, int64_t least,
                         int64_t most, const char *text, const char *shortName) {
   std::string option = name;

@@ -44,6 +44,9 @@ public:
   void flag(bool &value, const char *name, const char *help);
   void text(std::string &value, const char *name, const char *meaning,
             const char *help, const char *shortName = "");
+  /// An option that may be given again, each time with another value.
+  void texts(std::vector<std::string> &values, const char *name,
+             const char *meaning, const char *help);
   void integer(int64_t &value, const char *name, int64_t least, int64_t most,
                const char *help, const char *shortName = "");
   void number(double &value, const char *name, double least, double most,

@@ -15,7 +15,6 @@
 #include "runtime/cli/Engine.h"
 #include "runtime/cli/Json.h"
 #include "runtime/cli/Units.h"
-#include "runtime/core/Cpu.h"
 #include "runtime/core/Limits.h"
 #include "runtime/core/Machine.h"
 
@@ -189,10 +188,11 @@ static std::string asJson(const Measured &measured, const Engine &engine) {
 }
 
 static std::string asTable(const Measured &measured, const Engine &engine) {
-  std::string text = format("%s, %s, %s of weights, %d threads, %s\n",
-                            fpmoe_model.name, fpmoe_model.weight_format,
-                            bytesText(fpmoe_model.weight_bytes).c_str(),
-                            engine.team->size(), fpmoe_model.target);
+  std::string text =
+      format("%s, %s, %s of weights, %d threads, %s\n",
+             printable(fpmoe_model.name).c_str(), fpmoe_model.weight_format,
+             bytesText(fpmoe_model.weight_bytes).c_str(), engine.team->size(),
+             fpmoe_model.target);
   text +=
       format("%.0f%% of the weights in huge pages", 100 * measured.hugeShare);
   if (engine.weights->isCopied())

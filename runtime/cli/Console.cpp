@@ -11,12 +11,16 @@
 //===----------------------------------------------------------------------===//
 
 #include "runtime/cli/Console.h"
+#include "runtime/tokenizer/Utf8.h"
 
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
+#include <new>
+#include <string_view>
 #include <unistd.h>
 
 using namespace fpmoe;
@@ -26,16 +30,39 @@ static int outputError = 0;
 
 static void onInterrupt(int) { interruptions = 1; }
 
-/// A mapped file that shrinks under the program, or a broken disk.
-static void onBusError(int) {
-  static const char text[] = "error: the weights can no longer be read: their "
-                             "file was cut short, or the disk failed\n";
-  ssize_t ignored = write(STDERR_FILENO, text, sizeof(text) - 1);
+/// Ends the process from where nothing but system calls is safe.
+[[noreturn]] static void failAtOnce(std::string_view text) {
+  ssize_t ignored = write(STDERR_FILENO, text.data(), text.size());
   (void)ignored;
   _exit(exitError);
 }
 
+/// A mapped file that shrinks under the program, or a broken disk.
+static void onBusError(int) {
+  failAtOnce("error: the program or its weights can no longer be read: the "
+             "file was cut short, or the disk failed\n");
+}
+
+static void onOutOfMemory() {
+  failAtOnce("error: out of memory: this process may not have more; see "
+             "'ulimit -v' and the memory that is free\n");
+}
+
+/// Opens what is there on any system in the place of a closed stream, so that
+/// using the stream fails as it did.
+static void reserveStreams() {
+  for (int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(stream, F_GETFD) != -1 || errno != EBADF)
+      continue;
+    // The lowest number that is free, which is this one.
+    if (stream != STDIN_FILENO || open("/dev/null", O_WRONLY) != stream)
+      (void)open("/", O_RDONLY | O_DIRECTORY);
+  }
+}
+
 void fpmoe::prepareConsole() {
+  std::set_new_handler(onOutOfMemory);
+  reserveStreams();
   struct sigaction action = {};
   action.sa_handler = onInterrupt;
   action.sa_flags = static_cast<int>(SA_RESETHAND);
@@ -43,6 +70,22 @@ void fpmoe::prepareConsole() {
   action.sa_handler = onBusError;
   sigaction(SIGBUS, &action, nullptr);
   signal(SIGPIPE, SIG_IGN);
+}
+
+std::string fpmoe::printable(const std::string &text) {
+  std::string valid, shown;
+  appendLossy(text, /*final=*/true, valid);
+  for (size_t at = 0; at < valid.size();) {
+    size_t size = characterSize(valid[at]);
+    uint32_t character = decodeCharacter(std::string_view(valid).substr(at));
+    // Some terminals obey U+0080 to U+009F as well.
+    if (character < 0x20 || (character >= 0x7f && character < 0xa0))
+      shown += format("\\x%02x", character);
+    else
+      shown.append(valid, at, size);
+    at += size;
+  }
+  return shown;
 }
 
 bool fpmoe::interrupted() { return interruptions; }
@@ -61,13 +104,19 @@ bool fpmoe::flush() {
 
 int fpmoe::fail(const std::string &message) {
   flush();
-  fprintf(stderr, "error: %s\n", message.c_str());
+  if (interrupted())
+    return exitInterrupted;
+  fprintf(stderr, "error: %s\n", printable(message).c_str());
   return exitError;
 }
 
 int fpmoe::misuse(const Status &status) {
   fail(status);
   return exitUsage;
+}
+
+void fpmoe::note(const std::string &message) {
+  fprintf(stderr, "note: %s\n", printable(message).c_str());
 }
 
 int fpmoe::showHelp(const std::string &text) {

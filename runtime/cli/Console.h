@@ -24,8 +24,14 @@ namespace fpmoe {
 enum { exitSuccess = 0, exitError = 1, exitUsage = 2, exitInterrupted = 130 };
 
 /// Installs the handlers: Ctrl-C is noted, and a second one ends at once; a
-/// closed pipe is an ordinary write error.
+/// closed pipe is an ordinary write error; a lack of memory, or a file that
+/// became shorter while it was mapped, is one error. A standard stream that is
+/// closed stays an error, instead of becoming the next file that is opened.
 void prepareConsole();
+
+/// The text made safe to print: control characters are escaped, since names in
+/// a model must not drive the terminal, and invalid UTF-8 is replaced.
+std::string printable(const std::string &text);
 
 /// True once Ctrl-C was pressed.
 bool interrupted();
@@ -35,10 +41,14 @@ bool interrupted();
 bool print(const std::string &text);
 bool flush();
 
+/// Prints "note: message" to the standard error.
+void note(const std::string &message);
+
 /// Prints the help of a command and returns exitSuccess.
 int showHelp(const std::string &text);
 
-/// Prints "error: message" and returns exitError.
+/// Prints "error: message" and returns exitError. After Ctrl-C, which makes
+/// system calls fail, it prints nothing and returns exitInterrupted.
 int fail(const std::string &message);
 inline int fail(const Status &status) { return fail(status.message()); }
 

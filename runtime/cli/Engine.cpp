@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "runtime/cli/Engine.h"
+#include "runtime/cli/Console.h"
 #include "runtime/core/Machine.h"
 #include "runtime/language/LanguageTracker.h"
 
@@ -32,8 +33,15 @@ Status Engine::open() {
                     fpmoe_weights_fingerprint, weights);
   if (status.failed())
     return status;
-  return Team::create(threads ? static_cast<int32_t>(threads) : usableCpus(),
-                      team);
+  int32_t wanted = threads ? static_cast<int32_t>(threads) : usableCpus();
+  status = Team::create(wanted, team);
+  std::string refused = status.message();
+  for (int32_t fewer = wanted / 2; status.failed() && fewer > 0; fewer /= 2) {
+    status = Team::create(fewer, team);
+    if (!status.failed())
+      note(format("%s; going on with %d", refused.c_str(), fewer));
+  }
+  return status;
 }
 
 HugePages Engine::hugePagesChoice() const {

@@ -14,14 +14,17 @@
 #include "runtime/cli/Console.h"
 #include "runtime/cli/Generation.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <deque>
 #include <unistd.h>
 
 using namespace fpmoe;
 
 static const char details[] =
     "Writes the text that follows the prompt, as it is made. It ends after -n\n"
-    "tokens, where the model ends it, or with Ctrl-C.";
+    "tokens, where the model ends it, before a --stop text, or with Ctrl-C.\n"
+    "Defaults are those of the model's generation_config.json.";
 
 static const char examples[] =
     "  PROGRAM generate -p 'fibonacci :: Int -> Integer' -n 64\n"
@@ -31,36 +34,61 @@ static const char examples[] =
     "  git show HEAD:Main.hs | PROGRAM generate --prompt-file -\n";
 
 namespace {
-/// Writes pieces of text, each after the expert that took it.
-class ExpertPrinter {
+/// Writes pieces of text, each with the expert that took it where that is
+/// wanted. What is held back of them may turn out to be a stop string.
+class PieceWriter {
 public:
-  explicit ExpertPrinter(bool colour) : colour(colour) {}
+  PieceWriter(bool showExperts, bool colour)
+      : showExperts(showExperts), colour(colour) {}
 
   void legend() const {
-    if (!colour)
+    if (!showExperts || !colour)
       return;
     std::string line;
     for (int32_t i = 0; i < fpmoe_model.experts; ++i)
-      line += (i ? "  " : "") + start(i) + expertName(i) + "\033[0m";
+      line += (i ? "  " : "") + start(i) + printable(expertName(i)) + "\033[0m";
     print(line + "\n\n");
   }
 
-  void piece(const std::string &text, int32_t expert) {
+  /// Takes the next piece and writes all but the last `held` bytes.
+  void piece(std::string text, int32_t expert, size_t held) {
+    waitingBytes += text.size();
+    waiting.push_back({std::move(text), expert});
+    while (waitingBytes > held) {
+      Piece &first = waiting.front();
+      size_t now = std::min(first.text.size(), waitingBytes - held);
+      write(first.text.substr(0, now), first.expert);
+      waitingBytes -= now;
+      first.text.erase(0, now);
+      if (first.text.empty())
+        waiting.pop_front();
+    }
+  }
+
+private:
+  struct Piece {
+    std::string text;
+    int32_t expert;
+  };
+
+  void write(const std::string &text, int32_t expert) {
     if (text.empty())
       return;
+    if (!showExperts) {
+      print(text);
+      return;
+    }
     if (colour) {
       print(start(expert) + text + "\033[0m");
       return;
     }
-    if (first || expert != last)
-      print("[" + (expert < 0 ? std::string("none") : expertName(expert)) +
-            "]");
-    first = false;
+    if (isFirst || expert != last)
+      print("[" + (expert < 0 ? "none" : printable(expertName(expert))) + "]");
+    isFirst = false;
     last = expert;
     print(text);
   }
 
-private:
   static std::string start(int32_t expert) {
     // Colours that stand out on light and dark backgrounds alike.
     static constexpr int palette[] = {135, 208, 36, 33, 198, 142, 80, 172};
@@ -69,8 +97,10 @@ private:
     return format("\033[38;5;%dm", palette[expert % 8]);
   }
 
-  bool colour, first = true;
+  bool showExperts, colour, isFirst = true;
   int32_t last = -1;
+  std::deque<Piece> waiting;
+  size_t waitingBytes = 0;
 };
 } // namespace
 
@@ -84,20 +114,23 @@ static void printSummary(const Request &request, const Generation &made) {
           request.prompt.size(), made.prefillSeconds,
           rate(request.prompt.size(), made.prefillSeconds), made.tokens.size(),
           made.decodeSeconds, rate(made.tokens.size(), made.decodeSeconds),
-          made.ended ? ", ended by the model" : "");
+          made.ended     ? ", ended by the model"
+          : made.stopped ? ", ended by a stop string"
+                         : "");
 }
 
 int fpmoe::runGenerate(const std::string &program, int count,
                        char **arguments) {
   Arguments options(program + " generate", "Continues a text.", details,
                     examples);
-  Request request;
-  Engine engine;
+  Continuation continuation;
   bool ids = false, echo = false, showExperts = false, verbose = false;
   std::string colour = "auto";
-  request.declare(options, 128);
+  continuation.declare(options);
   options.flag(echo, "--echo", "write the prompt too");
-  options.flag(ids, "--ids", "write token ids instead of text");
+  options.flag(ids, "--ids",
+               "write token ids instead of text; those of a --stop text are\n"
+               "among them");
   options.flag(showExperts, "--show-experts",
                "show which expert took which token, by colour or, where the\n"
                "output is no terminal, as [name]");
@@ -105,74 +138,61 @@ int fpmoe::runGenerate(const std::string &program, int count,
                  "colours of --show-experts (default: auto; NO_COLOR is "
                  "respected)");
   options.flag(verbose, "--verbose", "write speed to the standard error");
-  engine.declare(options);
   Status status = options.parse(count, arguments);
   if (options.helpWanted())
     return showHelp(options.helpText());
+  Request &request = continuation.request;
   if (!status.failed())
     status = request.check(options);
   if (status.failed())
     return misuse(status);
 
-  Text text;
-  status = text.open();
-  if (!status.failed())
-    status = request.resolve(options, text);
-  if (!status.failed() && showExperts && fpmoe_model.top_k == 0)
-    status = Status::error("--show-experts: this program has no router, every "
-                           "token takes the same way");
-  if (!status.failed())
-    status = engine.open();
-  SessionOptions sessionOptions;
-  sessionOptions.positions = positionsFor(request);
-  sessionOptions.language = request.language;
-  sessionOptions.recordRoutes = showExperts;
-  std::unique_ptr<Session> session;
-  if (!status.failed())
-    status = Session::create(fpmoe_model, *engine.team, *engine.weights,
-                             sessionOptions, session);
+  if (showExperts && fpmoe_model.top_k == 0)
+    return fail("--show-experts: this program has no router, every token takes "
+                "the same way");
+  status = continuation.open(options, /*recordRoutes=*/showExperts);
   if (status.failed())
     return fail(status);
 
   // The decoder sees the prompt too: some drop the blank before a text, which
   // the continuation does not begin.
-  Text::Stream stream(text, ids);
-  ExpertPrinter experts(wantsColour(colour));
+  Text::Stream stream(continuation.text, ids);
+  PieceWriter writer(showExperts, wantsColour(colour));
+  auto expertAt = [&](int64_t position) {
+    return showExperts ? mainExpert(continuation.session->routesOf(position))
+                       : -1;
+  };
+  auto held = [&] { return request.stops && !ids ? request.stops->held() : 0; };
   GenerationEvents events;
   events.onPrompt = [&] {
-    if (showExperts)
-      experts.legend();
-    for (size_t i = 0; i < request.prompt.size(); ++i) {
-      if (!echo)
-        stream.skip(request.prompt[i]);
-      else if (showExperts)
-        experts.piece(stream.push(request.prompt[i]),
-                      mainExpert(session->routesOf(i)));
+    writer.legend();
+    for (size_t i = 0; i < request.prompt.size(); ++i)
+      if (echo)
+        writer.piece(stream.push(request.prompt[i]), expertAt(i), 0);
       else
-        print(stream.push(request.prompt[i]));
-    }
+        stream.skip(request.prompt[i]);
     return flush();
   };
   events.onToken = [&](int32_t token) {
     if (!showExperts)
-      print(stream.push(token));
-    return flush();
+      writer.piece(stream.push(token), -1, held());
+    return flush() && !stream.status().failed();
   };
   int32_t lastExpert = -1;
   events.onFed = [&](int32_t token, int64_t position) {
     if (showExperts) {
-      lastExpert = mainExpert(session->routesOf(position));
-      experts.piece(stream.push(token), lastExpert);
+      lastExpert = expertAt(position);
+      writer.piece(stream.push(token), lastExpert, held());
     }
-    return flush();
+    return flush() && !stream.status().failed();
   };
   Generation made;
-  status = generate(engine, *session, request, events, made);
+  status = continuation.run(events, made);
   std::string rest = stream.finish();
-  if (showExperts)
-    experts.piece(rest, lastExpert);
-  else
-    print(rest);
+  if (!status.failed())
+    status = stream.status();
+  if (!made.stopped)
+    writer.piece(rest, lastExpert, 0);
   if (!made.tokens.empty() || echo)
     print("\n");
   if (status.failed())

@@ -15,15 +15,12 @@
 #include "runtime/core/Machine.h"
 
 #include <algorithm>
-#include <sys/random.h>
 
 using namespace fpmoe;
 
-void Request::declare(Arguments &arguments, int64_t defaultCount) {
-  count = defaultCount;
-  sampling.temperature = fpmoe_model.temperature;
-  sampling.topP = fpmoe_model.top_p > 0 ? fpmoe_model.top_p : 1;
-  sampling.topK = fpmoe_model.default_top_k;
+void Request::declare(Arguments &arguments) {
+  if (fpmoe_model.sampling && fpmoe_model.sampling->max_new_tokens > 0)
+    count = fpmoe_model.sampling->max_new_tokens;
   arguments.text(promptText, "--prompt", "TEXT", "text to continue", "-p");
   arguments.text(promptFile, "--prompt-file", "FILE",
                  "read the prompt from FILE; - is the standard input");
@@ -31,27 +28,10 @@ void Request::declare(Arguments &arguments, int64_t defaultCount) {
                  "the prompt as token ids, separated by white space");
   arguments.integer(count, "--tokens", 0, int64_t(1) << 31,
                     format("most tokens to generate (default: %lld)",
-                           static_cast<long long>(defaultCount))
+                           static_cast<long long>(count))
                         .c_str(),
                     "-n");
-  arguments.number(sampling.temperature, "--temperature", 0, 100,
-                   format("0: always the most likely token; 1: as the model\n"
-                          "weighs them (default: %g)",
-                          sampling.temperature)
-                       .c_str());
-  arguments.integer(sampling.topK, "--top-k", 0, int64_t(1) << 31,
-                    format("draw among the N most likely tokens, 0: all "
-                           "(default: %lld)",
-                           static_cast<long long>(sampling.topK))
-                        .c_str());
-  arguments.number(sampling.topP, "--top-p", 0, 1,
-                   format("draw among the fewest tokens that have this share "
-                          "of\nthe likelihood (default: %g)",
-                          sampling.topP)
-                       .c_str());
-  arguments.integer(seed, "--seed", 0, INT64_MAX,
-                    "the same seed draws the same text (default: another one\n"
-                    "each time)");
+  sampling.declare(arguments);
   arguments.text(languageName, "--language", "NAME",
                  fpmoe_model.languages > 0
                      ? "use the adapter of this language for every token,\n"
@@ -60,7 +40,7 @@ void Request::declare(Arguments &arguments, int64_t defaultCount) {
                        "router");
 }
 
-Status Request::check(const Arguments &arguments) const {
+Status Request::check(const Arguments &arguments) {
   int given = arguments.given("--prompt") + arguments.given("--prompt-file") +
               arguments.given("--prompt-ids");
   if (given != 1)
@@ -68,7 +48,7 @@ Status Request::check(const Arguments &arguments) const {
         given ? "give one prompt only: -p, --prompt-file or --prompt-ids"
               : "a prompt is missing: give one with -p TEXT, --prompt-file "
                 "FILE or --prompt-ids IDS");
-  return Status::success();
+  return sampling.check(arguments);
 }
 
 Status Request::resolve(const Arguments &arguments, const Text &text) {
@@ -98,70 +78,145 @@ Status Request::resolve(const Arguments &arguments, const Text &text) {
                                 "context has room for %lld",
                                 prompt.size(),
                                 static_cast<long long>(fpmoe_model.context)));
-  sampling.seed = seed;
-  if (!arguments.given("--seed") &&
-      getrandom(&sampling.seed, sizeof(sampling.seed), GRND_NONBLOCK) < 0)
-    sampling.seed = nanoseconds();
+  status = resolveCount(arguments);
+  return status.failed() ? status : resolveStops(arguments, text);
+}
+
+/// The authors' limit of prompt and text holds where -n says nothing else.
+Status Request::resolveCount(const Arguments &arguments) {
+  const FpmoeSampling *given = fpmoe_model.sampling;
+  if (given && given->max_length > 0 && given->max_new_tokens == 0 &&
+      !arguments.given("--tokens")) {
+    count = std::min(count,
+                     given->max_length - static_cast<int64_t>(prompt.size()));
+    if (count <= 0)
+      return Status::error(
+          format("the prompt has %zu tokens, and the model's authors limit "
+                 "prompt and text to %lld; say with -n how many to generate",
+                 prompt.size(), static_cast<long long>(given->max_length)));
+  }
+  sampling.sampler.maxTokens = count;
   return Status::success();
 }
 
-int64_t fpmoe::positionsFor(const Request &request) {
-  return std::min<int64_t>(fpmoe_model.context,
-                           request.prompt.size() + request.count);
+Status Request::resolveStops(const Arguments &arguments, const Text &text) {
+  if (!text.hasTokenizer())
+    return arguments.given("--stop")
+               ? Status::error("--stop: this program has no tokenizer, so it "
+                               "makes no text to look for it in")
+               : Status::success();
+  std::vector<std::string> strings;
+  for (const std::string &stop : sampling.stops) {
+    int32_t token = text.specialToken(stop);
+    if (token >= 0)
+      stopTokens.push_back(token);
+    else
+      strings.push_back(stop);
+  }
+  if (!strings.empty())
+    stops = std::make_unique<StopSearch>(text, std::move(strings));
+  return Status::success();
 }
 
-static bool endsText(int32_t token) {
-  const int32_t *first = fpmoe_model.eos_tokens;
-  return std::count(first, first + fpmoe_model.eos_count, token) > 0;
+void Continuation::declare(Arguments &arguments) {
+  request.declare(arguments);
+  engine.declare(arguments);
 }
 
-Status fpmoe::generate(Engine &engine, Session &session, const Request &request,
-                       const GenerationEvents &events, Generation &result) {
+Status Continuation::open(const Arguments &arguments, bool recordRoutes) {
+  Status status = text.open();
+  if (!status.failed())
+    status = request.resolve(arguments, text);
+  if (!status.failed())
+    status = engine.open();
+  if (status.failed())
+    return status;
+  SessionOptions options;
+  options.positions = std::min<int64_t>(fpmoe_model.context,
+                                        request.prompt.size() + request.count);
+  options.language = request.language;
+  options.recordRoutes = recordRoutes;
+  return Session::create(fpmoe_model, *engine.team, *engine.weights, options,
+                         session);
+}
+
+Status Continuation::run(const GenerationEvents &events, Generation &result) {
   double start = seconds();
+  Status status;
   if (request.languages)
-    request.languages->announce(session, request.prompt);
-  Status status =
-      session.feed(request.prompt.data(), request.prompt.size(), interrupted);
+    status = request.languages->announce(*session, request.prompt);
+  if (status.failed())
+    return status;
+  if (request.stops)
+    for (int32_t token : request.prompt)
+      request.stops->skip(token);
+  status =
+      session->feed(request.prompt.data(), request.prompt.size(), interrupted);
   result.prefillSeconds = seconds() - start;
   if (status.failed() || interrupted() || !events.onPrompt())
     return status;
-
-  engine.weights->planCopy(engine.hugePagesChoice(), request.count);
-  Sampler sampler(request.sampling);
   start = seconds();
+  status = decode(events, result);
+  result.decodeSeconds = seconds() - start;
+  return status;
+}
+
+static bool contains(const std::vector<int32_t> &tokens, int32_t token) {
+  return std::count(tokens.begin(), tokens.end(), token) > 0;
+}
+
+/// Why a sampler found no token after the one at `position`.
+static Status noToken(int32_t reason, long long position) {
+  if (reason == Sampler::allBanned)
+    return Status::error(format(
+        "no token may follow token %lld: the options, or the defaults of the "
+        "model's authors that `info` lists, ban all of them",
+        position));
+  return Status::error(
+      format("the logits after token %lld are not numbers: the weights are "
+             "damaged, or too large for %s",
+             position, fpmoe_model.weight_format));
+}
+
+Status Continuation::decode(const GenerationEvents &events,
+                            Generation &result) {
+  engine.weights->planCopy(engine.hugePagesChoice(), request.count);
+  Sampler sampler(request.sampling.sampler);
+  SamplerState state = sampler.start(request.prompt);
   double stepSeconds = 0;
-  while (static_cast<int64_t>(result.tokens.size()) < request.count) {
-    int32_t token = sampler.sample(session.logits(), fpmoe_model.vocabulary);
+  for (bool last = request.count == 0; !last;) {
+    int32_t token =
+        sampler.sample(session->logits(), fpmoe_model.vocabulary, state);
     if (token < 0)
-      return Status::error(
-          format("the logits after token %lld are not numbers: the weights are "
-                 "damaged, or too large for %s",
-                 static_cast<long long>(session.position() - 1),
-                 fpmoe_model.weight_format));
-    result.ended = endsText(token);
+      return noToken(token, session->position() - 1);
+    result.ended = contains(request.sampling.sampler.ends, token) ||
+                   contains(request.stopTokens, token);
     if (result.ended)
       break;
     result.tokens.push_back(token);
+    state.tokens.push_back(token);
+    result.stopped = request.stops && request.stops->push(token);
+    int64_t toCome = request.count - state.generated();
+    last = result.stopped || toCome == 0;
     if (!events.onToken(token) || interrupted() ||
-        session.position() >= fpmoe_model.context)
+        session->position() >= fpmoe_model.context)
       break;
     // The last token is fed only for those who want to know its routes.
-    if (static_cast<int64_t>(result.tokens.size()) == request.count &&
-        !session.hasRoutes())
+    if (last && !session->hasRoutes())
       break;
     // Huge pages save at least a tenth of each token to come.
-    int64_t toCome = request.count - result.tokens.size();
     if (stepSeconds > 0)
       engine.weights->continueCopy(*engine.team, stepSeconds / 4,
                                    stepSeconds / 10 * toCome);
+    Status status;
     if (request.languages)
-      request.languages->announce(session, {token});
+      status = request.languages->announce(*session, {token});
     double stepStart = seconds();
-    status = session.step(&token, 1, 0);
+    if (!status.failed())
+      status = session->step(&token, 1, 0);
     stepSeconds = seconds() - stepStart;
-    if (status.failed() || !events.onFed(token, session.position() - 1))
-      break;
+    if (status.failed() || !events.onFed(token, session->position() - 1))
+      return status;
   }
-  result.decodeSeconds = seconds() - start;
-  return status;
+  return Status::success();
 }

@@ -14,57 +14,93 @@
 #define FPMOE_RUNTIME_CLI_GENERATION_H
 
 #include "runtime/cli/Engine.h"
+#include "runtime/cli/SamplingArguments.h"
+#include "runtime/cli/StopStrings.h"
 #include "runtime/cli/Text.h"
 #include "runtime/cli/TokenLanguages.h"
-#include "runtime/core/Sampler.h"
 
 #include <functional>
 
 namespace fpmoe {
 
+/// Looks for stop strings in the text that tokens make.
+class StopSearch {
+public:
+  StopSearch(const Text &text, std::vector<std::string> strings)
+      : stream(text, /*asIds=*/false), strings(std::move(strings)) {}
+
+  /// Takes a token in which no string is looked for.
+  void skip(int32_t token) { stream.skip(token); }
+  /// True when the token completes a string.
+  bool push(int32_t token) { return strings.push(stream.push(token)); }
+  /// Bytes at the end of the text that are not to be written, or not yet.
+  size_t held() const { return strings.held(); }
+
+private:
+  Text::Stream stream;
+  StopStrings strings;
+};
+
 /// What the user asks for.
 struct Request {
-  /// Adds the options of the prompt, of sampling and of the language. `count`
-  /// is the default of -n.
-  void declare(Arguments &arguments, int64_t count);
-  /// Checks that there is one prompt; the error is one of usage.
-  Status check(const Arguments &arguments) const;
+  /// Adds the options of the prompt, of sampling and of the language.
+  void declare(Arguments &arguments);
+  /// Completes what was given, of which one has to be a prompt; the error is
+  /// one of usage.
+  Status check(const Arguments &arguments);
   /// Reads and tokenises the prompt, and checks that it fits the context.
   Status resolve(const Arguments &arguments, const Text &text);
 
-  int64_t count = 0; /// tokens to generate
+  int64_t count = 128; /// tokens to generate
   std::vector<int32_t> prompt;
-  SamplerOptions sampling;
+  SamplingArguments sampling;
+  /// Special tokens that end the text like those of the model, and what looks
+  /// for other texts that do, if there are any.
+  std::vector<int32_t> stopTokens;
+  std::unique_ptr<StopSearch> stops;
   int32_t language = -1;
   /// Where tokens have languages that are not given: follows the text.
   std::unique_ptr<TokenLanguages> languages;
 
 private:
+  Status resolveStops(const Arguments &arguments, const Text &text);
+  Status resolveCount(const Arguments &arguments);
+
   std::string promptText, promptFile, promptIds, languageName;
-  int64_t seed = 0;
 };
 
 /// What came of it.
 struct Generation {
   std::vector<int32_t> tokens; /// without the token that ended it
   bool ended = false;          /// the model ended the text
+  bool stopped = false;        /// its last token completes a stop string
   double prefillSeconds = 0, decodeSeconds = 0;
 };
 
-/// Feeds the prompt and generates. `onPrompt` is called when the prompt is
-/// fed, `onToken` for each token before it is fed, `onFed` when its routes
-/// are known; a false answer ends the generation, as Ctrl-C does. The session
-/// must be at position 0.
+/// `onPrompt` is called when the prompt is fed, `onToken` for each token before
+/// it is fed, `onFed` when its routes are known; a false answer ends the
+/// generation, as Ctrl-C does.
 struct GenerationEvents {
   std::function<bool()> onPrompt;
   std::function<bool(int32_t token)> onToken;
   std::function<bool(int32_t token, int64_t position)> onFed;
 };
-Status generate(Engine &engine, Session &session, const Request &request,
-                const GenerationEvents &events, Generation &result);
 
-/// Positions that the session of a request has to have.
-int64_t positionsFor(const Request &request);
+/// A request and what answers it.
+struct Continuation {
+  Text text;
+  Request request;
+  Engine engine;
+  std::unique_ptr<Session> session;
+
+  void declare(Arguments &arguments);
+  Status open(const Arguments &arguments, bool recordRoutes);
+  /// Feeds the prompt and generates.
+  Status run(const GenerationEvents &events, Generation &result);
+
+private:
+  Status decode(const GenerationEvents &events, Generation &result);
+};
 
 } // namespace fpmoe
 

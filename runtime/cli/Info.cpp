@@ -13,26 +13,62 @@
 #include "runtime/cli/Arguments.h"
 #include "runtime/cli/Commands.h"
 #include "runtime/cli/Console.h"
-#include "runtime/cli/Engine.h"
 #include "runtime/cli/Json.h"
+#include "runtime/cli/SamplingArguments.h"
 #include "runtime/cli/Units.h"
-#include "runtime/core/Cpu.h"
 #include "runtime/core/Machine.h"
 
 using namespace fpmoe;
+
+/// How texts are continued without options.
+static std::string samplingText() {
+  SamplerOptions o = defaultSampling();
+  std::string text =
+      o.temperature > 0
+          ? format("temperature %g, top-p %g, top-k %lld", o.temperature,
+                   o.topP, static_cast<long long>(o.topK))
+          : "the most likely token";
+  auto add = [&](bool isGiven, const char *what, double value) {
+    if (isGiven)
+      text += format(", %s %g", what, value);
+  };
+  add(o.minP > 0 && o.temperature > 0, "min-p", o.minP);
+  add(o.repetitionPenalty != 1, "repetition penalty", o.repetitionPenalty);
+  add(o.noRepeatNgram > 0, "no repeated n-gram of", o.noRepeatNgram);
+  add(o.minTokens > 0, "least tokens", o.minTokens);
+  add(o.minLength > 0, "least tokens with the prompt", o.minLength);
+  add(!o.suppressed.empty(), "suppressed tokens", o.suppressed.size());
+  add(!o.suppressedFirst.empty(), "suppressed first tokens",
+      o.suppressedFirst.size());
+  add(!o.biases.empty(), "biased sequences", o.biases.size());
+  add(o.forcedFirst >= 0, "forced first token", o.forcedFirst);
+  add(!o.forcedLast.empty(), "forced last tokens", o.forcedLast.size());
+  if (const FpmoeSampling *given = fpmoe_model.sampling) {
+    add(given->max_new_tokens > 0, "most tokens", given->max_new_tokens);
+    add(given->max_length > 0, "most tokens with the prompt",
+        given->max_length);
+    for (int64_t i = 0; i < given->stop_string_count; ++i)
+      text += format(", stop string '%s'", given->stop_strings[i]);
+  }
+  return text;
+}
+
+static std::string joined(const char *const *names, int64_t count) {
+  std::string text;
+  for (int64_t i = 0; i < count; ++i)
+    text += std::string(i ? ", " : "") + names[i];
+  return text;
+}
 
 static std::string table() {
   const FpmoeModel &m = fpmoe_model;
   std::string text;
   auto row = [&](const char *name, const std::string &value) {
-    text += format("%-19s %s\n", name, value.c_str());
+    text += format("%-19s %s\n", name, printable(value).c_str());
   };
   auto integer = [](int64_t value) {
     return format("%lld", static_cast<long long>(value));
   };
-  std::string experts;
-  for (int64_t i = 0; i < m.experts; ++i)
-    experts += (i ? ", " : "") + expertName(i);
   row("model", m.name);
   row("architecture", m.architecture);
   row("compiled by", m.compiler);
@@ -55,15 +91,12 @@ static std::string table() {
   row("vocabulary", integer(m.vocabulary));
   row("context", integer(m.context) + " tokens, " +
                      bytesText(m.cache_bytes_per_position) + " of cache each");
-  row("experts", m.experts ? experts : "none");
+  row("experts", m.experts ? joined(m.expert_names, m.experts) : "none");
   row("experts per token", m.top_k ? integer(m.top_k) : "no router");
   if (m.segment)
     row("routed segments", "of " + integer(m.segment) + " tokens");
-  std::string languages;
-  for (int64_t i = 0; i < m.languages; ++i)
-    languages += (i ? ", " : "") + std::string(m.language_names[i]);
   if (m.languages)
-    row("adapters for", languages);
+    row("adapters for", joined(m.language_names, m.languages));
   row("tokens per step", "up to " + integer(m.max_tokens));
   row("work per token",
       format("%s multiplications and additions, and %s for logits",
@@ -74,12 +107,53 @@ static std::string table() {
              bytesText(m.private_bytes).c_str()));
   row("tokenizer", m.tokenizer_bytes ? bytesText(m.tokenizer_bytes)
                                      : "none, token ids only");
-  row("sampling",
-      m.temperature > 0
-          ? format("temperature %g, top-p %g, top-k %lld", m.temperature,
-                   m.top_p, static_cast<long long>(m.default_top_k))
-          : "the most likely token");
+  row("sampling", samplingText());
   return text;
+}
+
+template <typename T>
+static void writeList(JsonWriter &json, const char *name, const T *values,
+                      int64_t count) {
+  json.key(name);
+  json.beginArray();
+  for (int64_t i = 0; i < count; ++i)
+    json.value(values[i]);
+  json.endArray();
+}
+
+/// The defaults of generation_config.json, by the names that they have there.
+static void writeSampling(JsonWriter &json, const FpmoeSampling &given) {
+  json.key("sampling");
+  json.beginObject();
+  json.value("min_p", given.min_p);
+  json.value("repetition_penalty", given.repetition_penalty);
+  json.value("no_repeat_ngram_size", given.no_repeat_ngram_size);
+  json.value("min_new_tokens", given.min_new_tokens);
+  json.value("min_length", given.min_length);
+  json.value("max_new_tokens", given.max_new_tokens);
+  json.value("max_length", given.max_length);
+  json.value("forced_bos_token_id", given.forced_bos_token);
+  writeList(json, "forced_eos_token_id", given.forced_eos_tokens,
+            given.forced_eos_count);
+  writeList(json, "suppress_tokens", given.suppress_tokens,
+            given.suppress_count);
+  writeList(json, "begin_suppress_tokens", given.begin_suppress_tokens,
+            given.begin_suppress_count);
+  json.key("sequence_bias");
+  json.beginArray();
+  for (int64_t i = 0; i < given.sequence_bias_count; ++i) {
+    const FpmoeSequenceBias &each = given.sequence_biases[i];
+    json.beginArray();
+    json.beginArray();
+    for (int64_t j = 0; j < each.count; ++j)
+      json.value(each.tokens[j]);
+    json.endArray();
+    json.value(each.bias);
+    json.endArray();
+  }
+  json.endArray();
+  writeList(json, "stop_strings", given.stop_strings, given.stop_string_count);
+  json.endObject();
 }
 
 static std::string json() {
@@ -110,30 +184,20 @@ static std::string json() {
   json.value("experts", m.experts);
   json.value("top_k", m.top_k);
   json.value("segment", m.segment);
-  json.key("expert_names");
-  json.beginArray();
-  for (int64_t i = 0; i < m.experts; ++i)
-    json.value(expertName(i));
-  json.endArray();
-  json.key("language_names");
-  json.beginArray();
-  for (int64_t i = 0; i < m.languages; ++i)
-    json.value(m.language_names[i]);
-  json.endArray();
+  writeList(json, "expert_names", m.expert_names, m.experts);
+  writeList(json, "language_names", m.language_names, m.languages);
   json.value("token_dot_ops", m.token_dot_ops);
   json.value("logits_dot_ops", m.logits_dot_ops);
   json.value("cache_bytes_per_position", m.cache_bytes_per_position);
   json.value("shared_bytes", m.shared_bytes);
   json.value("private_bytes", m.private_bytes);
   json.value("tokenizer_bytes", m.tokenizer_bytes);
-  json.key("eos_tokens");
-  json.beginArray();
-  for (int64_t i = 0; i < m.eos_count; ++i)
-    json.value(int64_t(m.eos_tokens[i]));
-  json.endArray();
+  writeList(json, "eos_tokens", m.eos_tokens, m.eos_count);
   json.value("temperature", double(m.temperature));
   json.value("top_p", double(m.top_p));
   json.value("default_top_k", m.default_top_k);
+  if (m.sampling)
+    writeSampling(json, *m.sampling);
   json.endObject();
   return json.take();
 }

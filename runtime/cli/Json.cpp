@@ -21,18 +21,21 @@ using namespace fpmoe;
 std::string fpmoe::jsonString(const std::string &text) {
   std::string clean, quoted = "\"";
   appendLossy(text, /*final=*/true, clean);
-  for (char c : clean) {
-    auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\')
-      quoted += {'\\', c};
-    else if (c == '\n')
+  for (size_t at = 0; at < clean.size();) {
+    size_t size = characterSize(clean[at]);
+    uint32_t character = decodeCharacter(std::string_view(clean).substr(at));
+    if (character == '"' || character == '\\')
+      quoted += {'\\', clean[at]};
+    else if (character == '\n')
       quoted += "\\n";
-    else if (c == '\t')
+    else if (character == '\t')
       quoted += "\\t";
-    else if (byte < 0x20 || c == '<' || byte == 0x7f)
-      quoted += format("\\u%04x", byte);
+    else if (character < 0x20 || character == '<' ||
+             (character >= 0x7f && character < 0xa0))
+      quoted += format("\\u%04x", character);
     else
-      quoted += c;
+      quoted.append(clean, at, size);
+    at += size;
   }
   return quoted + "\"";
 }

@@ -40,10 +40,11 @@ static constexpr Command commands[] = {
 };
 
 static std::string helpText(const std::string &program) {
-  std::string text = format("%s: the model %s as one program, made by %s.\n\n"
-                            "Usage: %s COMMAND [options]\n\nCommands:\n",
-                            program.c_str(), fpmoe_model.name,
-                            fpmoe_model.compiler, program.c_str());
+  std::string text =
+      format("%s: the model %s as one program, made by %s.\n\n"
+             "Usage: %s COMMAND [options]\n\nCommands:\n",
+             program.c_str(), printable(fpmoe_model.name).c_str(),
+             fpmoe_model.compiler, program.c_str());
   for (const Command &command : commands)
     text += format("  %-10s %s\n", command.name, command.summary);
   return text + format("\n'%s COMMAND --help' explains a command.\n\n"
@@ -79,10 +80,10 @@ static std::string refusal() {
 }
 
 int main(int count, char **arguments) {
+  prepareConsole();
   std::string problem = refusal();
   if (!problem.empty())
     return fail(problem);
-  prepareConsole();
   std::string program = count > 0 ? arguments[0] : "program";
   program.erase(0, program.rfind('/') + 1);
   std::string name = count > 1 ? arguments[1] : "";

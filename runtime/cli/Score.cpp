@@ -259,6 +259,8 @@ static Status readTexts(const std::vector<std::string> &files,
       TokenLanguages languages(text, idsFile.empty() ? file : "");
       for (int32_t id : scored.ids)
         scored.languages.push_back(languages.next(id));
+      if (languages.status().failed())
+        return languages.status();
     }
     texts.push_back(std::move(scored));
   }

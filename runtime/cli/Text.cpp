@@ -16,28 +16,45 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 using namespace fpmoe;
 
-Status fpmoe::readFile(const std::string &path, std::string &content) {
-  bool standardInput = path == "-";
-  FILE *file = standardInput ? stdin : fopen(path.c_str(), "rb");
-  if (!file)
-    return Status::error(path + ": cannot open: " + strerror(errno));
-  content.clear();
-  char buffer[65536];
-  size_t got;
-  while ((got = fread(buffer, 1, sizeof(buffer), file)) > 0)
+/// Reads from an open file to its end.
+static Status readAll(int file, const std::string &name, std::string &content) {
+  static char buffer[65536];
+  ssize_t got;
+  while ((got = read(file, buffer, sizeof(buffer))) > 0) {
     content.append(buffer, got);
-  int reason = ferror(file) ? errno : 0;
-  if (!standardInput)
-    fclose(file);
-  if (reason)
-    return Status::error((standardInput ? "the standard input" : path) +
-                         ": cannot read: " + strerror(reason));
+    if (content.size() > maxTextFile)
+      return Status::error(format("%s: has more than %zu bytes, the limit of a "
+                                  "text",
+                                  name.c_str(), maxTextFile));
+  }
+  if (got < 0)
+    return Status::error(name + ": cannot read: " + strerror(errno));
   return Status::success();
+}
+
+Status fpmoe::readFile(const std::string &path, std::string &content) {
+  content.clear();
+  if (path == "-")
+    return readAll(STDIN_FILENO, "the standard input", content);
+  int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (file < 0)
+    return Status::error(path + ": cannot open: " + strerror(errno));
+  // Only opening must not wait: what writes to a pipe may take its time.
+  fcntl(file, F_SETFL, 0);
+  Status status = readAll(file, path, content);
+  struct stat info;
+  bool isFifo = !fstat(file, &info) && S_ISFIFO(info.st_mode);
+  close(file);
+  if (!status.failed() && content.empty() && isFifo)
+    return Status::error(path + ": is a FIFO that nothing writes to");
+  return status;
 }
 
 Status fpmoe::parseIds(const std::string &content, const std::string &name,
@@ -97,15 +114,29 @@ Status Text::encode(const std::string &text, const std::string &name,
                                 "character",
                                 name.c_str(), badOffset,
                                 static_cast<unsigned char>(text[badOffset])));
-  std::vector<int32_t> encoded =
-      tokenizer->encode(text, /*addSpecialTokens=*/true);
+  std::vector<int32_t> encoded;
+  std::string error;
+  if (!tokenizer->encode(text, /*addSpecialTokens=*/true, encoded, error))
+    return Status::error(name +
+                         " cannot be encoded by the program's "
+                         "tokenizer: " +
+                         error);
   ids.insert(ids.end(), encoded.begin(), encoded.end());
   return Status::success();
 }
 
+int32_t Text::specialToken(const std::string &name) const {
+  int32_t token = tokenizer ? tokenizer->tokenToId(name) : -1;
+  return token >= 0 && tokenizer->isSpecial(token) ? token : -1;
+}
+
 std::string Text::describe(int32_t token) const {
-  return tokenizer ? tokenizer->decode(&token, 1, /*skipSpecialTokens=*/false)
-                   : std::to_string(token);
+  if (!tokenizer)
+    return std::to_string(token);
+  std::string text, error;
+  if (!tokenizer->decode({token}, /*skipSpecialTokens=*/false, text, error))
+    text = tokenizer->idToToken(token);
+  return text;
 }
 
 Text::Stream::Stream(const Text &text, bool asIds) {
@@ -128,3 +159,11 @@ void Text::Stream::skip(int32_t token) {
 }
 
 std::string Text::Stream::finish() { return decoder ? decoder->flush() : ""; }
+
+Status Text::Stream::status() const {
+  if (!decoder || decoder->error().empty())
+    return Status::success();
+  return Status::error("the tokens cannot be decoded by the program's "
+                       "tokenizer: " +
+                       decoder->error());
+}

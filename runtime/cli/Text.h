@@ -22,7 +22,11 @@
 
 namespace fpmoe {
 
-/// Reads a whole file, "-" being the standard input. The error names it.
+/// The longest file with text or ids, in bytes.
+constexpr size_t maxTextFile = 64 << 20;
+
+/// Reads a whole file of at most maxTextFile bytes, "-" being the standard
+/// input. Does not wait for somebody to write to a FIFO. The error names it.
 Status readFile(const std::string &path, std::string &content);
 
 /// Reads ids separated by white space, each in the vocabulary. The error
@@ -41,7 +45,11 @@ public:
   Status encode(const std::string &text, const std::string &name,
                 std::vector<int32_t> &ids) const;
 
-  /// Returns the text of one token, with U+FFFD for incomplete characters.
+  /// The special token that the vocabulary spells like this, or -1.
+  int32_t specialToken(const std::string &name) const;
+
+  /// Returns the text of one token, with U+FFFD for incomplete characters; as
+  /// the vocabulary spells it if it cannot be decoded.
   std::string describe(int32_t token) const;
 
   /// Turns tokens into text as they come, whole characters at a time. Writes
@@ -53,6 +61,8 @@ public:
     /// Takes a token whose text is not wanted, though it bears on the next.
     void skip(int32_t token);
     std::string finish();
+    /// Fails where the tokenizer cannot decode this text; none comes after.
+    Status status() const;
 
   private:
     std::unique_ptr<StreamDecoder> decoder;

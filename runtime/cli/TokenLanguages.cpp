@@ -31,10 +31,11 @@ int32_t TokenLanguages::next(int32_t token) {
   return language;
 }
 
-void TokenLanguages::announce(Session &session,
-                              const std::vector<int32_t> &tokens) {
+Status TokenLanguages::announce(Session &session,
+                                const std::vector<int32_t> &tokens) {
   std::vector<int32_t> languages;
   for (int32_t token : tokens)
     languages.push_back(next(token));
   session.setLanguages(session.position(), languages);
+  return status();
 }

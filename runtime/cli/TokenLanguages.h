@@ -27,9 +27,11 @@ public:
 
   /// The language of the next token of the text, or -1.
   int32_t next(int32_t token);
+  /// Fails where the text cannot be followed, as Text::Stream says.
+  Status status() const { return stream.status(); }
 
   /// Tells the session the languages of the tokens that it is fed next.
-  void announce(Session &session, const std::vector<int32_t> &tokens);
+  Status announce(Session &session, const std::vector<int32_t> &tokens);
 
 private:
   LanguageTracker tracker;

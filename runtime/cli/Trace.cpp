@@ -28,9 +28,9 @@ static const char examples[] =
     "  PROGRAM trace --prompt-file Main.scala -n 0 -o trace.html\n";
 
 /// Writes the tokens that were fed, with their text and their experts.
-static void writeTokens(JsonWriter &json, const Text &text,
-                        const Session &session,
-                        const std::vector<int32_t> &tokens) {
+static Status writeTokens(JsonWriter &json, const Text &text,
+                          const Session &session,
+                          const std::vector<int32_t> &tokens) {
   Text::Stream stream(text, /*asIds=*/false);
   json.key("tokens");
   json.beginArray(/*inOneLine=*/false);
@@ -51,11 +51,12 @@ static void writeTokens(JsonWriter &json, const Text &text,
     json.endArray();
   }
   json.endArray();
+  return stream.status();
 }
 
-static std::string pageData(const Text &text, const Session &session,
-                            const Request &request,
-                            const std::vector<int32_t> &tokens) {
+static Status pageData(const Continuation &continuation,
+                       const std::vector<int32_t> &tokens, std::string &data) {
+  const Request &request = continuation.request;
   JsonWriter json;
   json.beginObject();
   json.value("model", fpmoe_model.name);
@@ -71,26 +72,27 @@ static std::string pageData(const Text &text, const Session &session,
   json.value("language", request.language < 0 ? std::string()
                                               : expertName(request.language));
   json.value("promptTokens", int64_t(request.prompt.size()));
-  writeTokens(json, text, session, tokens);
+  Status status =
+      writeTokens(json, continuation.text, *continuation.session, tokens);
   json.endObject();
-  return json.take();
+  data = json.take();
+  return status;
 }
 
 int fpmoe::runTrace(const std::string &program, int count, char **arguments) {
   Arguments options(program + " trace",
                     "Draws which expert took which token, as a web page.",
                     details, examples);
-  Request request;
-  Engine engine;
+  Continuation continuation;
   std::string outputFile;
   options.text(outputFile, "--output", "FILE", "the page to write", "-o");
-  request.declare(options, 128);
-  engine.declare(options);
+  continuation.declare(options);
   Status status = options.parse(count, arguments);
   if (options.helpWanted())
     return showHelp(options.helpText());
   if (!status.failed() && outputFile.empty())
     status = Status::error("the page needs a name: give one with -o FILE");
+  Request &request = continuation.request;
   if (!status.failed())
     status = request.check(options);
   if (status.failed())
@@ -99,23 +101,10 @@ int fpmoe::runTrace(const std::string &program, int count, char **arguments) {
   if (fpmoe_model.top_k == 0)
     return fail("trace: this program has no router, every token takes the "
                 "same way");
-  Text text;
   OutputFile output;
-  status = text.open();
+  status = output.open(outputFile);
   if (!status.failed())
-    status = request.resolve(options, text);
-  if (!status.failed())
-    status = output.open(outputFile);
-  if (!status.failed())
-    status = engine.open();
-  SessionOptions sessionOptions;
-  sessionOptions.positions = positionsFor(request);
-  sessionOptions.language = request.language;
-  sessionOptions.recordRoutes = true;
-  std::unique_ptr<Session> session;
-  if (!status.failed())
-    status = Session::create(fpmoe_model, *engine.team, *engine.weights,
-                             sessionOptions, session);
+    status = continuation.open(options, /*recordRoutes=*/true);
   if (status.failed())
     return fail(status);
 
@@ -132,14 +121,14 @@ int fpmoe::runTrace(const std::string &program, int count, char **arguments) {
     return true;
   };
   Generation made;
-  status = generate(engine, *session, request, events, made);
+  status = continuation.run(events, made);
   if (!status.failed() && tokens.empty())
     return exitInterrupted;
+  std::string data;
+  if (!status.failed())
+    status = pageData(continuation, tokens, data);
   for (const std::string &part :
-       {std::string(tracePageHead),
-        status.failed() ? std::string()
-                        : pageData(text, *session, request, tokens),
-        std::string(tracePageTail)})
+       {std::string(tracePageHead), data, std::string(tracePageTail)})
     if (!status.failed())
       status = output.write(part.data(), part.size());
   if (!status.failed())

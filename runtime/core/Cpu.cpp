@@ -7,14 +7,13 @@
 //
 // The only file of the runtime that knows an architecture's registers. A
 // vector feature counts only when the operating system saves its registers.
+// It is a part of the compiler too, and needs no other file of the runtime.
 //
 //===----------------------------------------------------------------------===//
 
 #include "runtime/core/Cpu.h"
 #include "include/fpmoe/runtime/abi.h"
-#include "runtime/core/Machine.h"
 
-#include <cstring>
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <sys/syscall.h>
@@ -106,13 +105,4 @@ bool fpmoe::requestState(uint32_t needed) {
     return syscall(SYS_arch_prctl, requestPermission, tileData) == 0;
 #endif
   return true;
-}
-
-std::string fpmoe::cpuName() {
-  std::string text = readSmallFile("/proc/cpuinfo");
-  size_t at = text.find("model name");
-  if (at == std::string::npos ||
-      (at = text.find(": ", at)) == std::string::npos)
-    return "";
-  return text.substr(at + 2, text.find('\n', at) - at - 2);
 }

@@ -7,7 +7,8 @@
 //
 // Compares the features that a program was compiled for with those of the CPU
 // it runs on, before any of its code runs: a missing one is a message, never
-// an illegal instruction.
+// an illegal instruction. The compiler asks the same when it chooses for
+// `native`, so that it makes no program that would not start here.
 //
 //===----------------------------------------------------------------------===//
 
@@ -43,9 +44,6 @@ std::vector<std::string> missingFeatures(uint32_t needed,
 /// registers of every process. Must come before threads start. Returns false
 /// where the system refuses.
 bool requestState(uint32_t needed);
-
-/// Returns the CPU's name, "" when it is unknown.
-std::string cpuName();
 
 } // namespace fpmoe
 

@@ -113,3 +113,12 @@ int64_t fpmoe::availableMemory() {
   });
   return available;
 }
+
+std::string fpmoe::cpuName() {
+  std::string text = readSmallFile("/proc/cpuinfo");
+  size_t at = text.find("model name");
+  if (at == std::string::npos ||
+      (at = text.find(": ", at)) == std::string::npos)
+    return "";
+  return text.substr(at + 2, text.find('\n', at) - at - 2);
+}

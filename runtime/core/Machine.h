@@ -29,6 +29,9 @@ int32_t usableCpus();
 /// Bytes that can be allocated without swapping, within the control group.
 int64_t availableMemory();
 
+/// Returns the CPU's name, "" when it is unknown.
+std::string cpuName();
+
 /// Returns the text of a small file, "" when it cannot be read.
 std::string readSmallFile(const char *path);
 

@@ -38,10 +38,12 @@ Barrier::Barrier(int32_t workers, bool crowded)
     : workers(workers), spinNanoseconds(crowded ? 0 : 50000) {}
 
 void Barrier::wait() {
-  if (workers == 1)
+  if (workers.load(std::memory_order_relaxed) == 1)
     return;
   uint32_t before = generation.load(std::memory_order_relaxed);
-  if (arrived.fetch_add(1, std::memory_order_acq_rel) == workers - 1) {
+  // Who arrives after the number of workers was lowered sees it lowered.
+  int32_t others = arrived.fetch_add(1, std::memory_order_acq_rel);
+  if (others == workers.load(std::memory_order_relaxed) - 1) {
     arrived.store(0, std::memory_order_relaxed);
     // Sequentially consistent with the count of sleepers: either this thread
     // sees the sleeper, or the kernel sees the new generation and wakes it.
@@ -83,12 +85,8 @@ Status Team::create(int32_t workers, std::unique_ptr<Team> &result) {
     std::unique_ptr<Thread> thread(new Thread{team.get(), i, {}});
     int error = pthread_create(&thread->handle, nullptr, work, thread.get());
     if (error) {
-      // The threads already started wait for a full team: they cannot be
-      // asked to end, and the program is about to.
-      for (std::unique_ptr<Thread> &started : team->threads)
-        pthread_detach(started.release()->handle);
-      team->threads.clear();
-      (void)team.release();
+      // The threads already started wait for a full team: this is it.
+      team->meeting.shrink(i);
       return Status::error(format("cannot start thread %d of %d: %s", i + 1,
                                   workers, strerror(error)));
     }

@@ -31,12 +31,15 @@ public:
   /// the thread that is waited for.
   Barrier(int32_t workers, bool crowded);
 
+  /// Lowers the number of workers, before so many have arrived.
+  void shrink(int32_t to) { workers.store(to, std::memory_order_relaxed); }
+
   /// Returns when all workers are here. What each wrote before it called is
   /// visible to all when it returns.
   void wait();
 
 private:
-  const int32_t workers;
+  std::atomic<int32_t> workers;
   const int64_t spinNanoseconds;
   alignas(64) std::atomic<int32_t> arrived{0};
   alignas(64) std::atomic<uint32_t> generation{0};
@@ -45,7 +48,8 @@ private:
 
 class Team {
 public:
-  /// Starts workers - 1 threads. Fails when the system refuses a thread.
+  /// Starts workers - 1 threads. Fails when the system refuses a thread; those
+  /// started before it end.
   static Status create(int32_t workers, std::unique_ptr<Team> &team);
   ~Team();
 

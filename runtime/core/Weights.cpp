@@ -20,6 +20,7 @@
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -31,16 +32,28 @@ static_assert(sizeof(FpmoeTrailer) == FPMOE_TRAILER_BYTES,
 
 static const char ownFile[] = "/proc/self/exe";
 
+/// The name that this program was started by.
+static std::string startName() {
+  auto name = reinterpret_cast<const char *>(getauxval(AT_EXECFN));
+  return name ? name : "";
+}
+
+/// The path of this program's file, for people and to find its neighbours.
+static std::string ownPath() {
+  char self[PATH_MAX];
+  ssize_t length = readlink(ownFile, self, sizeof(self));
+  return length > 0 ? std::string(self, length) : startName();
+}
+
 std::string fpmoe::weightsPath(const std::string &chosen,
                                const char *besideName) {
   if (!chosen.empty())
     return chosen;
-  if (!*besideName)
-    return ownFile;
-  char self[PATH_MAX];
-  ssize_t length = readlink(ownFile, self, sizeof(self));
-  std::string path(self, length > 0 ? length : 0);
-  return path.substr(0, path.rfind('/') + 1) + besideName;
+  if (*besideName) {
+    std::string path = ownPath();
+    return path.substr(0, path.rfind('/') + 1) + besideName;
+  }
+  return access(ownFile, F_OK) == 0 ? ownFile : startName();
 }
 
 Status fpmoe::readTrailer(int file, const std::string &name,
@@ -123,17 +136,19 @@ static void *mapBlob(int file, uint64_t offset, uint64_t bytes) {
 
 Status Weights::open(const std::string &path, const FpmoeModel &model,
                      uint64_t fingerprint, std::unique_ptr<Weights> &result) {
-  std::string name = path;
-  if (path == ownFile) {
-    char self[PATH_MAX];
-    ssize_t length = readlink(ownFile, self, sizeof(self));
-    if (length > 0)
-      name.assign(self, length);
+  std::string name = path == ownFile ? ownPath() : path;
+  // What is no regular file is refused below: it must not be waited for.
+  int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (file < 0) {
+    int reason = errno;
+    std::string advice;
+    if (access("/proc/self", F_OK))
+      advice = "; /proc is not mounted, which tells where the program is: name "
+               "the file with --weights";
+    return Status::error(format("%s: cannot open the weights: %s%s",
+                                name.c_str(), strerror(reason),
+                                advice.c_str()));
   }
-  int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0)
-    return Status::error(format("%s: cannot open the weights: %s", name.c_str(),
-                                strerror(errno)));
   FpmoeTrailer trailer;
   Status status =
       readTrailer(file, name, model.weight_bytes, fingerprint, trailer);

@@ -27,7 +27,8 @@ namespace fpmoe {
 
 /// Returns the path of the file that holds the weights: `chosen` when it is
 /// not empty, else `besideName` in the folder of this executable, else this
-/// executable itself.
+/// executable itself, under the name that it was started by where there is no
+/// /proc.
 std::string weightsPath(const std::string &chosen, const char *besideName);
 
 /// Reads the trailer of an open file and checks it against the program.

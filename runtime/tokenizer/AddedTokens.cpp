@@ -16,9 +16,11 @@ namespace fpmoe {
 
 using namespace tokenizer_format;
 
-void TokenTrie::insert(std::string_view text, uint32_t id) {
+bool TokenTrie::insert(std::string_view text, uint32_t id) {
   if (text.empty())
-    return;
+    return true;
+  if (text.size() > kMostNodes - nodes.size())
+    return false;
   first[static_cast<unsigned char>(text[0])] = true;
   uint32_t node = 0;
   for (char byte : text) {
@@ -38,6 +40,7 @@ void TokenTrie::insert(std::string_view text, uint32_t id) {
   // Two tokens can have one normalized text; the first of them counts.
   if (nodes[node].id == kNone)
     nodes[node].id = id;
+  return true;
 }
 
 size_t TokenTrie::longestAt(std::string_view text, size_t at,
@@ -74,7 +77,8 @@ void TokenizerTables::splitAtTokens(const TokenTrie &trie,
                                     std::string_view text, size_t textBegin,
                                     bool first,
                                     std::vector<Piece> &pieces) const {
-  size_t done = 0; // everything before is in `pieces`
+  size_t done = 0;     // everything before is in `pieces`
+  size_t stripped = 0; // the white space before ends here
   auto addText = [&](size_t begin, size_t end) {
     if (begin < end)
       pieces.push_back(
@@ -110,9 +114,11 @@ void TokenizerTables::splitAtTokens(const TokenTrie &trie,
       begin = std::max(begin, done);
     }
     if (flags & kRightStrip) {
+      end = std::max(end, stripped);
       while (end != text.size() &&
              isWhitespace(decodeCharacter(text.substr(end))))
         end += characterSize(text[end]);
+      stripped = end;
     }
     addText(done, begin);
     pieces.push_back({textBegin + begin, textBegin + end, id, false});

@@ -104,9 +104,28 @@ static void stripEnd(std::string &token, std::string_view content,
   }
 }
 
+/// Whether `size` bytes may come of the tokens so far.
+bool StreamDecoder::fits(size_t index, size_t size) {
+  bool good = size <= mostBytesFrom(taken);
+  if (!good && problem.empty())
+    problem = stepError("decoder", index, kGrowthError);
+  return good;
+}
+
+bool StreamDecoder::replace(size_t index, std::string &token) {
+  std::string out, error;
+  if (!replaceMatches(tables->decoder[index], token, mostBytesFrom(taken), out,
+                      error))
+    problem = stepError("decoder", index, error);
+  token = std::move(out);
+  return problem.empty();
+}
+
 void StreamDecoder::run(size_t index, std::string token, std::string &out) {
   if (index == stages.size()) {
-    out += token;
+    given += token.size();
+    if (fits(index - 1, given))
+      out += token;
     return;
   }
   const LoadedStep &step = tables->decoder[index];
@@ -115,12 +134,14 @@ void StreamDecoder::run(size_t index, std::string token, std::string &out) {
   stage.started = true;
   bool joined = isJoined(tables->decoder, index);
   if (joined && needsWhole(step)) {
-    stage.pending += token;
+    if (fits(index, stage.pending.size() + token.size()))
+      stage.pending += token;
     return;
   }
   switch (step.kind) {
   case StepKind::Replace:
-    token = replaceMatches(step, token);
+    if (!replace(index, token))
+      return;
     break;
   case StepKind::Metaspace: {
     bool drop = step.number != 0 && (joined || !wasStarted);
@@ -188,7 +209,7 @@ void StreamDecoder::run(size_t index, std::string token, std::string &out) {
 }
 
 void StreamDecoder::finish(size_t index, std::string &out) {
-  if (index == stages.size())
+  if (index == stages.size() || !problem.empty())
     return;
   const LoadedStep &step = tables->decoder[index];
   Stage stage = std::move(stages[index]);
@@ -204,7 +225,9 @@ void StreamDecoder::finish(size_t index, std::string &out) {
     char byte;
     switch (step.kind) {
     case StepKind::Replace:
-      token = replaceMatches(step, stage.pending);
+      token = std::move(stage.pending);
+      if (!replace(index, token))
+        return;
       break;
     case StepKind::ByteLevel:
       appendLossy(mappedBytes(stage.pending), /*final=*/true, token);
@@ -229,29 +252,35 @@ void StreamDecoder::finish(size_t index, std::string &out) {
 std::string StreamDecoder::push(int32_t id) {
   std::string out;
   uint8_t flags = tables->tokenFlags(static_cast<uint32_t>(id));
-  if (flags == 0 || (skipSpecialTokens && (flags & kSpecial)))
+  if (flags == 0 || (skipSpecialTokens && (flags & kSpecial)) ||
+      !problem.empty())
     return out;
   std::string_view text = tables->textToDecode(static_cast<uint32_t>(id));
   // Only damaged tables have other texts; the stages rely on UTF-8.
-  if (size_t badOffset; isValidUtf8(text, badOffset))
+  if (size_t badOffset; isValidUtf8(text, badOffset)) {
+    taken += text.size() + 1; // an empty token may give a separator
     run(0, std::string(text), out);
+  }
   return out;
 }
 
 std::string StreamDecoder::flush() {
   std::string out;
   finish(0, out);
+  taken = given = 0;
   return out;
 }
 
-std::string Tokenizer::decode(const int32_t *ids, size_t count,
-                              bool skipSpecialTokens) const {
+bool Tokenizer::decode(const std::vector<int32_t> &ids, bool skipSpecialTokens,
+                       std::string &text, std::string &error) const {
   StreamDecoder decoder(*this, skipSpecialTokens);
   decoder.eager = false;
-  std::string out;
-  for (size_t i = 0; i != count; ++i)
-    out += decoder.push(ids[i]);
-  return out + decoder.flush();
+  text.clear();
+  for (int32_t id : ids)
+    text += decoder.push(id);
+  text += decoder.flush();
+  error = decoder.error();
+  return error.empty();
 }
 
 } // namespace fpmoe

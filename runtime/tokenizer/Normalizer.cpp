@@ -11,7 +11,6 @@
 #include "runtime/tokenizer/Utf8.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <iterator>
 #include <optional>
 #include <utf8proc.h>
@@ -20,20 +19,35 @@ namespace fpmoe {
 
 using namespace tokenizer_format;
 
-std::string replaceMatches(const LoadedStep &step, std::string_view text) {
+std::string stepError(const char *part, size_t index, const std::string &what) {
+  return "step " + std::to_string(index + 1) + " of the " + part + " " + what;
+}
+
+bool replaceMatches(const LoadedStep &step, std::string_view text, size_t most,
+                    std::string &out, std::string &error) {
   std::optional<Regex::Finder> finder;
   if (step.pattern.isRegex)
     finder.emplace(step.pattern.regex);
-  std::string out;
   size_t done = 0;
-  step.pattern.forEach(finder ? &*finder : nullptr, text,
-                       [&](size_t begin, size_t end) {
-                         out.append(text, done, begin - done);
-                         out += step.content;
-                         done = end;
-                       });
-  out.append(text, done, text.size() - done);
-  return out;
+  bool fits = true;
+  auto add = [&](std::string_view part) {
+    fits = fits && part.size() <= most - out.size();
+    if (fits)
+      out += part;
+    return fits;
+  };
+  out.clear();
+  const char *failure = step.pattern.forEach(
+      finder ? &*finder : nullptr, text, [&](size_t begin, size_t end) {
+        std::string_view kept = text.substr(done, begin - done);
+        done = end;
+        return add(kept) && add(step.content);
+      });
+  if (failure)
+    error = std::string("has a pattern that ") + failure;
+  else if (!add(text.substr(done)))
+    error = kGrowthError;
+  return !failure && fits;
 }
 
 /// Characters that joined Unicode after version 9 and take part in
@@ -59,19 +73,39 @@ static bool isNewerThanNormalForm(uint32_t character) {
   return range != std::end(ranges) && (*range)[0] <= character;
 }
 
+/// As utf8proc_map composes, but for the order of combining marks, which that
+/// one finds in quadratic time.
 static void appendNormalFormC(std::string_view text, std::string &out) {
-  if (text.empty())
-    return;
-  utf8proc_uint8_t *result = nullptr;
-  utf8proc_ssize_t size = utf8proc_map(
-      reinterpret_cast<const utf8proc_uint8_t *>(text.data()),
-      static_cast<utf8proc_ssize_t>(text.size()), &result,
-      static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
-  if (size < 0)
-    out += text; // only out of memory: the input is valid
-  else
-    out.append(reinterpret_cast<const char *>(result), size);
-  std::free(result);
+  constexpr auto options =
+      static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+  std::vector<utf8proc_int32_t> characters;
+  characters.reserve(text.size());
+  for (size_t at = 0; at < text.size(); at += characterSize(text[at])) {
+    utf8proc_int32_t parts[18]; // the longest decomposition of all
+    int boundary = 0;
+    utf8proc_ssize_t count = utf8proc_decompose_char(
+        static_cast<utf8proc_int32_t>(decodeCharacter(text.substr(at))), parts,
+        std::size(parts), options, &boundary);
+    if (count > 0)
+      characters.insert(characters.end(), parts, parts + count);
+  }
+  auto order = [](utf8proc_int32_t c) {
+    return utf8proc_get_property(c)->combining_class;
+  };
+  auto isStarter = [&](utf8proc_int32_t c) { return order(c) == 0; };
+  for (auto run = characters.begin(); run != characters.end();) {
+    run = std::find_if_not(run, characters.end(), isStarter);
+    auto end = std::find_if(run, characters.end(), isStarter);
+    std::stable_sort(run, end, [&](utf8proc_int32_t a, utf8proc_int32_t b) {
+      return order(a) < order(b);
+    });
+    run = end;
+  }
+  utf8proc_ssize_t count = utf8proc_normalize_utf32(
+      characters.data(), static_cast<utf8proc_ssize_t>(characters.size()),
+      options);
+  for (utf8proc_ssize_t i = 0; i < count; ++i)
+    appendCharacter(static_cast<uint32_t>(characters[i]), out);
 }
 
 /// Characters below U+0300 are in normal form C already, and an ASCII one never
@@ -109,9 +143,14 @@ static std::string toNormalFormC(std::string_view text) {
   return out;
 }
 
-std::string TokenizerTables::normalize(std::string_view text) const {
-  std::string out(text);
-  for (const LoadedStep &step : normalizer) {
+bool TokenizerTables::normalize(std::string_view text, size_t first,
+                                size_t most, std::string &out,
+                                std::string &error) const {
+  out = text;
+  std::string replaced;
+  for (size_t i = first; i < normalizer.size(); ++i) {
+    const LoadedStep &step = normalizer[i];
+    bool good = true;
     switch (step.kind) {
     case StepKind::NFC:
       out = toNormalFormC(out);
@@ -121,13 +160,22 @@ std::string TokenizerTables::normalize(std::string_view text) const {
         out.insert(0, step.content);
       break;
     case StepKind::Replace:
-      out = replaceMatches(step, out);
+      good = replaceMatches(step, out, most, replaced, error);
+      out.swap(replaced);
       break;
     default:
       break;
     }
+    if (good && out.size() > most) {
+      good = false;
+      error = kGrowthError;
+    }
+    if (!good) {
+      error = stepError("normalizer", i, error);
+      return false;
+    }
   }
-  return out;
+  return true;
 }
 
 } // namespace fpmoe

@@ -16,8 +16,9 @@ namespace fpmoe {
 
 using namespace tokenizer_format;
 
-static std::vector<Piece> split(const LoadedStep &step, std::string_view text,
-                                const std::vector<Piece> &pieces) {
+/// Returns why the pattern gave up, or null.
+static const char *split(const LoadedStep &step, std::string_view text,
+                         std::vector<Piece> &pieces) {
   std::optional<Regex::Finder> finder;
   if (step.pattern.isRegex)
     finder.emplace(step.pattern.regex);
@@ -34,25 +35,30 @@ static std::vector<Piece> split(const LoadedStep &step, std::string_view text,
                        piece.first && begin == 0});
     };
     size_t done = 0, size = piece.end - piece.begin;
-    step.pattern.forEach(finder ? &*finder : nullptr,
-                         text.substr(piece.begin, size),
-                         [&](size_t begin, size_t end) {
-                           if (!(step.flags & kRemoveRest))
-                             add(done, begin);
-                           if (!(step.flags & kRemoveMatches))
-                             add(begin, end);
-                           done = end;
-                         });
+    const char *failure = step.pattern.forEach(
+        finder ? &*finder : nullptr, text.substr(piece.begin, size),
+        [&](size_t begin, size_t end) {
+          if (!(step.flags & kRemoveRest))
+            add(done, begin);
+          if (!(step.flags & kRemoveMatches))
+            add(begin, end);
+          done = end;
+          return true;
+        });
+    if (failure)
+      return failure;
     if (!(step.flags & kRemoveRest))
       add(done, size);
   }
-  return out;
+  pieces = std::move(out);
+  return nullptr;
 }
 
 /// Rewrites the text of every piece: `rewrite(piece, old, out)` appends it.
+/// Returns false if all are longer than `most`.
 template <typename Rewrite>
-static void rewritePieces(std::string &text, std::vector<Piece> &pieces,
-                          Rewrite rewrite) {
+static bool rewritePieces(size_t most, std::string &text,
+                          std::vector<Piece> &pieces, Rewrite rewrite) {
   std::string out;
   out.reserve(text.size() + pieces.size());
   for (Piece &piece : pieces) {
@@ -64,16 +70,18 @@ static void rewritePieces(std::string &text, std::vector<Piece> &pieces,
             out);
     piece.begin = begin;
     piece.end = out.size();
+    if (out.size() > most)
+      return false;
   }
   text = std::move(out);
+  return true;
 }
 
-void TokenizerTables::splitAtMetaspace(const LoadedStep &step,
-                                       std::string &text,
-                                       std::vector<Piece> &pieces) const {
+static bool splitAtMetaspace(const LoadedStep &step, size_t most,
+                             std::string &text, std::vector<Piece> &pieces) {
   std::string_view mark = step.content;
-  rewritePieces(
-      text, pieces,
+  bool fits = rewritePieces(
+      most, text, pieces,
       [&](const Piece &piece, std::string_view old, std::string &out) {
         bool prepend = step.number == 2 || (step.number == 1 && piece.first);
         if (prepend && old[0] != ' ' && old.substr(0, mark.size()) != mark)
@@ -85,8 +93,8 @@ void TokenizerTables::splitAtMetaspace(const LoadedStep &step,
             out += byte;
         }
       });
-  if (!(step.flags & kCutWords))
-    return;
+  if (!fits || !(step.flags & kCutWords))
+    return fits;
   std::vector<Piece> cut;
   for (const Piece &piece : pieces) {
     if (piece.id != kNone) {
@@ -103,30 +111,43 @@ void TokenizerTables::splitAtMetaspace(const LoadedStep &step,
     }
   }
   pieces = std::move(cut);
+  return true;
 }
 
-void TokenizerTables::preTokenize(std::string &text,
-                                  std::vector<Piece> &pieces) const {
-  for (const LoadedStep &step : preTokenizer) {
+bool TokenizerTables::preTokenize(size_t most, std::string &text,
+                                  std::vector<Piece> &pieces,
+                                  std::string &error) const {
+  for (size_t i = 0; i != preTokenizer.size(); ++i) {
+    const LoadedStep &step = preTokenizer[i];
+    const char *failure = nullptr;
+    bool fits = true;
     switch (step.kind) {
     case StepKind::Split:
-      pieces = split(step, text, pieces);
+      failure = split(step, text, pieces);
       break;
     case StepKind::PrefixSpace:
-      rewritePieces(text, pieces,
-                    [](const Piece &, std::string_view old, std::string &out) {
-                      if (old[0] != ' ')
-                        out += ' ';
-                      out += old;
-                    });
+      fits = rewritePieces(
+          most, text, pieces,
+          [](const Piece &, std::string_view old, std::string &out) {
+            if (old[0] != ' ')
+              out += ' ';
+            out += old;
+          });
       break;
     case StepKind::Metaspace:
-      splitAtMetaspace(step, text, pieces);
+      fits = splitAtMetaspace(step, most, text, pieces);
       break;
     default:
       break;
     }
+    if (fits && !failure)
+      continue;
+    error = stepError("pre-tokenizer", i,
+                      fits ? std::string("has a pattern that ") + failure
+                           : kGrowthError);
+    return false;
   }
+  return true;
 }
 
 } // namespace fpmoe

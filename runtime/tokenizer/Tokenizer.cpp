@@ -35,8 +35,8 @@ static std::string toValidUtf8(std::string_view text) {
   return out;
 }
 
-std::vector<int32_t> Tokenizer::encode(std::string_view utf8,
-                                       bool addSpecialTokens) const {
+bool Tokenizer::encode(std::string_view utf8, bool addSpecialTokens,
+                       std::vector<int32_t> &ids, std::string &error) const {
   std::string valid;
   size_t badOffset;
   if (!isValidUtf8(utf8, badOffset)) {
@@ -45,7 +45,8 @@ std::vector<int32_t> Tokenizer::encode(std::string_view utf8,
   }
 
   // `text` gathers the normalized parts; texts of added tokens are left out.
-  std::string text;
+  const size_t most = mostBytesFrom(utf8.size());
+  std::string text, normalized;
   std::vector<Piece> parts, pieces;
   tables->splitAtTokens(tables->rawTokens, utf8, 0, /*first=*/true, parts);
   for (const Piece &part : parts) {
@@ -54,14 +55,18 @@ std::vector<int32_t> Tokenizer::encode(std::string_view utf8,
       continue;
     }
     size_t begin = text.size();
-    text += tables->normalize(utf8.substr(part.begin, part.end - part.begin));
+    if (!tables->normalize(utf8.substr(part.begin, part.end - part.begin),
+                           /*first=*/0, most - begin, normalized, error))
+      return false;
+    text += normalized;
     tables->splitAtTokens(tables->normalizedTokens,
                           std::string_view(text).substr(begin), begin,
                           part.first, pieces);
   }
-  tables->preTokenize(text, pieces);
+  if (!tables->preTokenize(most, text, pieces, error))
+    return false;
 
-  std::vector<int32_t> ids;
+  ids.clear();
   auto addAll = [&](const Section &section) {
     for (size_t i = 0; i != section.count; ++i)
       ids.push_back(static_cast<int32_t>(tables->word(section, i)));
@@ -71,7 +76,7 @@ std::vector<int32_t> Tokenizer::encode(std::string_view utf8,
   tables->encodePieces(text, pieces, ids);
   if (addSpecialTokens)
     addAll(tables->header.suffix);
-  return ids;
+  return true;
 }
 
 int32_t Tokenizer::tokenToId(std::string_view token) const {

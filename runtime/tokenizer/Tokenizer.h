@@ -38,22 +38,22 @@ public:
   static bool create(const uint8_t *blob, size_t bytes, Tokenizer &out,
                      std::string &error);
 
-  /// The ids of `utf8`. Texts of added tokens in it become these tokens; with
-  /// `addSpecialTokens` also what the post-processor puts around a text (begin
-  /// of sequence). Bytes that are not UTF-8 count as U+FFFD: to refuse them,
-  /// call isValidUtf8 before. Time grows as n log n at most for n bytes without
-  /// a word boundary, else as n.
-  std::vector<int32_t> encode(std::string_view utf8,
-                              bool addSpecialTokens) const;
+  /// Sets `ids` to those of `utf8`. Texts of added tokens in it become these
+  /// tokens; with `addSpecialTokens` also what the post-processor puts around a
+  /// text (begin of sequence). Bytes that are not UTF-8 count as U+FFFD: to
+  /// refuse them, call isValidUtf8 before.
+  ///
+  /// Returns false and says why in `error` where a step of the tokenizer fails
+  /// on this text: a pattern goes back over it without end, or the text grows
+  /// without end. Time grows as n log n at most for n bytes without a word
+  /// boundary, else as n; patterns that take longer fail.
+  bool encode(std::string_view utf8, bool addSpecialTokens,
+              std::vector<int32_t> &ids, std::string &error) const;
 
-  /// The text of `ids`; unknown ids give nothing. Always UTF-8: bytes that form
-  /// no character become U+FFFD.
-  std::string decode(const int32_t *ids, size_t count,
-                     bool skipSpecialTokens) const;
-  std::string decode(const std::vector<int32_t> &ids,
-                     bool skipSpecialTokens) const {
-    return decode(ids.data(), ids.size(), skipSpecialTokens);
-  }
+  /// Sets `text` to that of `ids`; unknown ids give nothing. Always UTF-8:
+  /// bytes that form no character become U+FFFD. Fails as `encode` does.
+  bool decode(const std::vector<int32_t> &ids, bool skipSpecialTokens,
+              std::string &text, std::string &error) const;
 
   /// The id of a token by its text as the vocabulary spells it, or -1.
   int32_t tokenToId(std::string_view token) const;
@@ -80,12 +80,16 @@ public:
   /// `tokenizer` must outlive the decoder.
   StreamDecoder(const Tokenizer &tokenizer, bool skipSpecialTokens);
 
-  /// The text that `id` completes: whole characters, often none.
+  /// The text that `id` completes: whole characters, often none. Nothing after
+  /// an error.
   std::string push(int32_t id);
 
   /// The rest, U+FFFD for an unfinished character. The decoder is then at the
-  /// start of a new text.
+  /// start of a new text, unless there was an error.
   std::string flush();
+
+  /// Why a step failed on this text, as Tokenizer::encode says; else empty.
+  const std::string &error() const { return problem; }
 
 private:
   friend class Tokenizer;
@@ -99,11 +103,16 @@ private:
 
   void run(size_t index, std::string token, std::string &out);
   void finish(size_t index, std::string &out);
+  bool replace(size_t index, std::string &token);
+  bool fits(size_t index, size_t size);
 
   const TokenizerTables *tables;
   bool skipSpecialTokens;
   bool eager = true; // give characters as soon as they are complete
   std::vector<Stage> stages;
+  size_t taken = 0; // bytes of the tokens of this text
+  size_t given = 0; // bytes of their text
+  std::string problem;
 };
 
 } // namespace fpmoe

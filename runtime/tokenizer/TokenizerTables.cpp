@@ -11,6 +11,8 @@
 #include "runtime/tokenizer/TokenizerTables.h"
 #include "runtime/tokenizer/Utf8.h"
 
+#include <algorithm>
+
 namespace fpmoe {
 
 using namespace tokenizer_format;
@@ -76,9 +78,18 @@ bool TokenizerTables::load(const uint8_t *bytes, size_t size,
   }
   if (!loadSteps(header.normalizer, normalizer, error) ||
       !loadSteps(header.preTokenizer, preTokenizer, error) ||
-      !loadSteps(header.decoder, decoder, error))
+      !loadSteps(header.decoder, decoder, error) || !checkGrowth(error) ||
+      !loadAddedTokens(error))
     return false;
+  for (unsigned c = 0; c != 128; ++c) {
+    char character = static_cast<char>(c);
+    asciiIds[c] = findToken(std::string_view(&character, 1), /*model=*/true);
+  }
+  return true;
+}
 
+bool TokenizerTables::loadAddedTokens(std::string &error) {
+  size_t normalizedBytes = 0;
   for (uint32_t i = 0; i != header.added.count; ++i) {
     uint32_t id = word(header.added, i);
     std::string_view text = tokenText(id);
@@ -87,18 +98,57 @@ bool TokenizerTables::load(const uint8_t *bytes, size_t size,
               " is not UTF-8";
       return false;
     }
-    if (!(tokenFlags(id) & kNormalized)) {
-      rawTokens.insert(text, id);
-      continue;
+    std::string normalized;
+    bool isNormalized = tokenFlags(id) & kNormalized;
+    if (isNormalized &&
+        !normalize(text, /*first=*/0, mostBytesFrom(0), normalized, error)) {
+      error = "added token " + std::to_string(id) + ": " + error;
+      return false;
     }
-    std::string normalized = normalize(text);
-    normalizedTokens.insert(normalized, id);
-    if (normalized != text)
+    normalizedBytes += normalized.size();
+    TokenTrie &trie = isNormalized ? normalizedTokens : rawTokens;
+    if (normalizedBytes > TokenTrie::kMostNodes * 16 ||
+        !trie.insert(isNormalized ? normalized : text, id)) {
+      error = "the added tokens are too long together, at most " +
+              std::to_string(TokenTrie::kMostNodes) +
+              " beginnings of texts are told apart";
+      return false;
+    }
+    if (isNormalized && normalized != text)
       normalizedTexts.emplace_back(id, std::move(normalized));
   }
-  for (unsigned c = 0; c != 128; ++c) {
-    char character = static_cast<char>(c);
-    asciiIds[c] = findToken(std::string_view(&character, 1), /*model=*/true);
+  std::sort(normalizedTexts.begin(), normalizedTexts.end());
+  return true;
+}
+
+/// What one step puts into a text must not grow in those behind it: they would
+/// make any text too long.
+bool TokenizerTables::checkGrowth(std::string &error) const {
+  auto most = [](const LoadedStep &step) {
+    return 4096 + kMostGrowth * step.content.size();
+  };
+  auto fail = [&](size_t from) {
+    error +=
+        " when it comes to what step " + std::to_string(from + 1) + " puts in";
+    return false;
+  };
+  std::string text, replaced;
+  for (size_t i = 0; i != normalizer.size(); ++i)
+    if (!normalize(normalizer[i].content, i + 1, most(normalizer[i]), text,
+                   error))
+      return fail(i);
+  for (size_t i = 0; i != decoder.size(); ++i) {
+    text = decoder[i].content;
+    for (size_t k = i + 1; k != decoder.size(); ++k) {
+      if (decoder[k].kind != StepKind::Replace)
+        continue;
+      if (!replaceMatches(decoder[k], text, most(decoder[i]), replaced,
+                          error)) {
+        error = stepError("decoder", k, error);
+        return fail(i);
+      }
+      text.swap(replaced);
+    }
   }
   return true;
 }
@@ -139,8 +189,8 @@ bool TokenizerTables::loadSteps(const Section &section,
     if (loaded.pattern.isRegex) {
       std::string problem;
       if (!loaded.pattern.regex.compile(pattern, problem)) {
-        error = "tokenizer tables: pattern '" + std::string(pattern) +
-                "': " + problem;
+        error = "tokenizer tables: the pattern of step " + std::to_string(i) +
+                ": " + problem;
         return false;
       }
     }
@@ -161,10 +211,11 @@ std::string_view TokenizerTables::tokenText(uint32_t id) const {
 }
 
 std::string_view TokenizerTables::textToDecode(uint32_t id) const {
-  if (tokenFlags(id) & kNormalized)
-    for (const auto &[normalizedId, text] : normalizedTexts)
-      if (normalizedId == id)
-        return text;
+  auto place = std::lower_bound(
+      normalizedTexts.begin(), normalizedTexts.end(), id,
+      [](const auto &entry, uint32_t key) { return entry.first < key; });
+  if (place != normalizedTexts.end() && place->first == id)
+    return place->second;
   return tokenText(id);
 }
 

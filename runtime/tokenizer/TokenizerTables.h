@@ -27,19 +27,22 @@ struct Pattern {
   Regex regex;
   std::string_view literal; // not empty
 
-  /// Calls `visit(begin, end)` for each match.
+  /// Calls `visit(begin, end)` for each match, until it returns false. Returns
+  /// why the search gave up, or null.
   template <typename Visitor>
-  void forEach(Regex::Finder *finder, std::string_view text,
-               Visitor visit) const {
+  const char *forEach(Regex::Finder *finder, std::string_view text,
+                      Visitor visit) const {
     if (isRegex) {
       finder->start(text);
-      for (size_t begin, end; finder->next(begin, end);)
-        visit(begin, end);
-      return;
+      for (size_t begin, end; finder->next(begin, end) && visit(begin, end);)
+        ;
+      return finder->failure();
     }
     for (size_t at = 0; (at = text.find(literal, at)) != std::string_view::npos;
          at += literal.size())
-      visit(at, at + literal.size());
+      if (!visit(at, at + literal.size()))
+        break;
+    return nullptr;
   }
 };
 
@@ -53,13 +56,29 @@ struct LoadedStep {
   std::string_view content;
 };
 
+/// Steps may make a text this many times as long, and some bytes longer: a few
+/// that replace one character by two double it each.
+constexpr size_t kMostGrowth = 8, kMoreBytes = 64 << 10;
+constexpr size_t mostBytesFrom(size_t size) {
+  return size * kMostGrowth + kMoreBytes;
+}
+
+inline constexpr char kGrowthError[] = "makes the text too many times as long";
+
+/// "step 2 of the PART WHAT".
+std::string stepError(const char *part, size_t index, const std::string &what);
+
 /// `text` with each match of the step's pattern replaced by its content.
-std::string replaceMatches(const LoadedStep &step, std::string_view text);
+/// Returns false and says why in `error` if the pattern gives up, or `out`
+/// would become longer than `most`.
+bool replaceMatches(const LoadedStep &step, std::string_view text, size_t most,
+                    std::string &out, std::string &error);
 
 /// Finds the texts of added tokens: the leftmost match, the longest of those.
 class TokenTrie {
 public:
-  void insert(std::string_view text, uint32_t id);
+  /// Refuses what would need too many nodes.
+  bool insert(std::string_view text, uint32_t id);
 
   /// The longest text that starts at `text[at]`: its end, or 0 for none.
   size_t longestAt(std::string_view text, size_t at, uint32_t &id) const;
@@ -69,6 +88,9 @@ public:
     return first[static_cast<unsigned char>(byte)];
   }
   bool empty() const { return nodes.size() == 1; }
+
+  /// Sixteen times what the largest sets of added tokens need.
+  static constexpr size_t kMostNodes = 1 << 20;
 
 private:
   struct Node {
@@ -98,8 +120,8 @@ struct TokenizerTables {
   std::vector<LoadedStep> decoder;
   TokenTrie rawTokens;        // matched in the text as it is
   TokenTrie normalizedTokens; // matched after the normalizer
-  // Normalized tokens that the normalizer changes, by id: they are decoded as
-  // what it makes of them.
+  // Normalized tokens that the normalizer changes, sorted by id: they are
+  // decoded as what it makes of them.
   std::vector<std::pair<uint32_t, std::string>> normalizedTexts;
   uint32_t asciiIds[128]; // ids of the ASCII characters, or kNone
 
@@ -126,15 +148,20 @@ struct TokenizerTables {
   bool findMerge(uint32_t left, uint32_t right, uint32_t &rank,
                  uint32_t &result) const;
 
-  std::string normalize(std::string_view text) const;
+  /// Runs `text` through the normalizer's steps from `first` on. Returns false
+  /// and says why in `error` if one fails, or the text gets longer than `most`.
+  bool normalize(std::string_view text, size_t first, size_t most,
+                 std::string &out, std::string &error) const;
 
   /// Cuts `text` into added tokens of `trie` and the text between them.
   void splitAtTokens(const TokenTrie &trie, std::string_view text,
                      size_t textBegin, bool first,
                      std::vector<Piece> &pieces) const;
 
-  /// Applies all pre-tokenizer steps to the pieces of `text`.
-  void preTokenize(std::string &text, std::vector<Piece> &pieces) const;
+  /// Applies all pre-tokenizer steps to the pieces of `text`. Fails as
+  /// `normalize` does.
+  bool preTokenize(size_t most, std::string &text, std::vector<Piece> &pieces,
+                   std::string &error) const;
 
   /// Appends the ids of one word.
   void encodeWord(std::string_view word, WordCache &cache,
@@ -147,8 +174,8 @@ struct TokenizerTables {
 private:
   bool loadSteps(const tokenizer_format::Section &section,
                  std::vector<LoadedStep> &steps, std::string &error);
-  void splitAtMetaspace(const LoadedStep &step, std::string &text,
-                        std::vector<Piece> &pieces) const;
+  bool loadAddedTokens(std::string &error);
+  bool checkGrowth(std::string &error) const;
   void startSymbols(std::string_view word,
                     std::vector<uint32_t> &symbols) const;
 };

@@ -7,7 +7,10 @@
 //
 // Stands in for the runtime where that is not built: feeds token ids to the
 // step functions of a compiled model and writes the logits of all of them.
-// It needs the object, a weight blob and POSIX threads alone.
+// It needs the object, a weight blob and POSIX threads alone. All memory that
+// it hands over has exactly the size that the interface states, so that the
+// address sanitizer sees what is read beyond it. All that drivers know of the
+// interface is in this file.
 //
 //===---------------------------------------------------------------------===*/
 
@@ -19,6 +22,14 @@
 #include <string.h>
 
 enum { MaxWorkers = 16 };
+
+/* What a step has; scratch of each worker, and what fills memory that a step
+ * may not read before it writes there: a byte, or -1 to leave it as it is. */
+typedef struct Session {
+  FpmoeStep step;
+  uint8_t *scratch[MaxWorkers];
+  int fill;
+} Session;
 
 static pthread_barrier_t barrier;
 
@@ -32,13 +43,16 @@ static void fail(const char *what) {
   exit(1);
 }
 
+static int64_t atMost(int64_t value, int64_t limit) {
+  return value < limit ? value : limit;
+}
+
 /* Returns zeroed memory, aligned as the interface asks for. */
 static void *allocate(int64_t bytes) {
-  size_t size = ((size_t)bytes + 63) / 64 * 64 + 64;
-  void *memory = aligned_alloc(64, size);
-  if (!memory)
+  void *memory;
+  if (posix_memalign(&memory, 64, bytes))
     fail("no memory");
-  return memset(memory, 0, size);
+  return memset(memory, 0, bytes);
 }
 
 static uint8_t *readWeights(const char *path) {
@@ -65,12 +79,29 @@ static void *work(void *argument) {
   return NULL;
 }
 
-/* Runs one step on all workers, the first of which is the calling thread. */
-static void run(const FpmoeStep *step, uint8_t *const *scratch) {
+/* Runs `count` tokens on all workers, the first of which is the calling
+ * thread. The logits of the last `rows` of them are computed. */
+static void run(Session *session, const int32_t *tokens, int64_t position,
+                int64_t count, int64_t rows, int32_t segments) {
+  const FpmoeModel *model = &fpmoe_model;
+  FpmoeStep *step = &session->step;
+  step->tokens = tokens + position;
+  step->position = position;
+  step->count = count;
+  step->logits_from = count - rows;
+  step->segments = segments;
+  memset(step->tickets, 0, model->tickets * sizeof(int64_t));
+  if (session->fill >= 0) {
+    memset(step->shared, session->fill, model->shared_bytes);
+    memset(step->logits, session->fill,
+           rows * model->vocabulary * sizeof(float));
+    for (int i = 0; i < step->workers; ++i)
+      memset(session->scratch[i], session->fill, model->private_bytes);
+  }
   pthread_t threads[MaxWorkers];
   Worker workers[MaxWorkers];
   for (int i = step->workers - 1; i >= 0; --i) {
-    workers[i] = (Worker){step, i, scratch[i]};
+    workers[i] = (Worker){step, i, session->scratch[i]};
     if (i && pthread_create(&threads[i], NULL, work, &workers[i]))
       fail("no thread");
   }
@@ -80,8 +111,12 @@ static void run(const FpmoeStep *step, uint8_t *const *scratch) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 6) {
-    fprintf(stderr, "usage: %s WEIGHTS IDS LOGITS CHUNK WORKERS\n", argv[0]);
+  if (argc != 6 && argc != 7) {
+    fprintf(stderr,
+            "usage: %s WEIGHTS IDS LOGITS CHUNK WORKERS [FILL]\n"
+            "FILL: a byte that scratch and logits hold before every step, and\n"
+            "the cache before the first; else they are zero at first\n",
+            argv[0]);
     return 2;
   }
   const FpmoeModel *model = &fpmoe_model;
@@ -89,9 +124,9 @@ int main(int argc, char **argv) {
   int workers = atoi(argv[5]);
   if (model->magic != FPMOE_MAGIC || model->abi_version != FPMOE_ABI_VERSION)
     fail("the object was compiled for another interface");
-  if (chunk < 1 || chunk > model->max_tokens || workers < 1 ||
-      workers > MaxWorkers)
-    fail("the chunk or the team is too large");
+  if (chunk < 1 || workers < 1 || workers > MaxWorkers)
+    fail("the chunk is too small or the team too large");
+  chunk = atMost(chunk, model->max_tokens);
 
   int32_t *tokens = allocate(model->context * sizeof(int32_t));
   int64_t count = 0;
@@ -103,32 +138,45 @@ int main(int argc, char **argv) {
   fclose(ids);
 
   int64_t capacity = (model->context + 15) / 16 * 16;
-  FpmoeStep step = {0};
-  step.weights = readWeights(argv[1]);
-  step.cache = allocate(capacity * model->cache_bytes_per_position);
-  step.cache_capacity = capacity;
-  step.shared = allocate(model->shared_bytes);
-  step.tickets = allocate(model->tickets * sizeof(int64_t));
-  step.logits = allocate(chunk * model->vocabulary * sizeof(float));
-  step.team = &barrier;
-  step.workers = workers;
-  step.language = -1;
-  uint8_t *scratch[MaxWorkers];
+  Session session = {.fill = argc > 6 ? (int)strtol(argv[6], NULL, 0) : -1};
+  FpmoeStep *step = &session.step;
+  step->weights = readWeights(argv[1]);
+  step->cache = allocate(capacity * model->cache_bytes_per_position);
+  step->cache_capacity = capacity;
+  step->shared = allocate(model->shared_bytes);
+  step->tickets = allocate(model->tickets * sizeof(int64_t));
+  step->logits = allocate(chunk * model->vocabulary * sizeof(float));
+  step->team = &barrier;
+  step->workers = workers;
+  step->language = -1;
   for (int i = 0; i < workers; ++i)
-    scratch[i] = allocate(model->private_bytes);
+    session.scratch[i] = allocate(model->private_bytes);
+  if (session.fill >= 0)
+    memset(step->cache, session.fill,
+           capacity * model->cache_bytes_per_position);
   pthread_barrier_init(&barrier, NULL, workers);
+
+  /* The loop that measures what steps could reach is code of the model too. */
+  if (model->dot_peak(3) < 1)
+    fail("the loop of dot products did none");
 
   FILE *out = fopen(argv[3], "wb");
   if (!out)
     fail("the logits cannot be written");
-  for (; step.position < count; step.position += step.count) {
-    step.tokens = tokens + step.position;
-    step.count = count - step.position < chunk ? count - step.position : chunk;
-    memset(step.tickets, 0, model->tickets * sizeof(int64_t));
-    run(&step, scratch);
-    size_t values = step.count * model->vocabulary;
-    if (fwrite(step.logits, sizeof(float), values, out) != values)
+  /* As the runtime does, steps end where segments do: later tokens see the
+   * keys and values that tokens have when their segment is complete. */
+  int64_t length = model->segment;
+  for (int64_t position = 0, now; position < count; position += now) {
+    now = atMost(chunk - position % chunk, count - position);
+    if (length > 0)
+      now = atMost(now, length - position % length);
+    run(&session, tokens, position, now, now, FPMOE_SEGMENTS_OPEN);
+    size_t values = now * model->vocabulary;
+    if (fwrite(step->logits, sizeof(float), values, out) != values)
       fail("the logits cannot be written");
+    if (length > 0 && (position + now) % length == 0)
+      run(&session, tokens, position + now - length, length, 0,
+          FPMOE_SEGMENTS_CLOSED);
   }
   return fclose(out) ? 1 : 0;
 }

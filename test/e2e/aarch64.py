@@ -5,7 +5,7 @@
 
 In f32 the logits are compared with the golden ones, in bf16 with those of the program for
 x86-64-v3. Token by token, in chunks of 17 and at once; teams of 1 and 2 must give the same bits.
-The weights are those of the x86 program: their layout is the same for every CPU.
+The weights are those of the x86 program, which have the same layout.
 """
 
 import argparse

@@ -15,7 +15,7 @@ import platform
 import subprocess
 import sys
 
-AVX2 = {"avx2", "fma", "bmi2", "f16c"}
+AVX2 = {"avx", "avx2", "fma", "movbe", "f16c", "abm", "bmi1", "bmi2"}
 AVX512 = AVX2 | {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
 FLAGS = {"x86-64-v3": AVX2, "avx512": AVX512, "avx512-bf16": AVX512 | {"avx512_bf16"},
          "amx-bf16": AVX512 | {"avx512_bf16", "amx_tile", "amx_bf16"}}

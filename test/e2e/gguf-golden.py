@@ -33,6 +33,7 @@ def main():
         run(work / "program", "score", "--ids", ids, "--logits", work / "logits", *option)
         run("fpmoe-eval", "--compare", work / "logits", golden, "--columns", str(columns),
             "--tolerance", "1e-4")
+    run(sys.executable, pathlib.Path(__file__).with_name("greedy.py"), work / "program", ids, work)
 
 
 if __name__ == "__main__":

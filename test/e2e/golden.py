@@ -8,6 +8,8 @@ For each case of test/golden:
     the largest difference to the golden logits, over the largest of them, is at most 1e-4;
   - token by token and in chunks: the same bound to all at once;
   - where there is a whole.bin: the whole text, routed as published, to that;
+  - texts that go on from 1, 17 and 60 tokens: each token is the likeliest by the logits of the text
+    before it, up to the same bound, and in bf16 up to 1e-2;
   - every one of these gives the same bits with any number of threads.
 
 Prints one line per check; exits with 1 when one fails, with 2 for wrong usage. Needs Python alone.
@@ -24,10 +26,14 @@ import subprocess
 import sys
 import tempfile
 
+import greedy
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "test" / "golden"
 CHUNKS = (1, 17)
 PREFIXES = (1, 2, 17)
+# One step of many tokens and steps of one may round to bf16 differently.
+BF16_TOLERANCE = 1e-2
 
 
 class Failure(Exception):
@@ -66,6 +72,7 @@ def execute(command, timeout):
     if done.returncode:
         said = (done.stderr or done.stdout).decode(errors="replace").strip()
         raise Failure(f"exit code {done.returncode}: {shlex.join(map(str, command))}\n{said}")
+    return done.stdout
 
 
 class Runner:
@@ -84,10 +91,10 @@ class Runner:
         found = difference(got, want)
         self.report(found <= self.options.tolerance, case, what, f"{found:.2g}")
 
-    def compile(self, directory, program):
+    def compile(self, directory, program, weights="f32"):
         extra = [f"--cpu={self.options.cpu}"] if self.options.cpu else []
-        execute([self.options.fpmoe_compile, directory, "-o", program, "--weights=f32", *extra,
-                 *self.options.compile_flag], self.options.timeout)
+        execute([self.options.fpmoe_compile, directory, "-o", program,
+                 f"--weights={weights}", *extra, *self.options.compile_flag], self.options.timeout)
 
     def score(self, program, ids, out, threads, chunk=0, flags=()):
         command = [*self.options.run_with, program, "score", "--ids", ids, "--logits", out,
@@ -113,6 +120,21 @@ class Runner:
         self.report(not differing, case, f"{what}, bits with {named} threads",
                     f"differ from {self.options.threads[0]}" if differing else "equal")
         return first
+
+    def go_on(self, case, program, prompt, work, tolerance, note=""):
+        """Continues the prompt greedily, with each number of threads."""
+        what = f"after {len(prompt)} token{'s' if len(prompt) > 1 else ''}{note}"
+        command = [*self.options.run_with, program]
+
+        def run(parts):
+            return execute(parts, self.options.timeout)
+
+        texts = [greedy.continuation(run, command, prompt, ["--threads", str(threads)])
+                 for threads in self.options.threads]
+        self.report(all(text == texts[0] for text in texts), case,
+                    f"{what}, with all threads", f"{len(texts[0])} tokens")
+        miss = greedy.largest_miss(run, command, prompt, texts[0], work)
+        self.report(miss <= tolerance, case, f"{what}, the likeliest", f"{miss:.2g}")
 
     def case(self, directory, work):
         name, out = directory.name, work / "logits"
@@ -142,6 +164,11 @@ class Runner:
             prefix.write_text(" ".join(ids[:count]) + "\n")
             got = self.same_on_all_threads(name, what, program, prefix, out)
             self.close(name, f"{what}, to transformers", got, golden[:count * vocabulary])
+        for count in greedy.PROMPTS:
+            self.go_on(name, program, ids[:count], work, self.options.tolerance)
+        self.compile(directory, program, "bf16")
+        for count in greedy.PROMPTS:
+            self.go_on(name, program, ids[:count], work, BF16_TOLERANCE, " in bf16")
 
 
 def arguments():

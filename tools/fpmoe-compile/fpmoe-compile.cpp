@@ -5,14 +5,13 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lib/Driver/Compile.h"
+#include "lib/Config/SizeLimits.h"
+#include "lib/Tool/Output.h"
+#include "lib/Tool/Process.h"
+#include "tools/fpmoe-compile/Compile.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/CommandLine.h"
-#include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/WithColor.h"
-
-#include <csignal>
 
 using namespace llvm;
 using namespace fpmoe;
@@ -41,7 +40,7 @@ static cl::opt<std::string> cpu(
         "x86-64-v3 or aarch64"));
 static cl::opt<std::string>
     weights("weights", cl::value_desc("format"), cl::cat(category),
-            cl::desc("Storage of matrices: f32 or bf16 (default: as the "
+            cl::desc("Storage of matrices: f32, f16 or bf16 (default: as the "
                      "checkpoint)"));
 static cl::list<std::string> languages(
     "languages", cl::value_desc("names"), cl::CommaSeparated, cl::cat(category),
@@ -49,6 +48,14 @@ static cl::list<std::string> languages(
 static cl::opt<int64_t>
     prefillTokens("prefill-tokens", cl::value_desc("n"), cl::cat(category),
                   cl::desc("Tokens of a prompt processed together (512)"));
+static cl::opt<int64_t>
+    context("context", cl::value_desc("n"), cl::cat(category),
+            cl::desc("Tokens that a text may have (default: as many as the "
+                     "model has positions)"));
+static cl::opt<std::string> ropeScaling(
+    "rope-scaling", cl::value_desc("kind:factor"), cl::cat(category),
+    cl::desc("Stretch the positions, for a model whose card says that it can: "
+             "yarn:4, yarn:4:32768 with the original context, or linear:4"));
 static cl::opt<bool>
     isStatic("static", cl::cat(category),
              cl::desc("Make a program that needs no shared library at all"));
@@ -77,15 +84,8 @@ static cl::opt<bool>
     assembly("S", cl::cat(category),
              cl::desc("With --compile-to=object, write assembly text"));
 
-static int fail(const Twine &message, int code) {
-  WithColor::error() << message << "\n";
-  return code;
-}
-
 int main(int argc, char **argv) {
-  InitLLVM init(argc, argv);
-  // A limit on the size of files is an error to report, not to die of.
-  std::signal(SIGXFSZ, SIG_IGN);
+  initTool();
   cl::HideUnrelatedOptions(category);
   cl::SetVersionPrinter(
       [](raw_ostream &os) { os << "fpmoe " FPMOE_VERSION "\n"; });
@@ -103,33 +103,34 @@ int main(int argc, char **argv) {
           "  fpmoe-compile recipe.toml -o mixture   assembles it from parts\n"
           "  fpmoe-compile models/nano --compile-to=fuse -o -   prints IR\n",
           &problems)) {
-    errs() << problem;
-    return 2;
+    errs() << printableLines(problem);
+    return finishTool(2);
   }
   if (input.empty())
-    return fail("no model given; try fpmoe-compile --help", 2);
+    return reportError("no model given; try fpmoe-compile --help", 2);
 
   CompileOptions options;
   options.input = input;
   if (!compileTo.empty()) {
     std::optional<Phase> phase = parsePhase(compileTo);
     if (!phase)
-      return fail("unknown phase '" + compileTo + "'; the phases are " +
-                      listPhases(),
-                  2);
+      return reportError("unknown phase '" + compileTo + "'; the phases are " +
+                             listPhases(),
+                         2);
     options.stopAfter = *phase;
   }
   if (!emit.empty() && emit != "program" && emit != "checkpoint")
-    return fail("--emit is '" + emit + "', it must be program or checkpoint",
-                2);
+    return reportError(
+        "--emit is '" + emit + "', it must be program or checkpoint", 2);
   options.emitCheckpoint = emit == "checkpoint";
   if (options.emitCheckpoint && output.empty())
-    return fail("--emit=checkpoint needs -o DIRECTORY", 2);
+    return reportError("--emit=checkpoint needs -o DIRECTORY", 2);
   if (options.emitCheckpoint && compileTo.getNumOccurrences())
-    return fail("--emit=checkpoint and --compile-to exclude each other", 2);
+    return reportError("--emit=checkpoint and --compile-to exclude each other",
+                       2);
   if (shardMegabytes.getNumOccurrences()) {
     if (shardMegabytes < 1 || shardMegabytes > 1'000'000)
-      return fail("--shard-megabytes must be between 1 and 1000000", 2);
+      return reportError("--shard-megabytes must be between 1 and 1000000", 2);
     options.shardBytes = shardMegabytes * 1'000'000;
   }
   if (printRecipe.getNumOccurrences())
@@ -137,9 +138,10 @@ int main(int argc, char **argv) {
   options.explain = explain;
   if (explain && (compileTo.getNumOccurrences() || options.emitCheckpoint ||
                   options.printRecipe))
-    return fail("--explain makes nothing else; leave out --compile-to, --emit "
-                "and --print-recipe",
-                2);
+    return reportError(
+        "--explain makes nothing else; leave out --compile-to, --emit "
+        "and --print-recipe",
+        2);
   bool isText = options.stopAfter <= Phase::LLVM || options.printRecipe ||
                 options.explain;
   SmallString<128> absolute(input);
@@ -151,11 +153,12 @@ int main(int argc, char **argv) {
                                (options.stopAfter == Phase::Object ? ".o" : ""))
                                   .str();
   if (assembly && options.stopAfter != Phase::Object)
-    return fail("-S needs --compile-to=object", 2);
+    return reportError("-S needs --compile-to=object", 2);
   if (weightsFile.getNumOccurrences() && weightsFile.empty())
-    return fail("--weights-file needs a file name", 2);
+    return reportError("--weights-file needs a file name", 2);
   if (options.output == "-" && !isText)
-    return fail("a program cannot go to the standard output; give -o FILE", 2);
+    return reportError(
+        "a program cannot go to the standard output; give -o FILE", 2);
   options.dumpDirectory = dumpDirectory;
   if (cpu.getNumOccurrences())
     options.cpu = cpu;
@@ -165,10 +168,24 @@ int main(int argc, char **argv) {
     options.languages = std::vector<std::string>(languages);
   if (prefillTokens.getNumOccurrences()) {
     if (prefillTokens < 1 || prefillTokens > 65536)
-      return fail("--prefill-tokens is " + Twine(prefillTokens) +
-                      ", it must be between 1 and 65536",
-                  2);
+      return reportError("--prefill-tokens is " + Twine(prefillTokens) +
+                             ", it must be between 1 and 65536",
+                         2);
     options.prefillTokens = prefillTokens;
+  }
+  if (context.getNumOccurrences()) {
+    int64_t limit = getSizeLimit("max_position_embeddings");
+    if (context < 1 || context > limit)
+      return reportError("--context is " + Twine(context) +
+                      ", it must be between 1 and " + Twine(limit),
+                  2);
+    options.context = context;
+  }
+  if (ropeScaling.getNumOccurrences()) {
+    Expected<RopeScalingOption> scaling = parseRopeScaling(ropeScaling);
+    if (!scaling)
+      return reportError("--rope-scaling: " + toString(scaling.takeError()), 2);
+    options.ropeScaling = *scaling;
   }
   if (isStatic.getNumOccurrences())
     options.isStatic = isStatic;
@@ -177,7 +194,8 @@ int main(int argc, char **argv) {
   if (randomWeights.getNumOccurrences())
     options.randomSeed = randomWeights;
   options.assembly = assembly;
+  removeLeftDirectories();
   if (Error error = compile(options))
-    return fail(toString(std::move(error)), 1);
-  return 0;
+    return finishTool(reportError(toString(std::move(error))));
+  return finishTool();
 }

@@ -10,7 +10,7 @@
 
 #include "Results.h"
 
-#include "lib/Model/Input.h"
+#include "lib/Checkpoint/Input.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/bit.h"

@@ -9,8 +9,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "Results.h"
-#include "lib/Model/Input.h"
+#include "lib/Checkpoint/Input.h"
 #include "lib/Reference/Interpreter.h"
+#include "lib/Tool/InputFiles.h"
+#include "lib/Tool/Process.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
@@ -144,7 +146,28 @@ openCheckpoint(mlir::ModuleOp module) {
   if (!model)
     return fileError(inputs[0], "does not name its checkpoint in "
                                 "'fpmoe.model'; --source can");
-  return Checkpoint::open(model.getAs<mlir::StringAttr>("source").getValue());
+  StringRef directory = model.getAs<mlir::StringAttr>("source");
+  if (Error e = checkSource(inputs[0], directory))
+    return e;
+  return Checkpoint::open(directory);
+}
+
+/// Whether the logits would not take the place of an input.
+static Error checkOutput(mlir::ModuleOp module) {
+  InputFiles read;
+  for (const std::string &path :
+       {inputs[0], idsPath.getValue(), languagesPath.getValue(),
+        expectPath.getValue(), expectRoutesPath.getValue()})
+    read.addFile(path);
+  if (!source.empty())
+    read.addModel(source);
+  if (auto model = module->getAttrOfType<mlir::DictionaryAttr>(kModelAttr)) {
+    read.addModel(model.getAs<mlir::StringAttr>("source"));
+    if (auto parts = model.getAs<mlir::DictionaryAttr>("parts"))
+      for (mlir::NamedAttribute part : parts)
+        read.addModel(cast<mlir::StringAttr>(part.getValue()));
+  }
+  return read.checkOutput(logitsPath);
 }
 
 /// Runs all tokens. Keeps only the last row of logits if `lastOnly`.
@@ -210,6 +233,8 @@ static Expected<bool> runModule() {
   if (!parsed)
     return parsed.takeError();
   mlir::ModuleOp module = **parsed;
+  if (Error e = checkOutput(module))
+    return e;
   Expected<std::vector<int32_t>> ids = readIds(idsPath);
   if (!ids)
     return ids.takeError();
@@ -273,17 +298,18 @@ static Expected<bool> runModule() {
 }
 
 int main(int argc, char **argv) {
+  initTool();
   cl::HideUnrelatedOptions(category);
-  if (!cl::ParseCommandLineOptions(argc, argv, overview, &errs()))
-    return 2;
-  if (std::string wrong = checkUsage(); !wrong.empty()) {
-    errs() << "error: " << wrong << "; see fpmoe-eval --help\n";
-    return 2;
+  std::string problem;
+  raw_string_ostream problems(problem);
+  if (!cl::ParseCommandLineOptions(argc, argv, overview, &problems)) {
+    errs() << printableLines(problem);
+    return finishTool(2);
   }
+  if (std::string wrong = checkUsage(); !wrong.empty())
+    return reportError(wrong + "; see fpmoe-eval --help", 2);
   Expected<bool> pass = compare ? runCompare() : runModule();
-  if (!pass) {
-    errs() << "error: " << toString(pass.takeError()) << '\n';
-    return 1;
-  }
-  return *pass ? 0 : 1;
+  if (!pass)
+    return finishTool(reportError(toString(pass.takeError())));
+  return finishTool(*pass ? 0 : 1);
 }

@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialects/Mega/Mega.h"
+#include "lib/Tool/InputFiles.h"
+#include "lib/Tool/Process.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -22,6 +24,7 @@
 #include "passes/Specialize/Passes.h"
 
 int main(int argc, char **argv) {
+  fpmoe::initTool();
   mlir::DialectRegistry registry;
   registry.insert<
       fpmoe::FPMoEDialect, mega::MegaDialect, mlir::arith::ArithDialect,
@@ -34,6 +37,12 @@ int main(int argc, char **argv) {
   fpmoe::registerQuantizePasses();
   fpmoe::registerSchedulePasses();
   fpmoe::registerCPUPasses();
-  return mlir::asMainReturnCode(mlir::MlirOptMain(
-      argc, argv, "fpmoe: passes of the compiler\n", registry));
+  auto [input, output] = mlir::registerAndParseCLIOptions(
+      argc, argv, "fpmoe: passes of the compiler\n", registry);
+  fpmoe::InputFiles inputs;
+  inputs.addFile(input);
+  if (llvm::Error error = inputs.checkOutput(output))
+    return fpmoe::reportError(toString(std::move(error)));
+  return fpmoe::finishTool(mlir::asMainReturnCode(
+      mlir::MlirOptMain(argc, argv, input, output, registry)));
 }

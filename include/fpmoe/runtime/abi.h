@@ -3,7 +3,7 @@
  * Included by the runtime (C++), by the compiler, which emits these structures
  * and reads their fields from generated code, and by C test drivers. Bump
  * FPMOE_ABI_VERSION whenever a field moves: the compiler asserts every offset
- * it relies on (lib/Target/CPU/Descriptor.cpp, lib/Kernels/Step.h). All
+ * it relies on (lib/Target/CPU/Descriptor.cpp, lib/Codegen/CPU/Phase.cpp). All
  * integers are little-endian, all sizes are bytes unless a name says otherwise.
  */
 #ifndef FPMOE_RUNTIME_ABI_H
@@ -66,6 +66,37 @@ enum {
   FPMOE_CPU_AMX_BF16 = 1 << 3
 };
 
+/* What is added to the logit of the last token of a sequence where the others
+ * stand before it; -infinity bans the sequence. */
+typedef struct FpmoeSequenceBias {
+  const int32_t *tokens; /* [count]                                           */
+  int64_t count;         /* at least 1                                        */
+  double bias;
+} FpmoeSequenceBias;
+
+/* Defaults of generation_config.json beside temperature, top-p and top-k; each
+ * means what it does in transformers. */
+typedef struct FpmoeSampling {
+  double min_p;                  /* 0: none                                   */
+  double repetition_penalty;     /* 1: none                                   */
+  int64_t no_repeat_ngram_size;  /* 0: none                                   */
+  int64_t min_new_tokens;        /* 0: none                                   */
+  int64_t min_length;            /* with the prompt; 0: none                  */
+  int64_t max_new_tokens;        /* 0: not given                              */
+  int64_t max_length;            /* with the prompt; 0: not given             */
+  int64_t forced_bos_token;      /* -1: none                                  */
+  const int32_t *forced_eos_tokens;
+  int64_t forced_eos_count;
+  const int32_t *suppress_tokens;
+  int64_t suppress_count;
+  const int32_t *begin_suppress_tokens;
+  int64_t begin_suppress_count;
+  const FpmoeSequenceBias *sequence_biases; /* bad words among them           */
+  int64_t sequence_bias_count;
+  const char *const *stop_strings;          /* not empty, UTF-8               */
+  int64_t stop_string_count;
+} FpmoeSampling;
+
 /* What the compiler knows of the program; one constant per program. */
 typedef struct FpmoeModel {
   uint64_t magic;               /* FPMOE_MAGIC                                */
@@ -74,7 +105,7 @@ typedef struct FpmoeModel {
   const char *name;             /* file name of the model, for people         */
   const char *architecture;     /* "Qwen2MoeForCausalLM"                      */
   const char *target;           /* "x86_64 avx512-bf16"                       */
-  const char *weight_format;    /* "f32", "bf16"                              */
+  const char *weight_format;    /* "f32", "f16", "bf16"                       */
   const char *compiler;         /* "fpmoe 0.1.0"                              */
   int64_t vocabulary;
   int64_t hidden;
@@ -115,6 +146,7 @@ typedef struct FpmoeModel {
   int64_t segment;              /* tokens of a routed segment, 0: none        */
   int64_t languages;            /* that tokens can have, 0: it does not matter */
   const char *const *language_names; /* [languages]                           */
+  const FpmoeSampling *sampling; /* null: no further defaults                 */
 } FpmoeModel;
 
 /* The program's only model. Generated. */

@@ -6,9 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Target/CPU/Describe.h"
-#include "lib/Kernels/ProgramLayout.h"
+#include "dialects/FPMoE/Storage.h"
 #include "llvm/ADT/SmallPtrSet.h"
-#include "llvm/Support/xxhash.h"
 
 using namespace mlir;
 using namespace fpmoe;
@@ -16,43 +15,46 @@ using namespace fpmoe;
 namespace {
 
 /// Elements of one instance before padding and packing.
-int64_t unpaddedElements(WeightOp weight) {
-  Value value = weight.getResultValue();
-  if (auto pack = value.getDefiningOp<PackOp>())
-    value = pack.getInput();
-  if (auto interleave = value.getDefiningOp<InterleaveOp>())
-    return 2 *
-           cast<ShapedType>(interleave.getFirst().getType()).getNumElements();
-  return cast<ShapedType>(value.getType()).getNumElements();
-}
-
 class Describer {
 public:
   Describer(ModuleOp module, ProgramDescription &d) : module(module), d(d) {}
 
   void run() {
     module.walk([&](mega::ProgramOp program) {
-      ProgramLayout layout(program);
       d.maxTokens = std::max<int64_t>(d.maxTokens, program.getMaxTokens());
       d.context = program.getContext();
-      d.layers = layout.layers;
-      d.sharedBytes = std::max(d.sharedBytes, layout.sharedBytes);
-      d.privateBytes = std::max(d.privateBytes, layout.privateBytes);
-      d.tickets = std::max(d.tickets, layout.tickets());
-      d.cacheBytesPerPosition = layout.cacheBytesPerPosition;
+      d.layers = program.getLayersOp().getOrder().size();
+      d.sharedBytes = std::max(
+          d.sharedBytes,
+          program.getScratchBytes(mega::BufferSpace::Shared));
+      d.privateBytes = std::max(
+          d.privateBytes,
+          program.getScratchBytes(mega::BufferSpace::Private));
+      d.tickets = std::max(d.tickets, program.getNumTickets());
       if (program.getMaxTokens() == 1)
         describeDecode(program);
     });
     for (auto weight : module.getOps<WeightOp>())
-      if (!weight.getResultValue().getDefiningOp<RopeTableOp>())
-        d.parameters += unpaddedElements(weight) * weight.getNumInstances();
+      if (!weight.getResultValue().getDefiningOp<RopeFrequenciesOp>())
+        d.parameters += weight.getTensorType().getNumElements() *
+                        weight.getNumInstances();
   }
 
 private:
   void describeDecode(mega::ProgramOp program) {
     program.walk([&](Operation *op) {
-      if (auto embed = dyn_cast<mega::EmbedOp>(op))
-        lookedUp = embed.getTable();
+      if (auto embed = dyn_cast<mega::EmbedOp>(op)) {
+        d.hidden = embed.getTable().getType().getDimSize(1);
+        d.weightFormat = getStorageName(
+            embed.getTable().getType().getElementType());
+      }
+      if (auto buffer = dyn_cast<mega::BufferOp>(op);
+          buffer && buffer.getSpace() == mega::BufferSpace::Cache) {
+        auto type = cast<MemRefType>(buffer.getResult().getType());
+        d.cacheBytesPerPosition = type.getDimSize(0) * type.getDimSize(1) *
+                                  type.getDimSize(3) *
+                                  type.getElementTypeBitWidth() / 8;
+      }
       if (auto qkv = dyn_cast<mega::QkvOp>(op)) {
         d.heads = qkv.getHeads();
         d.kvHeads = qkv.getKvHeads();
@@ -63,14 +65,13 @@ private:
         d.kvHeads = heads.getKvHeads();
         d.headDim = heads.getHeadDim();
       }
-      if (auto linear = dyn_cast<mega::LinearOp>(op)) {
-        if (linear.getAccumulate())
-          d.hidden = linear.getColumns();
-        if (isLogits(linear))
-          d.vocabulary = linear.getColumns();
-      }
+      if (auto linear = dyn_cast<mega::LinearOp>(op);
+          linear && isLogits(linear))
+        d.vocabulary = linear.getOut().getType().getDimSize(1);
       if (auto keep = dyn_cast<mega::KeepRowsOp>(op))
         d.vocabulary = keep.getOut().getType().getDimSize(1);
+      if (auto record = dyn_cast<mega::RecordRoutesOp>(op))
+        d.topK = record.getColumns();
       if (auto route = dyn_cast<mega::RouteOp>(op))
         describeRoute(route);
     });
@@ -79,21 +80,16 @@ private:
         if (auto use = operand.get().getDefiningOp<mega::WeightOp>())
           addUse(op, use);
     });
-    WeightOp table = symbolOf(lookedUp.getDefiningOp<mega::WeightOp>());
-    d.weightFormat =
-        table.getTensorType().getElementType().isBF16() ? "bf16" : "f32";
   }
 
   void describeRoute(mega::RouteOp route) {
-    d.topK = std::max(d.topK, route.getNumRecorded());
     taken = std::max(taken, route.getNumTaken());
-    if (auto levels =
-            dyn_cast_or_null<TwoLevelAttr>(route.getRoutingAttr()))
+    if (auto levels = dyn_cast_or_null<TwoLevelAttr>(route.getRoutingAttr()))
       d.segment = levels.getWhole().getSegment();
   }
 
   static bool isLogits(mega::LinearOp linear) {
-    return mega::getSpace(linear.getOut()) == mega::BufferSpace::Logits;
+    return linear.getOut().getType().isDynamicDim(0);
   }
 
   WeightOp symbolOf(mega::WeightOp use) {
@@ -105,7 +101,7 @@ private:
     if (isa<mega::EmbedOp>(op))
       return;
     WeightOp weight = symbolOf(use);
-    if (weight.getResultValue().getDefiningOp<RopeTableOp>())
+    if (weight.getResultValue().getDefiningOp<RopeFrequenciesOp>())
       return;
     int64_t instances = weight.getNumInstances();
     // Of routed experts, a token takes a few.
@@ -116,10 +112,10 @@ private:
     if (auto down = dyn_cast<mega::ExpertDownOp>(op);
         down && down.getDown() == use.getResult())
       of = weight.getTensorType().getDimSize(0), some = taken;
-    int64_t elements = unpaddedElements(weight) / of * some * instances;
+    int64_t elements = weight.getTensorType().getNumElements() / of * some * instances;
     d.activeParameters += elements;
     d.decodeWeightBytes += weight.getInstanceBytes() / of * some * instances;
-    if (!weight.getResultValue().getDefiningOp<PackOp>())
+    if (!weight.getTensorType().getEncoding())
       return;
     auto linear = dyn_cast<mega::LinearOp>(op);
     if (linear && isLogits(linear))
@@ -130,18 +126,53 @@ private:
 
   ModuleOp module;
   ProgramDescription &d;
-  Value lookedUp;
   int64_t taken = 0; ///< routed experts of a token
 };
 
-/// Names in the module's description: of experts, in the order of their weights,
-/// where the schedule keeps them, or of languages.
+/// Names in the module's description: of experts, in the order of their
+/// weights, where the schedule keeps them, or of languages; texts of its
+/// 'sampling'.
 std::vector<std::string> namesOf(DictionaryAttr model, StringRef key) {
   std::vector<std::string> names;
   if (auto list = model.getAs<ArrayAttr>(key))
     for (auto name : list.getAsRange<StringAttr>())
       names.push_back(name.str());
   return names;
+}
+
+/// The dictionary 'sampling', which the dialect verified.
+SamplingDescription describeSampling(DictionaryAttr given) {
+  SamplingDescription d;
+  auto real = [&](StringRef key, double &out) {
+    if (auto value = given.getAs<FloatAttr>(key))
+      out = value.getValueAsDouble();
+  };
+  auto integer = [&](StringRef key, int64_t &out) {
+    if (auto value = given.getAs<IntegerAttr>(key))
+      out = value.getInt();
+  };
+  auto tokens = [&](StringRef key, std::vector<int32_t> &out) {
+    if (auto value = given.getAs<DenseI32ArrayAttr>(key))
+      out = value.asArrayRef().vec();
+  };
+  real("min_p", d.minP);
+  real("repetition_penalty", d.repetitionPenalty);
+  integer("no_repeat_ngram_size", d.noRepeatNgramSize);
+  integer("min_new_tokens", d.minNewTokens);
+  integer("min_length", d.minLength);
+  integer("max_new_tokens", d.maxNewTokens);
+  integer("max_length", d.maxLength);
+  integer("forced_bos_token_id", d.forcedBosToken);
+  tokens("forced_eos_token_id", d.forcedEosTokens);
+  tokens("suppress_tokens", d.suppressTokens);
+  tokens("begin_suppress_tokens", d.beginSuppressTokens);
+  if (auto biases = given.getAs<ArrayAttr>("sequence_bias"))
+    for (auto bias : biases.getAsRange<DictionaryAttr>())
+      d.sequenceBiases.push_back(
+          {bias.getAs<DenseI32ArrayAttr>("tokens").asArrayRef().vec(),
+           bias.getAs<FloatAttr>("bias").getValueAsDouble()});
+  d.stopStrings = namesOf(given, "stop_strings");
+  return d;
 }
 
 } // namespace
@@ -167,10 +198,7 @@ ProgramDescription fpmoe::describeModel(ModuleOp module,
     d.topP = topP.getValueAsDouble();
   if (auto topK = model.getAs<IntegerAttr>("top_k"))
     d.defaultTopK = topK.getInt();
-
-  std::string text;
-  llvm::raw_string_ostream os(text);
-  module.print(os);
-  d.fingerprint = llvm::xxh3_64bits(llvm::StringRef(text));
+  if (auto sampling = model.getAs<DictionaryAttr>("sampling"))
+    d.sampling = describeSampling(sampling);
   return d;
 }

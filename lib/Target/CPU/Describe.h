@@ -11,9 +11,20 @@
 #include "lib/Target/CPU/Target.h"
 #include "mlir/IR/BuiltinOps.h"
 
+#include <optional>
 #include <vector>
 
 namespace fpmoe {
+
+/// Sampling defaults; FpmoeSampling documents the fields.
+struct SamplingDescription {
+  double minP = 0, repetitionPenalty = 1;
+  int64_t noRepeatNgramSize = 0, minNewTokens = 0, minLength = 0,
+          maxNewTokens = 0, maxLength = 0, forcedBosToken = -1;
+  std::vector<int32_t> forcedEosTokens, suppressTokens, beginSuppressTokens;
+  std::vector<std::pair<std::vector<int32_t>, double>> sequenceBiases;
+  std::vector<std::string> stopStrings;
+};
 
 /// What the program says of itself; FpmoeModel documents the fields.
 struct ProgramDescription {
@@ -27,12 +38,12 @@ struct ProgramDescription {
           tickets = 0;
   std::vector<uint8_t> tokenizer;
   std::vector<int32_t> eosTokens;
+  std::optional<SamplingDescription> sampling;
   float temperature = 0, topP = 1;
   int64_t defaultTopK = 0;
-  int64_t segment = 0; ///< tokens of a routed segment
+  int64_t segment = 0;                    ///< tokens of a routed segment
   std::vector<std::string> languageNames; ///< that tokens can have
   uint32_t cpuFeatures = 0;
-  uint64_t fingerprint = 0; ///< ties a weights file to its program
 };
 
 /// Collects what a module says after the schedule phase; tokenizer, weight

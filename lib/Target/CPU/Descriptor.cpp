@@ -14,7 +14,7 @@
 using namespace llvm;
 using namespace fpmoe;
 
-static_assert(FPMOE_ABI_VERSION == 2 && sizeof(FpmoeModel) == 328,
+static_assert(FPMOE_ABI_VERSION == 2 && sizeof(FpmoeModel) == 336,
               "FpmoeModel changed: change the list below with it");
 static_assert(offsetof(FpmoeModel, name) == 16 &&
               offsetof(FpmoeModel, vocabulary) == 56 &&
@@ -23,7 +23,10 @@ static_assert(offsetof(FpmoeModel, name) == 16 &&
               offsetof(FpmoeModel, tokenizer) == 256 &&
               offsetof(FpmoeModel, temperature) == 288 &&
               offsetof(FpmoeModel, default_top_k) == 296 &&
-              offsetof(FpmoeModel, language_names) == 320);
+              offsetof(FpmoeModel, language_names) == 320 &&
+              offsetof(FpmoeModel, sampling) == 328);
+static_assert(sizeof(FpmoeSequenceBias) == 24 && sizeof(FpmoeSampling) == 144,
+              "FpmoeSampling changed: change makeSampling with it");
 
 namespace {
 
@@ -36,6 +39,7 @@ public:
   void add32(uint32_t value) {
     add(ConstantInt::get(Type::getInt32Ty(c), value));
   }
+  void add(double value) { add(ConstantFP::get(Type::getDoubleTy(c), value)); }
   void add(float value) { add(ConstantFP::get(Type::getFloatTy(c), value)); }
   void add(StringRef text) { add(string(text)); }
   /// An array of texts; null if there are none.
@@ -45,6 +49,25 @@ public:
       texts.push_back(string(name));
     auto *type = ArrayType::get(PointerType::get(c, 0), texts.size());
     add(texts.empty() ? null() : global(ConstantArray::get(type, texts), ""));
+  }
+  /// Where ids are, null if there are none, and how many.
+  void addIds(ArrayRef<int32_t> ids) {
+    ArrayRef<uint32_t> words(reinterpret_cast<const uint32_t *>(ids.data()),
+                             ids.size());
+    add(ids.empty() ? null() : global(ConstantDataArray::get(c, words), ""));
+    add(static_cast<int64_t>(ids.size()));
+  }
+  /// Where structures that other builders made are, null if there are none, and
+  /// how many.
+  void addArray(ArrayRef<Constant *> elements) {
+    if (elements.empty())
+      add(null());
+    else
+      add(global(ConstantArray::get(
+                     ArrayType::get(elements[0]->getType(), elements.size()),
+                     elements),
+                 ""));
+    add(static_cast<int64_t>(elements.size()));
   }
   /// A function of the module.
   void addFunction(StringRef name) {
@@ -64,16 +87,38 @@ public:
     variable->setAlignment(Align(8));
     return variable;
   }
-  void finish(StringRef name) {
-    global(ConstantStruct::getAnon(c, fields), name,
-           GlobalValue::ExternalLinkage);
-  }
+  /// The structure of all fields.
+  Constant *finish() { return ConstantStruct::getAnon(c, fields); }
 
 private:
   Module &module;
   LLVMContext &c;
   SmallVector<Constant *> fields;
 };
+
+/// FpmoeSampling, in the order of its fields.
+Constant *makeSampling(Module &module, const SamplingDescription &d) {
+  DescriptorBuilder b(module);
+  b.add(d.minP);
+  b.add(d.repetitionPenalty);
+  for (int64_t value : {d.noRepeatNgramSize, d.minNewTokens, d.minLength,
+                        d.maxNewTokens, d.maxLength, d.forcedBosToken})
+    b.add(value);
+  b.addIds(d.forcedEosTokens);
+  b.addIds(d.suppressTokens);
+  b.addIds(d.beginSuppressTokens);
+  SmallVector<Constant *> biases;
+  for (const auto &[tokens, bias] : d.sequenceBiases) {
+    DescriptorBuilder each(module);
+    each.addIds(tokens);
+    each.add(bias);
+    biases.push_back(each.finish());
+  }
+  b.addArray(biases);
+  b.addNames(d.stopStrings);
+  b.add(static_cast<int64_t>(d.stopStrings.size()));
+  return b.global(b.finish(), "");
+}
 
 } // namespace
 
@@ -104,24 +149,18 @@ void fpmoe::addDescriptor(Module &module, const ProgramDescription &d) {
             ? b.null()
             : b.global(ConstantDataArray::get(c, d.tokenizer), ""));
   b.add(static_cast<int64_t>(d.tokenizer.size()));
-  b.add(d.eosTokens.empty()
-            ? b.null()
-            : b.global(
-                  ConstantDataArray::get(
-                      c, ArrayRef<uint32_t>(reinterpret_cast<const uint32_t *>(
-                                                d.eosTokens.data()),
-                                            d.eosTokens.size())),
-                  ""));
-  b.add(static_cast<int64_t>(d.eosTokens.size()));
+  b.addIds(d.eosTokens);
   b.add(d.temperature);
   b.add(d.topP);
   b.add(d.defaultTopK);
   b.add(d.segment);
   b.add(static_cast<int64_t>(d.languageNames.size()));
   b.addNames(d.languageNames);
-  b.finish("fpmoe_model");
+  b.add(d.sampling ? makeSampling(module, *d.sampling) : b.null());
+  b.global(b.finish(), "fpmoe_model", GlobalValue::ExternalLinkage);
 
-  b.global(ConstantInt::get(Type::getInt64Ty(c), d.fingerprint),
+  // Known when the weights are written; see lib/Target/Link/Payload.h.
+  b.global(ConstantInt::get(Type::getInt64Ty(c), 0),
            "fpmoe_weights_fingerprint", GlobalValue::ExternalLinkage);
   b.global(ConstantDataArray::getString(c, d.weightsFile), "fpmoe_weights_file",
            GlobalValue::ExternalLinkage);

@@ -8,6 +8,9 @@
 #ifndef FPMOE_LIB_TARGET_CPU_TARGET_H
 #define FPMOE_LIB_TARGET_CPU_TARGET_H
 
+#include "dialects/Mega/Mega.h"
+#include "runtime/core/Cpu.h"
+
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 
@@ -24,17 +27,17 @@ struct CpuTarget {
   std::string cpu;            ///< LLVM's name of the processor
   std::string features;       ///< LLVM's feature string
   uint32_t requiredFeatures;  ///< FPMOE_CPU_* that a program checks at start
-  std::string dotInstruction; ///< see the pass mega-lower-dot2
-  int64_t rows;               ///< tokens that are multiplied at a time
-  int64_t tileRows;           ///< the same with the tile registers; 0: has none
-  int64_t sums;               ///< see the pass mega-to-vector
-  bool halves;                ///< see the pass mega-to-vector
-  int64_t prefetch;           ///< see the pass mega-to-vector
-  int64_t streams;            ///< see the pass fpmoe-build-programs
+  mega::DotInstruction dot;   ///< these: see #mega.target
+  int64_t rows, tileRows, accumulators, columns, prefetch;
+
+  /// What passes know of it: the module attribute `mega.target`.
+  mega::TargetAttr getAttr(mlir::MLIRContext *context) const;
 };
 
-/// The level called `name`; "native" is the best one that this machine has.
-llvm::Expected<CpuTarget> getCpuTarget(llvm::StringRef name);
+/// The level called `name`; "native" is the best one whose programs start on
+/// this machine, whose CPU has these words.
+llvm::Expected<CpuTarget>
+getCpuTarget(llvm::StringRef name, const CpuWords &words = readCpuWords());
 
 /// Names of all levels, for messages: "native, avx512-bf16, ...".
 std::string listCpuTargets();

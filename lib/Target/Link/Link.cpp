@@ -20,8 +20,13 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <fcntl.h>
+#include <thread>
+#include <unistd.h>
+#include <utility>
 
 LLD_HAS_DRIVER(elf)
 
@@ -48,6 +53,12 @@ Expected<std::string> fpmoe::findRuntimeDirectory(StringRef arch) {
   return std::string(directory);
 }
 
+static void replaceAll(std::string &text, StringRef from, StringRef to) {
+  for (size_t at = 0; (at = text.find(from.str(), at)) != std::string::npos;
+       at += to.size())
+    text.replace(at, from.size(), to.str());
+}
+
 /// Returns lld's messages on one line, without its name before each and
 /// without the lines that only point into its inputs.
 static std::string summarize(StringRef log) {
@@ -63,48 +74,56 @@ static std::string summarize(StringRef log) {
   return text.empty() ? "lld failed without a message" : text;
 }
 
-/// Finds out whether the disk has room for the program: lld writes through a
-/// memory map, where a full disk would be a bus error.
-static Error checkSpace(const fpmoe::LinkOptions &options) {
-  uint64_t bytes = 4 << 20; // more than the runtime and its libraries
-  for (const std::string &object : options.objects) {
-    uint64_t size = 0;
-    sys::fs::file_size(object, size); // a missing one is reported elsewhere
-    bytes += size;
+namespace {
+/// Collects what is written to a path. lld writes to paths only, and replaces
+/// what it finds there by a file of its own, but not a pipe.
+class Pipe {
+public:
+  Pipe() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0)
+      return;
+    writer = ends[1];
+    thread = std::thread([this, reader = ends[0]] { collect(reader); });
   }
-  Expected<sys::fs::TempFile> probe =
-      sys::fs::TempFile::create(options.output + ".%%%%%%.space");
-  if (!probe)
-    return error(options.output +
-                 ": cannot write: " + toString(probe.takeError()));
-  int code = ::posix_fallocate(probe->FD, 0, bytes);
-  consumeError(probe->discard());
-  if (code != 0)
-    return error(options.output + ": cannot write: " +
-                 std::generic_category().message(code) + " (" + Twine(bytes) +
-                 " bytes are needed)");
-  return Error::success();
-}
+  ~Pipe() { finish(); }
+  bool isOpen() const { return writer >= 0; }
+  std::string path() const { return "/proc/self/fd/" + std::to_string(writer); }
+  /// Everything that was written.
+  std::string &finish() {
+    if (writer >= 0) {
+      ::close(std::exchange(writer, -1));
+      thread.join();
+    }
+    return bytes;
+  }
 
-Error fpmoe::linkProgram(const LinkOptions &options) {
-  const std::string &output = options.output;
-  // lld writes to a file of its own and renames it, which a device or an
-  // unwritable folder would make into an obscure message.
-  int descriptor;
-  bool existed = sys::fs::exists(output);
-  if (std::error_code code = sys::fs::openFileForWrite(
-          output, descriptor, sys::fs::CD_OpenAlways, sys::fs::OF_Append))
-    return error(output + ": cannot write: " + code.message());
-  sys::fs::closeFile(descriptor);
-  if (!existed)
-    sys::fs::remove(output);
-  else if (!sys::fs::is_regular_file(output))
-    return error(output + ": cannot be replaced by a program: it is not a "
-                          "regular file");
+private:
+  void collect(int reader) {
+    char buffer[1 << 16];
+    ssize_t count;
+    while ((count = ::read(reader, buffer, sizeof(buffer))) > 0 ||
+           (count < 0 && errno == EINTR))
+      if (count > 0)
+        bytes.append(buffer, count);
+    ::close(reader);
+  }
 
+  int writer = -1;
+  std::string bytes;
+  std::thread thread;
+};
+} // namespace
+
+Expected<std::string> fpmoe::linkProgram(const LinkOptions &options) {
+  const std::string &name = options.name;
+  Pipe program;
+  if (!program.isOpen())
+    return error(name + ": cannot link: " + std::strerror(errno));
   std::vector<std::string> arguments = {"ld.lld",
                                         "-o",
-                                        output,
+                                        program.path(),
+                                        "--threads=1",
                                         "-pie",
                                         "--gc-sections",
                                         "--build-id=none",
@@ -162,12 +181,9 @@ Error fpmoe::linkProgram(const LinkOptions &options) {
   if (!missing.empty())
     return error(missing + ": is missing; linking needs it");
 
-  if (Error full = checkSpace(options))
-    return full;
-
   static bool canRun = true;
   if (!canRun)
-    return error(output + ": cannot link: lld crashed before in this process");
+    return error(name + ": cannot link: lld crashed before in this process");
   SmallVector<const char *> pointers;
   for (const std::string &argument : arguments)
     pointers.push_back(argument.c_str());
@@ -176,9 +192,13 @@ Error fpmoe::linkProgram(const LinkOptions &options) {
   lld::Result result =
       lld::lldMain(pointers, stream, stream, {{lld::Gnu, &lld::elf::link}});
   canRun = result.canRunAgain;
-  if (result.retCode == 0)
-    return Error::success();
-  if (!existed)
-    sys::fs::remove(output);
-  return error(output + ": cannot link: " + summarize(log));
+  if (result.retCode != 0) {
+    // Names of temporary files would say nothing.
+    std::string text = summarize(log);
+    replaceAll(text, program.path(), name);
+    for (StringRef object : options.objects)
+      replaceAll(text, object, name);
+    return error(name + ": cannot link: " + text);
+  }
+  return std::move(program.finish());
 }

@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Links a compiled model with the runtime, in this process, by lld. All other
-// inputs come from the runtime directory that the build fills.
+// Links a compiled model with the runtime, in this process and in memory, by
+// lld. All other inputs come from the runtime directory that the build fills.
 //
 //===----------------------------------------------------------------------===//
 
@@ -23,10 +23,10 @@ namespace fpmoe {
 
 struct LinkOptions {
   /// Object files that define fpmoe_model, fpmoe_weights_fingerprint and
-  /// fpmoe_weights_file.
+  /// fpmoe_weights_file. Messages do not name them.
   std::vector<std::string> objects;
-  /// The program to write, executable. It is replaced if it exists.
-  std::string output;
+  /// How errors name the program.
+  std::string name;
   /// Depend on nothing, instead of libc.so.6.
   bool isStatic = false;
   /// From findRuntimeDirectory.
@@ -38,10 +38,9 @@ struct LinkOptions {
 /// beside the running tool. The error names what is missing.
 llvm::Expected<std::string> findRuntimeDirectory(llvm::StringRef arch);
 
-/// Links; on failure no output is left. The error begins with the output's
-/// name and has all that lld found wrong, or says which input is missing.
-/// Not to be called by two threads at once.
-llvm::Error linkProgram(const LinkOptions &options);
+/// Returns the bytes of the program. The error has all that lld found wrong, or
+/// says which input is missing. Not to be called by two threads at once.
+llvm::Expected<std::string> linkProgram(const LinkOptions &options);
 
 } // namespace fpmoe
 

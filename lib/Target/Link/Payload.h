@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Weights follow the program in its file, beyond what the loader maps, or fill
-// a file of their own. The steps: payloadOffset, write the blob there, then
-// writeTrailer.
+// a file of their own. The steps: payloadOffset, write the blob there,
+// writeTrailer, and setFingerprint, after which the program can be written.
 //
 //===----------------------------------------------------------------------===//
 
@@ -21,16 +21,24 @@
 
 namespace fpmoe {
 
-/// Returns the offset for a blob in the file at `path`: its size, rounded up
-/// to 2 MiB, so that the blob can be mapped with huge pages. 0 for an empty
-/// file.
-llvm::Expected<uint64_t> payloadOffset(llvm::StringRef path);
+/// Returns the offset for a blob behind a program of `bytes`: rounded up to
+/// 2 MiB, so that the blob can be mapped with huge pages.
+uint64_t payloadOffset(uint64_t bytes);
 
 /// Returns the trailer of a blob of `bytes` at `offset`.
 FpmoeTrailer makeTrailer(uint64_t offset, uint64_t bytes, uint64_t fingerprint);
 
-/// Appends the trailer to the file, which has to end where the blob does.
-llvm::Error writeTrailer(llvm::StringRef path, const FpmoeTrailer &trailer);
+/// Appends the trailer to an open file, which has to end where the blob does.
+/// Errors call it `name`.
+llvm::Error writeTrailer(int file, llvm::StringRef name,
+                         const FpmoeTrailer &trailer);
+
+/// Gives fpmoe_weights_fingerprint of a linked program its value.
+llvm::Error setFingerprint(std::string &program, uint64_t fingerprint);
+
+/// Whether a file has a trailer at its end: it is a program with its weights,
+/// or a weights file.
+bool hasTrailer(const std::string &path);
 
 } // namespace fpmoe
 

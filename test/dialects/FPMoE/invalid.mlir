@@ -2,6 +2,25 @@
 
 // One case at least for each numbered constraint, named in front of it.
 
+// expected-error@+1 {{'fpmoe.model' has 'sampling' in which "min_p" is 1 : i64}}
+module attributes {fpmoe.model = {name = "m", architecture = "a", source = "s",
+                                  context = 1, sampling = {min_p = 1 : i64}}} {}
+
+// -----
+
+// expected-error@+1 {{'fpmoe.model' has 'sampling' in which "typical_p" is}}
+module attributes {fpmoe.model = {name = "m", architecture = "a", source = "s",
+                                  context = 1, sampling = {typical_p = 0.5}}} {}
+
+// -----
+
+// expected-error@+1 {{'fpmoe.model' has 'sampling' in which "sequence_bias" is}}
+module attributes {fpmoe.model = {
+    name = "m", architecture = "a", source = "s", context = 1,
+    sampling = {sequence_bias = [{tokens = array<i32>, bias = 1.0}]}}} {}
+
+// -----
+
 // weight_c1
 // expected-error@+1 {{must take one index with layers and nothing without (weight_c1)}}
 fpmoe.weight @w layers [0, 1] : tensor<8xf32> {
@@ -325,62 +344,110 @@ fpmoe.weight @w : tensor<4x2xbf16> {
 
 // -----
 
-// interleave_c1
-fpmoe.weight @w : tensor<40x8xf32> {
+// append_rows_c1
+fpmoe.weight @w : tensor<64x8xf32> {
   %0 = fpmoe.load "a" : tensor<20x8xf32>
-  // expected-error@+1 {{of 'tensor<20x8xf32>' has 64 rows, its result is 'tensor<40x8xf32>' (interleave_c1)}}
-  %1 = fpmoe.interleave %0, %0 : tensor<20x8xf32> -> tensor<40x8xf32>
-  fpmoe.yield %1 : tensor<40x8xf32>
+  // expected-error@+1 {{of 'tensor<20x8xf32>' has 40 rows, its result is 'tensor<64x8xf32>' (append_rows_c1)}}
+  %1 = fpmoe.append_rows %0, %0 : tensor<20x8xf32> -> tensor<64x8xf32>
+  fpmoe.yield %1 : tensor<64x8xf32>
 }
 
 // -----
 
-// interleave_c1
+// append_rows_c1
+fpmoe.weight @w : tensor<6x20x8xf32> {
+  %0 = fpmoe.load "a" : tensor<3x20x8xf32>
+  // expected-error@+1 {{of 'tensor<3x20x8xf32>' has 40 rows, its result is 'tensor<6x20x8xf32>' (append_rows_c1)}}
+  %1 = fpmoe.append_rows %0, %0 : tensor<3x20x8xf32> -> tensor<6x20x8xf32>
+  fpmoe.yield %1 : tensor<6x20x8xf32>
+}
+
+// -----
+
+// append_rows_c1
 fpmoe.weight @w : tensor<32xf32> {
   %0 = fpmoe.load "a" : tensor<16xf32>
-  // expected-error@+1 {{needs at least two dimensions (interleave_c1)}}
-  %1 = fpmoe.interleave %0, %0 : tensor<16xf32> -> tensor<32xf32>
+  // expected-error@+1 {{needs at least two dimensions (append_rows_c1)}}
+  %1 = fpmoe.append_rows %0, %0 : tensor<16xf32> -> tensor<32xf32>
   fpmoe.yield %1 : tensor<32xf32>
 }
 
 // -----
 
-// pack_c1
-fpmoe.weight @w : tensor<4x8x8x1xf32> {
-  %0 = fpmoe.load "a" : tensor<20x8xf32>
-  // expected-error@+1 {{makes 'tensor<4x8x8x1xf32>' of 'tensor<20x8xf32>' (pack_c1)}}
-  %1 = fpmoe.pack %0 : tensor<20x8xf32> -> tensor<4x8x8x1xf32>
-  fpmoe.yield %1 : tensor<4x8x8x1xf32>
-}
-
-// -----
-
-// pack_c2
-fpmoe.weight @w : tensor<2x8x16x1xbf16> {
+// pack_c1: nothing says how.
+fpmoe.weight @w : tensor<20x8xbf16> {
   %0 = fpmoe.load "a" : tensor<20x8xbf16>
-  // expected-error@+1 {{puts 1 columns of 'bf16' together, the dot product takes 2 (pack_c2)}}
-  %1 = fpmoe.pack %0 : tensor<20x8xbf16> -> tensor<2x8x16x1xbf16>
-  fpmoe.yield %1 : tensor<2x8x16x1xbf16>
+  // expected-error@+1 {{makes 'tensor<20x8xbf16>' of 'tensor<20x8xbf16>' (pack_c1)}}
+  %1 = fpmoe.pack %0 : tensor<20x8xbf16> -> tensor<20x8xbf16>
+  fpmoe.yield %1 : tensor<20x8xbf16>
 }
 
 // -----
 
-// pack_c3
-fpmoe.weight @w : tensor<3x8x16x1xf32> {
-  %0 = fpmoe.load "a" : tensor<20x8xf32>
-  // expected-error@+1 {{holds 48 rows and 8 columns, it needs 32 and 8 (pack_c3)}}
-  %1 = fpmoe.pack %0 : tensor<20x8xf32> -> tensor<3x8x16x1xf32>
-  fpmoe.yield %1 : tensor<3x8x16x1xf32>
-}
-
-// -----
-
-// pack_c3
-fpmoe.weight @w : tensor<2x3x16x2xbf16> {
+// pack_c1: another shape.
+fpmoe.weight @w : tensor<32x8xbf16, #mega.packed<n = 16, k = 2>> {
   %0 = fpmoe.load "a" : tensor<20x8xbf16>
-  // expected-error@+1 {{holds 32 rows and 6 columns, it needs 32 and 8 (pack_c3)}}
-  %1 = fpmoe.pack %0 : tensor<20x8xbf16> -> tensor<2x3x16x2xbf16>
-  fpmoe.yield %1 : tensor<2x3x16x2xbf16>
+  // expected-error@+1 {{makes 'tensor<32x8xbf16, #mega.packed<n = 16, k = 2>>' of 'tensor<20x8xbf16>' (pack_c1)}}
+  %1 = fpmoe.pack %0 : tensor<20x8xbf16> -> tensor<32x8xbf16, #mega.packed<n = 16, k = 2>>
+  fpmoe.yield %1 : tensor<32x8xbf16, #mega.packed<n = 16, k = 2>>
+}
+
+// -----
+
+// pack_c1: another element.
+fpmoe.weight @w : tensor<20x8xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "a" : tensor<20x8xbf16>
+  // expected-error@+1 {{makes 'tensor<20x8xf32, #mega.packed<n = 16, k = 1>>' of 'tensor<20x8xbf16>' (pack_c1)}}
+  %1 = fpmoe.pack %0 : tensor<20x8xbf16> -> tensor<20x8xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<20x8xf32, #mega.packed<n = 16, k = 1>>
+}
+
+// -----
+
+// pack_c1: what is packed already.
+fpmoe.weight @w : tensor<20x8xbf16, #mega.packed<n = 16, k = 2>> {
+  %0 = fpmoe.load "a" : tensor<20x8xbf16>
+  %1 = fpmoe.pack %0 : tensor<20x8xbf16> -> tensor<20x8xbf16, #mega.packed<n = 16, k = 2>>
+  // expected-error@+1 {{makes 'tensor<20x8xbf16, #mega.packed<n = 16, k = 2>>' of 'tensor<20x8xbf16, #mega.packed<n = 16, k = 2>>' (pack_c1)}}
+  %2 = fpmoe.pack %1 : tensor<20x8xbf16, #mega.packed<n = 16, k = 2>> -> tensor<20x8xbf16, #mega.packed<n = 16, k = 2>>
+  fpmoe.yield %2 : tensor<20x8xbf16, #mega.packed<n = 16, k = 2>>
+}
+
+// -----
+
+// pack_c1: an encoding that is no packing.
+fpmoe.weight @w : tensor<20x8xbf16, 1 : i64> {
+  %0 = fpmoe.load "a" : tensor<20x8xbf16>
+  // expected-error@+1 {{makes 'tensor<20x8xbf16, 1 : i64>' of 'tensor<20x8xbf16>' (pack_c1)}}
+  %1 = fpmoe.pack %0 : tensor<20x8xbf16> -> tensor<20x8xbf16, 1 : i64>
+  fpmoe.yield %1 : tensor<20x8xbf16, 1 : i64>
+}
+
+// -----
+
+// rope_frequencies_c1
+fpmoe.weight @w : tensor<2x4xf32> {
+  // expected-error@+1 {{needs one dimension (rope_frequencies_c1)}}
+  %0 = fpmoe.rope_frequencies theta 1.0e4 : tensor<2x4xf32>
+  fpmoe.yield %0 : tensor<2x4xf32>
+}
+
+// -----
+
+// rope_frequencies_c2
+fpmoe.weight @w : tensor<4xf32> {
+  // expected-error@+1 {{theta must be positive (rope_frequencies_c2)}}
+  %0 = fpmoe.rope_frequencies theta 0.0 : tensor<4xf32>
+  fpmoe.yield %0 : tensor<4xf32>
+}
+
+// -----
+
+// rope_frequencies_c3
+fpmoe.weight @w : tensor<4xf32> {
+  // expected-error@+1 {{has 2 factors for 4 frequencies (rope_frequencies_c3)}}
+  %0 = fpmoe.rope_frequencies theta 1.0e4 scaling(#fpmoe.rope_factors<factors = [1.0, 8.0]>) : tensor<4xf32>
+  fpmoe.yield %0 : tensor<4xf32>
 }
 
 // -----
@@ -688,93 +755,93 @@ func.func @f(%x: tensor<?x8xf32>, %r: tensor<3x8xf32>) -> tensor<?x3xf32> {
 // -----
 
 // linear_c3
-func.func @f(%x: tensor<?x8xf32>, %w: tensor<4x19xf32>, %a: tensor<3x8xf32>) -> tensor<?x4xf32> {
+func.func @f(%x: tensor<?x8xf32>, %w: tensor<4x11xf32>, %a: tensor<3x8xf32>) -> tensor<?x4xf32> {
   // expected-error@+1 {{low_rank has shape [3, 8], it must be [4, 8] (linear_c3)}}
-  %y = fpmoe.linear %x, %w low_rank %a : tensor<3x8xf32> ranks [1, 3] : tensor<?x8xf32>, tensor<4x19xf32> -> tensor<?x4xf32>
+  %y = fpmoe.linear %x, %w low_rank %a : tensor<3x8xf32> ranks [1, 3] : tensor<?x8xf32>, tensor<4x11xf32> -> tensor<?x4xf32>
   return %y : tensor<?x4xf32>
 }
 
 // -----
 
 // linear_c3
-func.func @f(%x: tensor<?x8xf32>, %w: tensor<4x19xf32>, %a: tensor<3x8xf32>) -> tensor<?x4xf32> {
+func.func @f(%x: tensor<?x8xf32>, %w: tensor<4x11xf32>, %a: tensor<3x8xf32>) -> tensor<?x4xf32> {
   // expected-error@+1 {{has a low rank or its ranks alone (linear_c3)}}
-  %y = fpmoe.linear %x, %w low_rank %a : tensor<3x8xf32> : tensor<?x8xf32>, tensor<4x19xf32> -> tensor<?x4xf32>
+  %y = fpmoe.linear %x, %w low_rank %a : tensor<3x8xf32> : tensor<?x8xf32>, tensor<4x11xf32> -> tensor<?x4xf32>
   return %y : tensor<?x4xf32>
 }
 
 // -----
 
 // linear_c3
-func.func @f(%x: tensor<?x8xf32>, %w: tensor<4x19xf32>, %a: tensor<3x8xf32>) -> tensor<?x4xf32> {
+func.func @f(%x: tensor<?x8xf32>, %w: tensor<4x11xf32>, %a: tensor<3x8xf32>) -> tensor<?x4xf32> {
   // expected-error@+1 {{has a rank of -1 (linear_c3)}}
-  %y = fpmoe.linear %x, %w low_rank %a : tensor<3x8xf32> ranks [4, -1] : tensor<?x8xf32>, tensor<4x19xf32> -> tensor<?x4xf32>
+  %y = fpmoe.linear %x, %w low_rank %a : tensor<3x8xf32> ranks [4, -1] : tensor<?x8xf32>, tensor<4x11xf32> -> tensor<?x4xf32>
   return %y : tensor<?x4xf32>
 }
 
 // -----
 
 // linear_c1
-func.func @f(%x: tensor<?x8xf32>, %w: tensor<4x11xf32>, %a: tensor<3x8xf32>) -> tensor<?x4xf32> {
-  // expected-error@+1 {{weight has shape [4, 11], it must be [4, 19] (linear_c1)}}
-  %y = fpmoe.linear %x, %w low_rank %a : tensor<3x8xf32> ranks [1, 2] : tensor<?x8xf32>, tensor<4x11xf32> -> tensor<?x4xf32>
+func.func @f(%x: tensor<?x8xf32>, %w: tensor<4x19xf32>, %a: tensor<3x8xf32>) -> tensor<?x4xf32> {
+  // expected-error@+1 {{weight has shape [4, 19], it must be [4, 11] (linear_c1)}}
+  %y = fpmoe.linear %x, %w low_rank %a : tensor<3x8xf32> ranks [1, 2] : tensor<?x8xf32>, tensor<4x19xf32> -> tensor<?x4xf32>
   return %y : tensor<?x4xf32>
 }
 
 // -----
 
 // mlp_c2
-func.func @f(%x: tensor<?x8xf32>, %g: tensor<6x18xf32>, %d: tensor<8x6xf32>, %a: tensor<2x6xf32>) -> tensor<?x8xf32> {
+func.func @f(%x: tensor<?x8xf32>, %g: tensor<6x10xf32>, %d: tensor<8x6xf32>, %a: tensor<2x6xf32>) -> tensor<?x8xf32> {
   // expected-error@+1 {{low_rank has shape [2, 6], it must be [2, 8] (mlp_c2)}}
-  %y = fpmoe.mlp %x, %g, %g, %d up_low_rank %a : tensor<2x6xf32> up_ranks [2] : tensor<?x8xf32>, tensor<6x18xf32>, tensor<8x6xf32>
+  %y = fpmoe.mlp %x, %g, %g, %d up_low_rank %a : tensor<2x6xf32> up_ranks [2] : tensor<?x8xf32>, tensor<6x10xf32>, tensor<8x6xf32>
   return %y : tensor<?x8xf32>
 }
 
 // -----
 
 // mlp_c2
-func.func @f(%x: tensor<?x8xf32>, %g: tensor<6x8xf32>, %d: tensor<8x18xf32>, %a: tensor<2x6xf32>, %s: tensor<1x8xf32>) -> tensor<?x8xf32> {
+func.func @f(%x: tensor<?x8xf32>, %g: tensor<6x8xf32>, %d: tensor<8x8xf32>, %a: tensor<2x6xf32>, %s: tensor<1x8xf32>) -> tensor<?x8xf32> {
   // expected-error@+1 {{has a scale and a low rank (mlp_c2)}}
-  %y = fpmoe.mlp %x, %g, %g, %d scaled %s : tensor<1x8xf32> down_low_rank %a : tensor<2x6xf32> down_ranks [0, 2] : tensor<?x8xf32>, tensor<6x8xf32>, tensor<8x18xf32>
+  %y = fpmoe.mlp %x, %g, %g, %d scaled %s : tensor<1x8xf32> down_low_rank %a : tensor<2x6xf32> down_ranks [0, 2] : tensor<?x8xf32>, tensor<6x8xf32>, tensor<8x8xf32>
   return %y : tensor<?x8xf32>
 }
 
 // -----
 
 // qkv_c3
-func.func @f(%x: tensor<?x8xf32>, %positions: tensor<?xi32>, %n: tensor<8xf32>, %w: tensor<4x4x18xf32>, %t: tensor<64x4xf32>, %a: tensor<2x6xf32>) -> tensor<?x8xf32> {
+func.func @f(%x: tensor<?x8xf32>, %positions: tensor<?xi32>, %n: tensor<8xf32>, %w: tensor<4x4x10xf32>, %t: tensor<64x4xf32>, %a: tensor<2x6xf32>) -> tensor<?x8xf32> {
   // expected-error@+1 {{low_rank has shape [2, 6], it must be [2, 8] (qkv_c3)}}
-  %q, %k, %v = fpmoe.qkv %x, %positions norm %n eps 1.0e-6 weight %w low_rank %a : tensor<2x6xf32> ranks [1, 1] rope %t : tensor<?x8xf32>, tensor<8xf32>, tensor<4x4x18xf32>, tensor<64x4xf32> -> tensor<?x8xf32>, tensor<?x4xf32>
+  %q, %k, %v = fpmoe.qkv %x, %positions norm %n eps 1.0e-6 weight %w low_rank %a : tensor<2x6xf32> ranks [1, 1] rope %t : tensor<?x8xf32>, tensor<8xf32>, tensor<4x4x10xf32>, tensor<64x4xf32> -> tensor<?x8xf32>, tensor<?x4xf32>
   return %q : tensor<?x8xf32>
 }
 
 // -----
 
 // moe_c6
-func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<32x18xf32>, %d: tensor<8x6xf32>, %a: tensor<2x8xf32>, %s: tensor<1x8xf32>) -> tensor<?x8xf32> {
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<12x10xf32>, %d: tensor<8x6xf32>, %a: tensor<2x8xf32>, %s: tensor<1x8xf32>) -> tensor<?x8xf32> {
   // expected-error@+1 {{has low ranks beside a scale or routed experts (moe_c6)}}
-  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 shared %gu : tensor<32x18xf32>, %d : tensor<8x6xf32> scaled %s : tensor<1x8xf32> up_low_rank %a : tensor<2x8xf32> up_ranks [2] -> tensor<?x8xf32>
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 shared %gu : tensor<12x10xf32>, %d : tensor<8x6xf32> scaled %s : tensor<1x8xf32> up_low_rank %a : tensor<2x8xf32> up_ranks [2] -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
 
 // -----
 
 // moe_c6
-func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<32x10xf32>, %d: tensor<8x6xf32>, %a: tensor<2x8xf32>) -> tensor<?x8xf32> {
-  // expected-error@+1 {{gate_up has shape [32, 10], it must be [32, 18] (moe_c6)}}
-  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 shared %gu : tensor<32x10xf32>, %d : tensor<8x6xf32> up_low_rank %a : tensor<2x8xf32> up_ranks [2] -> tensor<?x8xf32>
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<32x18xf32>, %d: tensor<8x6xf32>, %a: tensor<2x8xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{gate_up has shape [32, 18], it must be [12, 10] (moe_c6)}}
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 shared %gu : tensor<32x18xf32>, %d : tensor<8x6xf32> up_low_rank %a : tensor<2x8xf32> up_ranks [2] -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
 
 // -----
 
 // append_columns_c1
-fpmoe.weight @w : tensor<4x23xf32> {
+fpmoe.weight @w : tensor<4x35xf32> {
   %0 = fpmoe.load "a" : tensor<4x20xf32>
   %1 = fpmoe.load "b" : tensor<4x3xf32>
-  // expected-error@+1 {{makes 'tensor<4x23xf32>' of 'tensor<4x20xf32>' and 'tensor<4x3xf32>' (append_columns_c1)}}
-  %2 = fpmoe.append_columns %0, %1 : tensor<4x20xf32>, tensor<4x3xf32> -> tensor<4x23xf32>
-  fpmoe.yield %2 : tensor<4x23xf32>
+  // expected-error@+1 {{makes 'tensor<4x35xf32>' of 'tensor<4x20xf32>' and 'tensor<4x3xf32>' (append_columns_c1)}}
+  %2 = fpmoe.append_columns %0, %1 : tensor<4x20xf32>, tensor<4x3xf32> -> tensor<4x35xf32>
+  fpmoe.yield %2 : tensor<4x35xf32>
 }
 
 // -----
@@ -861,63 +928,63 @@ func.func @f(%x: tensor<?x8xf32>, %p: tensor<?xi32>, %n: tensor<4xf32>, %w: tens
 // -----
 
 // moe_c1
-func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<2x32x8xf32>, %d: tensor<2x8x6xf32>) -> tensor<?x8xf32> {
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<2x12x8xf32>, %d: tensor<2x8x6xf32>) -> tensor<?x8xf32> {
   // expected-error@+1 {{needs experts, names and routing together (moe_c1)}}
-  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 experts %gu : tensor<2x32x8xf32>, %d : tensor<2x8x6xf32> names ["a", "b"] -> tensor<?x8xf32>
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 experts %gu : tensor<2x12x8xf32>, %d : tensor<2x8x6xf32> names ["a", "b"] -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
 
 // -----
 
 // moe_c1
-func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<2x32x8xf32>, %d: tensor<2x8x6xf32>) -> tensor<?x8xf32> {
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<2x12x8xf32>, %d: tensor<2x8x6xf32>) -> tensor<?x8xf32> {
   // expected-error@+1 {{has no router for its rule (moe_c1)}}
-  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 by #fpmoe.token_choice<top_k = 1, renormalize = true> experts %gu : tensor<2x32x8xf32>, %d : tensor<2x8x6xf32> names ["a", "b"] -> tensor<?x8xf32>
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 by #fpmoe.token_choice<top_k = 1, renormalize = true> experts %gu : tensor<2x12x8xf32>, %d : tensor<2x8x6xf32> names ["a", "b"] -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
 
 // -----
 
 // moe_c1
-func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %r: tensor<2x8xf32>, %gu: tensor<2x32x8xf32>, %d: tensor<2x8x6xf32>) -> tensor<?x8xf32> {
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %r: tensor<2x8xf32>, %gu: tensor<2x12x8xf32>, %d: tensor<2x8x6xf32>) -> tensor<?x8xf32> {
   // expected-error@+1 {{has a router that its rule does not use (moe_c1)}}
-  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 router %r : tensor<2x8xf32> by #fpmoe.fixed<expert = 0> experts %gu : tensor<2x32x8xf32>, %d : tensor<2x8x6xf32> names ["a", "b"] -> tensor<?x8xf32>
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 router %r : tensor<2x8xf32> by #fpmoe.fixed<expert = 0> experts %gu : tensor<2x12x8xf32>, %d : tensor<2x8x6xf32> names ["a", "b"] -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
 
 // -----
 
 // moe_c1
-func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %r: tensor<2x4xf32>, %gu: tensor<2x32x8xf32>, %d: tensor<2x8x6xf32>) -> tensor<?x8xf32> {
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %r: tensor<2x4xf32>, %gu: tensor<2x12x8xf32>, %d: tensor<2x8x6xf32>) -> tensor<?x8xf32> {
   // expected-error@+1 {{router has shape [2, 4], it must be [2, 8] (moe_c1)}}
-  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 router %r : tensor<2x4xf32> by #fpmoe.token_choice<top_k = 1, renormalize = true> experts %gu : tensor<2x32x8xf32>, %d : tensor<2x8x6xf32> names ["a", "b"] -> tensor<?x8xf32>
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 router %r : tensor<2x4xf32> by #fpmoe.token_choice<top_k = 1, renormalize = true> experts %gu : tensor<2x12x8xf32>, %d : tensor<2x8x6xf32> names ["a", "b"] -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
 
 // -----
 
 // moe_c2
-func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<12x8xf32>, %d: tensor<8x6xf32>) -> tensor<?x8xf32> {
-  // expected-error@+1 {{gate_up has shape [12, 8], it must be [32, 8] (moe_c2)}}
-  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 shared %gu : tensor<12x8xf32>, %d : tensor<8x6xf32> -> tensor<?x8xf32>
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<32x8xf32>, %d: tensor<8x6xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{gate_up has shape [32, 8], it must be [12, 8] (moe_c2)}}
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 shared %gu : tensor<32x8xf32>, %d : tensor<8x6xf32> -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
 
 // -----
 
 // moe_c2
-func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<2x32x8xf32>, %d: tensor<8x6xf32>) -> tensor<?x8xf32> {
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<2x12x8xf32>, %d: tensor<8x6xf32>) -> tensor<?x8xf32> {
   // expected-error@+1 {{gate_up and down have 3 and 2 dimensions, not 3 (moe_c2)}}
-  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 by #fpmoe.fixed<expert = 0> experts %gu : tensor<2x32x8xf32>, %d : tensor<8x6xf32> names ["a", "b"] -> tensor<?x8xf32>
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 by #fpmoe.fixed<expert = 0> experts %gu : tensor<2x12x8xf32>, %d : tensor<8x6xf32> names ["a", "b"] -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
 
 // -----
 
 // moe_c2
-func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<32x8xf32>) -> tensor<?x8xf32> {
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<12x8xf32>) -> tensor<?x8xf32> {
   // expected-error@+1 {{has half of a shared expert (moe_c2)}}
-  %y = "fpmoe.moe"(%x, %n, %gu) <{eps = 1.0e-6, operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 1, 0, 0, 0, 0>}> : (tensor<?x8xf32>, tensor<8xf32>, tensor<32x8xf32>) -> tensor<?x8xf32>
+  %y = "fpmoe.moe"(%x, %n, %gu) <{eps = 1.0e-6, operandSegmentSizes = array<i32: 1, 1, 0, 0, 0, 1, 0, 0, 0, 0>}> : (tensor<?x8xf32>, tensor<8xf32>, tensor<12x8xf32>) -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
 
@@ -933,63 +1000,63 @@ func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>) -> tensor<?x8xf32> {
 // -----
 
 // moe_c4
-func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<2x32x8xf32>, %d: tensor<2x8x6xf32>, %s: tensor<1x8xf32>) -> tensor<?x8xf32> {
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<2x12x8xf32>, %d: tensor<2x8x6xf32>, %s: tensor<1x8xf32>) -> tensor<?x8xf32> {
   // expected-error@+1 {{scales a shared expert that is not there (moe_c4)}}
-  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 by #fpmoe.fixed<expert = 0> experts %gu : tensor<2x32x8xf32>, %d : tensor<2x8x6xf32> names ["a", "b"] scaled %s : tensor<1x8xf32> -> tensor<?x8xf32>
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 by #fpmoe.fixed<expert = 0> experts %gu : tensor<2x12x8xf32>, %d : tensor<2x8x6xf32> names ["a", "b"] scaled %s : tensor<1x8xf32> -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
 
 // -----
 
 // moe_c4
-func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<32x8xf32>, %d: tensor<8x6xf32>, %s: tensor<8xf32>) -> tensor<?x8xf32> {
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<12x8xf32>, %d: tensor<8x6xf32>, %s: tensor<8xf32>) -> tensor<?x8xf32> {
   // expected-error@+1 {{scale has shape [8], it must be [1, 8] (moe_c4)}}
-  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 shared %gu : tensor<32x8xf32>, %d : tensor<8x6xf32> scaled %s : tensor<8xf32> -> tensor<?x8xf32>
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 shared %gu : tensor<12x8xf32>, %d : tensor<8x6xf32> scaled %s : tensor<8xf32> -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
 
 // -----
 
 // moe_c4
-func.func @f(%x: tensor<?x8xf32>, %n: tensor<4xf32>, %gu: tensor<32x8xf32>, %d: tensor<8x6xf32>) -> tensor<?x8xf32> {
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<4xf32>, %gu: tensor<12x8xf32>, %d: tensor<8x6xf32>) -> tensor<?x8xf32> {
   // expected-error@+1 {{norm has shape [4], it must be [8] (moe_c4)}}
-  %y = fpmoe.moe %x norm %n : tensor<4xf32> eps 1.0e-6 shared %gu : tensor<32x8xf32>, %d : tensor<8x6xf32> -> tensor<?x8xf32>
+  %y = fpmoe.moe %x norm %n : tensor<4xf32> eps 1.0e-6 shared %gu : tensor<12x8xf32>, %d : tensor<8x6xf32> -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
 
 // -----
 
 // moe_c5
-func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<2x32x8xf32>, %d: tensor<2x8x6xf32>) -> tensor<?x8xf32> {
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<2x12x8xf32>, %d: tensor<2x8x6xf32>) -> tensor<?x8xf32> {
   // expected-error@+1 {{has two experts named 'a' (moe_c5)}}
-  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 by #fpmoe.fixed<expert = 0> experts %gu : tensor<2x32x8xf32>, %d : tensor<2x8x6xf32> names ["a", "a"] -> tensor<?x8xf32>
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 by #fpmoe.fixed<expert = 0> experts %gu : tensor<2x12x8xf32>, %d : tensor<2x8x6xf32> names ["a", "a"] -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
 
 // -----
 
 // moe_c5: names may occur on both levels, but not twice on one.
-func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %r: tensor<4x8xf32>, %gu: tensor<4x32x8xf32>, %d: tensor<4x8x6xf32>) -> tensor<?x8xf32> {
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %r: tensor<4x8xf32>, %gu: tensor<4x12x8xf32>, %d: tensor<4x8x6xf32>) -> tensor<?x8xf32> {
   // expected-error@+1 {{has two experts named 'b' (moe_c5)}}
-  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 router %r : tensor<4x8xf32> by #fpmoe.two_level<token_experts = 2, shared = 1, top_k = 1, token_share = 0.7, whole = <segment = 4, max_experts = 1, capacity = 1.0>, causal = <segment = 4, top_k = 1>, segment_share = 0.3> experts %gu : tensor<4x32x8xf32>, %d : tensor<4x8x6xf32> names ["a", "b", "b", "b"] -> tensor<?x8xf32>
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 router %r : tensor<4x8xf32> by #fpmoe.two_level<token_experts = 2, shared = 1, top_k = 1, token_share = 0.7, whole = <segment = 4, max_experts = 1, capacity = 1.0>, causal = <segment = 4, top_k = 1>, segment_share = 0.3> experts %gu : tensor<4x12x8xf32>, %d : tensor<4x8x6xf32> names ["a", "b", "b", "b"] -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
 
 // -----
 
 // moe_c5
-func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %r: tensor<5x8xf32>, %gu: tensor<2x32x8xf32>, %d: tensor<2x8x6xf32>) -> tensor<?x8xf32> {
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %r: tensor<5x8xf32>, %gu: tensor<2x12x8xf32>, %d: tensor<2x8x6xf32>) -> tensor<?x8xf32> {
   // expected-error@+1 {{(moe_c5) names 3 candidates for 2 experts}}
-  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 router %r : tensor<5x8xf32> by #fpmoe.two_level<token_experts = 3, shared = 1, top_k = 1, token_share = 0.7, whole = <segment = 8, max_experts = 2, capacity = 1.0>, causal = <segment = 8, top_k = 1>, segment_share = 0.3, candidates = [0, 2, 4]> experts %gu : tensor<2x32x8xf32>, %d : tensor<2x8x6xf32> names ["a", "b"] -> tensor<?x8xf32>
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 router %r : tensor<5x8xf32> by #fpmoe.two_level<token_experts = 3, shared = 1, top_k = 1, token_share = 0.7, whole = <segment = 8, max_experts = 2, capacity = 1.0>, causal = <segment = 8, top_k = 1>, segment_share = 0.3, candidates = [0, 2, 4]> experts %gu : tensor<2x12x8xf32>, %d : tensor<2x8x6xf32> names ["a", "b"] -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
 
 // -----
 
 // moe_c5
-func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<2x32x8xf32>, %d: tensor<2x8x6xf32>) -> tensor<?x8xf32> {
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<2x12x8xf32>, %d: tensor<2x8x6xf32>) -> tensor<?x8xf32> {
   // expected-error@+1 {{(moe_c5) fixed expert 2 of only 2}}
-  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 by #fpmoe.fixed<expert = 2> experts %gu : tensor<2x32x8xf32>, %d : tensor<2x8x6xf32> names ["a", "b"] -> tensor<?x8xf32>
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 by #fpmoe.fixed<expert = 2> experts %gu : tensor<2x12x8xf32>, %d : tensor<2x8x6xf32> names ["a", "b"] -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
 

@@ -119,13 +119,13 @@ func.func @qkv(%x: tensor<?x8xf32>, %positions: tensor<?xi32>, %n: tensor<8xf32>
 }
 
 // CHECK-LABEL: @moe
-// CHECK-NEXT: fpmoe.moe %{{.*}} norm %{{.*}} : tensor<8xf32> eps 9.9{{.*}}E-7 shared %{{.*}} : tensor<32x8xf32>, %{{.*}} : tensor<8x6xf32> -> tensor<?x8xf32>
-// CHECK-NEXT: fpmoe.moe %{{.*}} eps 9.9{{.*}}E-7 by #fpmoe.fixed<expert = 0> experts %{{.*}} : tensor<2x32x8xf32>, %{{.*}} : tensor<2x8x6xf32> names ["haskell", "ocaml"] -> tensor<?x8xf32>
-// CHECK-NEXT: fpmoe.moe %{{.*}} eps 9.9{{.*}}E-7 router %{{.*}} : tensor<2x8xf32> by #fpmoe.token_choice<top_k = 2, renormalize = false> experts %{{.*}} : tensor<2x32x8xf32>, %{{.*}} : tensor<2x8x6xf32> names ["haskell", "ocaml"] shared %{{.*}} : tensor<32x8xf32>, %{{.*}} : tensor<8x6xf32> scaled %{{.*}} : tensor<1x8xf32> -> tensor<?x8xf32>
-func.func @moe(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %r: tensor<2x8xf32>, %egu: tensor<2x32x8xf32>, %ed: tensor<2x8x6xf32>, %gu: tensor<32x8xf32>, %d: tensor<8x6xf32>, %s: tensor<1x8xf32>) -> tensor<?x8xf32> {
-  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 shared %gu : tensor<32x8xf32>, %d : tensor<8x6xf32> -> tensor<?x8xf32>
-  %z = fpmoe.moe %y norm %n : tensor<8xf32> eps 1.0e-6 by #fpmoe.fixed<expert = 0> experts %egu : tensor<2x32x8xf32>, %ed : tensor<2x8x6xf32> names ["haskell", "ocaml"] -> tensor<?x8xf32>
-  %all = fpmoe.moe %z norm %n : tensor<8xf32> eps 1.0e-6 router %r : tensor<2x8xf32> by #fpmoe.token_choice<top_k = 2, renormalize = false> experts %egu : tensor<2x32x8xf32>, %ed : tensor<2x8x6xf32> names ["haskell", "ocaml"] shared %gu : tensor<32x8xf32>, %d : tensor<8x6xf32> scaled %s : tensor<1x8xf32> -> tensor<?x8xf32>
+// CHECK-NEXT: fpmoe.moe %{{.*}} norm %{{.*}} : tensor<8xf32> eps 9.9{{.*}}E-7 shared %{{.*}} : tensor<12x8xf32>, %{{.*}} : tensor<8x6xf32> -> tensor<?x8xf32>
+// CHECK-NEXT: fpmoe.moe %{{.*}} eps 9.9{{.*}}E-7 by #fpmoe.fixed<expert = 0> experts %{{.*}} : tensor<2x12x8xf32>, %{{.*}} : tensor<2x8x6xf32> names ["haskell", "ocaml"] -> tensor<?x8xf32>
+// CHECK-NEXT: fpmoe.moe %{{.*}} eps 9.9{{.*}}E-7 router %{{.*}} : tensor<2x8xf32> by #fpmoe.token_choice<top_k = 2, renormalize = false> experts %{{.*}} : tensor<2x12x8xf32>, %{{.*}} : tensor<2x8x6xf32> names ["haskell", "ocaml"] shared %{{.*}} : tensor<12x8xf32>, %{{.*}} : tensor<8x6xf32> scaled %{{.*}} : tensor<1x8xf32> -> tensor<?x8xf32>
+func.func @moe(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %r: tensor<2x8xf32>, %egu: tensor<2x12x8xf32>, %ed: tensor<2x8x6xf32>, %gu: tensor<12x8xf32>, %d: tensor<8x6xf32>, %s: tensor<1x8xf32>) -> tensor<?x8xf32> {
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 shared %gu : tensor<12x8xf32>, %d : tensor<8x6xf32> -> tensor<?x8xf32>
+  %z = fpmoe.moe %y norm %n : tensor<8xf32> eps 1.0e-6 by #fpmoe.fixed<expert = 0> experts %egu : tensor<2x12x8xf32>, %ed : tensor<2x8x6xf32> names ["haskell", "ocaml"] -> tensor<?x8xf32>
+  %all = fpmoe.moe %z norm %n : tensor<8xf32> eps 1.0e-6 router %r : tensor<2x8xf32> by #fpmoe.token_choice<top_k = 2, renormalize = false> experts %egu : tensor<2x12x8xf32>, %ed : tensor<2x8x6xf32> names ["haskell", "ocaml"] shared %gu : tensor<12x8xf32>, %d : tensor<8x6xf32> scaled %s : tensor<1x8xf32> -> tensor<?x8xf32>
   return %all : tensor<?x8xf32>
 }
 
@@ -133,10 +133,10 @@ func.func @moe(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %r: tensor<2x8xf32>, %egu
 // CHECK-NEXT: fpmoe.embedding %{{.*}}, %{{.*}} times 1.2{{.*}} : tensor<16x8xf32> -> tensor<?x8xf32>
 // CHECK-NEXT: fpmoe.linear %{{.*}}, %{{.*}} times 2.0{{.*}} : tensor<?x8xf32>, tensor<16x8xf32> -> tensor<?x16xf32>
 // CHECK-NEXT: fpmoe.moe %{{.*}} times 2.2{{.*}} -> tensor<?x8xf32>
-func.func @multipliers(%ids: tensor<?xi32>, %table: tensor<16x8xf32>, %n: tensor<8xf32>, %gu: tensor<32x8xf32>, %d: tensor<8x6xf32>) -> tensor<?x8xf32> {
+func.func @multipliers(%ids: tensor<?xi32>, %table: tensor<16x8xf32>, %n: tensor<8xf32>, %gu: tensor<12x8xf32>, %d: tensor<8x6xf32>) -> tensor<?x8xf32> {
   %x = fpmoe.embedding %ids, %table times 12.0 : tensor<16x8xf32> -> tensor<?x8xf32>
   %y = fpmoe.linear %x, %table times 2.0 : tensor<?x8xf32>, tensor<16x8xf32> -> tensor<?x16xf32>
-  %z = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 shared %gu : tensor<32x8xf32>, %d : tensor<8x6xf32> times 0.22 -> tensor<?x8xf32>
+  %z = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 shared %gu : tensor<12x8xf32>, %d : tensor<8x6xf32> times 0.22 -> tensor<?x8xf32>
   return %z : tensor<?x8xf32>
 }
 

@@ -99,30 +99,38 @@ fpmoe.weight @convert : tensor<8x8xbf16> {
   fpmoe.yield %1 : tensor<8x8xbf16>
 }
 
-// CHECK: fpmoe.weight @interleave : tensor<3x64x8xf32> {
-fpmoe.weight @interleave : tensor<3x64x8xf32> {
+// CHECK: fpmoe.weight @append_rows : tensor<3x40x8xf32> {
+fpmoe.weight @append_rows : tensor<3x40x8xf32> {
   %0 = fpmoe.load "a" : tensor<3x20x8xf32>
   %1 = fpmoe.load "b" : tensor<3x20x8xf32>
-  // CHECK: fpmoe.interleave %{{.*}}, %{{.*}} : tensor<3x20x8xf32> -> tensor<3x64x8xf32>
-  %2 = fpmoe.interleave %0, %1 : tensor<3x20x8xf32> -> tensor<3x64x8xf32>
-  fpmoe.yield %2 : tensor<3x64x8xf32>
+  // CHECK: fpmoe.append_rows %{{.*}}, %{{.*}} : tensor<3x20x8xf32> -> tensor<3x40x8xf32>
+  %2 = fpmoe.append_rows %0, %1 : tensor<3x20x8xf32> -> tensor<3x40x8xf32>
+  fpmoe.yield %2 : tensor<3x40x8xf32>
 }
 
-// CHECK: fpmoe.weight @pack : tensor<2x4x16x2xbf16> {
-fpmoe.weight @pack : tensor<2x4x16x2xbf16> {
+// CHECK: fpmoe.weight @pack : tensor<20x8xbf16, #mega.packed<n = 16, k = 2>> {
+fpmoe.weight @pack : tensor<20x8xbf16, #mega.packed<n = 16, k = 2>> {
   %0 = fpmoe.load "a" : tensor<20x8xbf16>
-  // CHECK: fpmoe.pack %{{.*}} : tensor<20x8xbf16> -> tensor<2x4x16x2xbf16>
-  %1 = fpmoe.pack %0 : tensor<20x8xbf16> -> tensor<2x4x16x2xbf16>
-  fpmoe.yield %1 : tensor<2x4x16x2xbf16>
+  // CHECK: fpmoe.pack %{{.*}} : tensor<20x8xbf16> -> tensor<20x8xbf16, #mega.packed<n = 16, k = 2>>
+  %1 = fpmoe.pack %0 : tensor<20x8xbf16> -> tensor<20x8xbf16, #mega.packed<n = 16, k = 2>>
+  fpmoe.yield %1 : tensor<20x8xbf16, #mega.packed<n = 16, k = 2>>
 }
 
-// CHECK: fpmoe.weight @append_columns : tensor<4x35xf32> {
-fpmoe.weight @append_columns : tensor<4x35xf32> {
+// CHECK: fpmoe.weight @append_columns : tensor<4x23xf32> {
+fpmoe.weight @append_columns : tensor<4x23xf32> {
   %0 = fpmoe.load "a" : tensor<4x20xf32>
   %1 = fpmoe.load "b" : tensor<4x3xf32>
-  // CHECK: fpmoe.append_columns %{{.*}}, %{{.*}} : tensor<4x20xf32>, tensor<4x3xf32> -> tensor<4x35xf32>
-  %2 = fpmoe.append_columns %0, %1 : tensor<4x20xf32>, tensor<4x3xf32> -> tensor<4x35xf32>
-  fpmoe.yield %2 : tensor<4x35xf32>
+  // CHECK: fpmoe.append_columns %{{.*}}, %{{.*}} : tensor<4x20xf32>, tensor<4x3xf32> -> tensor<4x23xf32>
+  %2 = fpmoe.append_columns %0, %1 : tensor<4x20xf32>, tensor<4x3xf32> -> tensor<4x23xf32>
+  fpmoe.yield %2 : tensor<4x23xf32>
+}
+
+// CHECK: fpmoe.weight @half : tensor<8x8xf16> {
+fpmoe.weight @half : tensor<8x8xf16> {
+  %0 = fpmoe.load "a" : tensor<8x8xf32>
+  // CHECK: fpmoe.convert %{{.*}} : tensor<8x8xf32> -> tensor<8x8xf16>
+  %1 = fpmoe.convert %0 : tensor<8x8xf32> -> tensor<8x8xf16>
+  fpmoe.yield %1 : tensor<8x8xf16>
 }
 
 // CHECK: fpmoe.weight @deinterleave : tensor<8x6xf32> {
@@ -131,6 +139,18 @@ fpmoe.weight @deinterleave : tensor<8x6xf32> {
   // CHECK: fpmoe.deinterleave %{{.*}} head_dim 4 width 4 : tensor<8x6xf32>
   %1 = fpmoe.deinterleave %0 head_dim 4 width 4 : tensor<8x6xf32>
   fpmoe.yield %1 : tensor<8x6xf32>
+}
+
+// CHECK: fpmoe.weight @frequencies : tensor<16xf32> {
+fpmoe.weight @frequencies : tensor<16xf32> {
+  // CHECK: fpmoe.rope_frequencies theta 1.000000e+04 : tensor<16xf32>
+  %0 = fpmoe.rope_frequencies theta 1.0e4 : tensor<16xf32>
+  fpmoe.yield %0 : tensor<16xf32>
+}
+// CHECK: fpmoe.rope_frequencies theta 1.000000e+04 scaling(#fpmoe.rope_linear<factor = 2.000000e+00{{.*}}>) : tensor<2xf32>
+fpmoe.weight @scaled_frequencies : tensor<2xf32> {
+  %0 = fpmoe.rope_frequencies theta 1.0e4 scaling(#fpmoe.rope_linear<factor = 2.0>) : tensor<2xf32>
+  fpmoe.yield %0 : tensor<2xf32>
 }
 
 // Scalings of rotary embedding, as their documentation shows them.

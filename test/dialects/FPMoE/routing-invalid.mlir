@@ -98,12 +98,6 @@ func.func private @f() attributes {test.rule = #fpmoe.two_level<token_experts = 
 
 // -----
 
-// language_choice_c1
-// expected-error@+1 {{fallback is -2, it must be an expert or -1 (language_choice_c1)}}
-func.func private @f() attributes {test.rule = #fpmoe.language_choice<fallback = -2>}
-
-// -----
-
 // fixed_c1
 // expected-error@+1 {{expert is -1, it must not be negative (fixed_c1)}}
 func.func private @f() attributes {test.rule = #fpmoe.fixed<expert = -1>}

@@ -23,11 +23,6 @@ func.func private @expert_choice() attributes {test.rule =
   #fpmoe.expert_choice<segment = 64, max_experts = 4, capacity = 1.0>
 }
 
-// CHECK: @language_choice() attributes {test.rule = #fpmoe.language_choice<fallback = -1>}
-func.func private @language_choice() attributes {test.rule =
-  #fpmoe.language_choice<fallback = -1>
-}
-
 // CHECK: @segment_choice() attributes {test.rule = #fpmoe.segment_choice<segment = 64, top_k = 1>}
 func.func private @segment_choice() attributes {test.rule =
   #fpmoe.segment_choice<segment = 64, top_k = 1>
@@ -55,7 +50,7 @@ func.func @rules(%x: tensor<?x8xf32>, %g: tensor<5x8xf32>) {
   %w0, %e0 = fpmoe.route %x : tensor<?x8xf32> router %g : tensor<5x8xf32> by #fpmoe.token_choice<top_k = 2, renormalize = false, candidates = [4, 0]> -> tensor<?x2xf32>, tensor<?x2xi32>
   // CHECK: by #fpmoe.expert_choice<segment = 64, max_experts = 4, capacity = 1.000000e+00{{.*}}> -> tensor<?x4xf32>, tensor<?x4xi32>
   %w1, %e1 = fpmoe.route %x : tensor<?x8xf32> router %g : tensor<5x8xf32> by #fpmoe.expert_choice<segment = 64, max_experts = 4, capacity = 1.0> -> tensor<?x4xf32>, tensor<?x4xi32>
-  // CHECK: by #fpmoe.language_choice<fallback = 2> -> tensor<?x1xf32>, tensor<?x1xi32>
-  %w2, %e2 = fpmoe.route %x : tensor<?x8xf32> by #fpmoe.language_choice<fallback = 2> -> tensor<?x1xf32>, tensor<?x1xi32>
+  // CHECK: by #fpmoe.fixed<expert = 2> -> tensor<?x1xf32>, tensor<?x1xi32>
+  %w2, %e2 = fpmoe.route %x : tensor<?x8xf32> by #fpmoe.fixed<expert = 2> -> tensor<?x1xf32>, tensor<?x1xi32>
   return
 }

@@ -74,6 +74,62 @@ mega.program @p max_tokens 1 rows 1 context 64 {
 
 // -----
 
+// buffer_c3
+mega.program @p max_tokens 1 rows 1 context 64 {
+  // expected-error@+1 {{stands at 96 of shared memory; only scratch has an offset, a multiple of 64 (buffer_c3)}}
+  %0 = mega.buffer shared at 96 : memref<1x64xf32>
+}
+
+// -----
+
+// buffer_c3
+mega.program @p max_tokens 1 rows 1 context 64 {
+  // expected-error@+1 {{stands at -64 of private memory; only scratch has an offset, a multiple of 64 (buffer_c3)}}
+  %0 = mega.buffer private at -64 : memref<1x64xf32>
+}
+
+// -----
+
+// buffer_c3
+mega.program @p max_tokens 1 rows 1 context 64 {
+  // expected-error@+1 {{stands at 64 of cache memory; only scratch has an offset, a multiple of 64 (buffer_c3)}}
+  %0 = mega.buffer cache at 64 : memref<2x1x?x32xf32>
+}
+
+// -----
+
+// buffer_c3
+mega.program @p max_tokens 1 rows 1 context 64 {
+  // expected-error@+1 {{stands at 0 of logits memory; only scratch has an offset, a multiple of 64 (buffer_c3)}}
+  %0 = mega.buffer logits at 0 : memref<?x101xf32>
+}
+
+// -----
+
+// input_c1
+mega.program @p max_tokens 1 rows 1 context 64 {
+  // expected-error@+1 {{'tokens' is 'memref<1xi32>', it must be 'memref<?xi32>' (input_c1)}}
+  %0 = mega.input tokens : memref<1xi32>
+}
+
+// -----
+
+// input_c1
+mega.program @p max_tokens 1 rows 1 context 64 {
+  // expected-error@+1 {{'position' is 'memref<1xi32>', it must be 'memref<1xi64>' (input_c1)}}
+  %0 = mega.input position : memref<1xi32>
+}
+
+// -----
+
+// input_c1
+mega.program @p max_tokens 1 rows 1 context 64 {
+  // expected-error@+1 {{'segments' is 'memref<?xi32>', it must be 'memref<1xi32>' (input_c1)}}
+  %0 = mega.input segments : memref<?xi32>
+}
+
+// -----
+
 // mega_weight_c1
 mega.program @p max_tokens 1 rows 1 context 64 {
   // expected-error@+1 {{'w' is not a weight of type 'tensor<8xf32>' (mega_weight_c1)}}
@@ -187,6 +243,133 @@ mega.program @p max_tokens 1 rows 1 context 64 {
     mega.barrier
   }
 }
+
+// -----
+
+// packed_c1
+// expected-error@+1 {{packs n = 48 columns and k = 2 elements together; n must be 16, 32 or 64, k 1, 2 or 4 (packed_c1)}}
+func.func private @f(tensor<20x8xbf16, #mega.packed<n = 48, k = 2>>)
+
+// -----
+
+// packed_c1
+// expected-error@+1 {{packs n = 0 columns and k = 1 elements together; n must be 16, 32 or 64, k 1, 2 or 4 (packed_c1)}}
+func.func private @f(tensor<20x8xbf16, #mega.packed<n = 0, k = 1>>)
+
+// -----
+
+// packed_c1
+// expected-error@+1 {{packs n = 16 columns and k = 3 elements together; n must be 16, 32 or 64, k 1, 2 or 4 (packed_c1)}}
+func.func private @f(tensor<20x8xbf16, #mega.packed<n = 16, k = 3>>)
+
+// -----
+
+// packed_c2: 8 bytes together
+// expected-error@+1 {{packs a tensor of 'f32' whose shape is [20, 8] with #mega.packed<n = 16, k = 2>, which it does not fit (packed_c2)}}
+fpmoe.weight @wide : tensor<20x8xf32, #mega.packed<n = 16, k = 2>> {
+  %0 = fpmoe.load "w" : tensor<20x8xf32>
+  %1 = fpmoe.pack %0 : tensor<20x8xf32> -> tensor<20x8xf32, #mega.packed<n = 16, k = 2>>
+  fpmoe.yield %1 : tensor<20x8xf32, #mega.packed<n = 16, k = 2>>
+}
+
+// -----
+
+// packed_c2
+// expected-error@+1 {{whose shape is [20] with #mega.packed<n = 16, k = 1>, which it does not fit (packed_c2)}}
+func.func private @f(tensor<20xf32, #mega.packed<n = 16, k = 1>>)
+
+// -----
+
+// packed_c2
+// expected-error@+1 {{whose shape is [21, 8] with #mega.packed<n = 16, k = 2, halves = true>, which it does not fit (packed_c2)}}
+func.func private @f(tensor<21x8xbf16, #mega.packed<n = 16, k = 2, halves = true>>)
+
+// -----
+
+// packed_c2
+// expected-error@+1 {{whose shape is [20, 8] with #mega.packed<n = 16, k = 2, tail = 8>, which it does not fit (packed_c2)}}
+func.func private @f(tensor<20x8xbf16, #mega.packed<n = 16, k = 2, tail = 8>>)
+
+// -----
+
+// packed_c2
+// expected-error@+1 {{whose shape is [20, 8] with #mega.packed<n = 16, k = 2, tail = -1>, which it does not fit (packed_c2)}}
+func.func private @f(tensor<20x8xbf16, #mega.packed<n = 16, k = 2, tail = -1>>)
+
+// -----
+
+// packed_c2
+// expected-error@+1 {{which it does not fit (packed_c2)}}
+func.func private @f(tensor<?x8xbf16, #mega.packed<n = 16, k = 2>>)
+
+// -----
+
+// target_c1
+// expected-error@+1 {{describes 'c' by rows = 0, accumulators = 5, columns = 16, tile_rows = 0, prefetch = 0 (target_c1)}}
+module attributes {mega.target = #mega.target<cpu = "c", dot = none, rows = 0, accumulators = 5, columns = 16, tile_rows = 0, prefetch = 0>} {
+}
+
+// -----
+
+// target_c1
+// expected-error@+1 {{describes 'c' by rows = 5, accumulators = 0, columns = 16, tile_rows = 0, prefetch = 0 (target_c1)}}
+module attributes {mega.target = #mega.target<cpu = "c", dot = none, rows = 5, accumulators = 0, columns = 16, tile_rows = 0, prefetch = 0>} {
+}
+
+// -----
+
+// target_c1
+// expected-error@+1 {{describes 'c' by rows = 5, accumulators = 5, columns = 48, tile_rows = 0, prefetch = 0 (target_c1)}}
+module attributes {mega.target = #mega.target<cpu = "c", dot = none, rows = 5, accumulators = 5, columns = 48, tile_rows = 0, prefetch = 0>} {
+}
+
+// -----
+
+// target_c1
+// expected-error@+1 {{describes 'c' by rows = 5, accumulators = 5, columns = 16, tile_rows = 0, prefetch = -64 (target_c1)}}
+module attributes {mega.target = #mega.target<cpu = "c", dot = none, rows = 5, accumulators = 5, columns = 16, tile_rows = 0, prefetch = -64>} {
+}
+
+// -----
+
+// target_c1
+// expected-error@+1 {{describes 'c' by rows = 5, accumulators = 5, columns = 16, tile_rows = 16, prefetch = 0 (target_c1)}}
+module attributes {mega.target = #mega.target<cpu = "c", dot = none, rows = 5, accumulators = 5, columns = 16, tile_rows = 16, prefetch = 0>} {
+}
+
+// -----
+
+// target_c1
+// expected-error@+1 {{describes 'c' by rows = 5, accumulators = 5, columns = 16, tile_rows = 32, prefetch = 0 (target_c1)}}
+module attributes {mega.target = #mega.target<cpu = "c", dot = avx512_bf16, rows = 5, accumulators = 5, columns = 16, tile_rows = 32, prefetch = 0>} {
+}
+
+// -----
+
+// target_c1
+// expected-error@+1 {{describes 'c' by rows = 5, accumulators = 5, columns = 16, tile_rows = 0, prefetch = 0 (target_c1)}}
+module attributes {mega.target = #mega.target<cpu = "c", dot = amx_bf16, rows = 5, accumulators = 5, columns = 16, tile_rows = 0, prefetch = 0>} {
+}
+
+// -----
+
+// target_c1
+// expected-error@+1 {{describes 'c' by rows = 5, accumulators = 5, columns = 16, tile_rows = 24, prefetch = 0 (target_c1)}}
+module attributes {mega.target = #mega.target<cpu = "c", dot = amx_bf16, rows = 5, accumulators = 5, columns = 16, tile_rows = 24, prefetch = 0>} {
+}
+
+// -----
+
+// target_c2
+// expected-error@+1 {{has 'mega.target' = "x86-64-v3", which must be a #mega.target of a module (target_c2)}}
+module attributes {mega.target = "x86-64-v3"} {
+}
+
+// -----
+
+// target_c2
+// expected-error@+1 {{has 'mega.target' = #mega.target<cpu = "c", dot = none, rows = 5, accumulators = 5, columns = 16>, which must be a #mega.target of a module (target_c2)}}
+mega.program @p max_tokens 1 rows 1 context 64 {} {mega.target = #mega.target<cpu = "c", dot = none, rows = 5, accumulators = 5, columns = 16>}
 
 // -----
 

@@ -13,7 +13,7 @@ Each case is a directory with
 
 llama.cpp rounds activations where weights are quantised. So that the logits do not hold its
 roundings, they are computed from a copy of the file with all weights dequantised to F32 (by the
-gguf package, which test/lib/Model/gguf/make.py compares with ggml), and a cache in F32. Needs
+gguf package, which test/lib/Checkpoint/gguf/make.py compares with ggml), and a cache in F32. Needs
 numpy, gguf and llama-cpp-python.
 
     make.py              write every case

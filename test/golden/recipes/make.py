@@ -8,9 +8,10 @@ peft.utils.merge_utils, merged adapters those of PEFT's merge_and_unload, router
 mergekit.moe.router, an FPMoE that of models/nano/train.py; all in f32. Each case is a recipe
 CASE.toml and CASE.safetensors, the expected tensors. Needs torch, transformers, peft and mergekit.
 
-    make.py [PREFIX]
+    make.py [hidden | adapter NAME ...]
 
-makes all cases, or those of gates from hidden states alone for the prefix "hidden".
+makes all cases, or those of gates from hidden states alone, or those of the adapters of these names
+(which need no mergekit).
 """
 
 import json
@@ -170,10 +171,30 @@ ADAPTERS = {
     "lora-embedding": dict(r=2, lora_alpha=4, target_modules=["embed_tokens", "k_proj"]),
     "lora-parameters": dict(r=2, lora_alpha=6, target_modules=["k_proj"],
                             target_parameters=["up_proj.weight", "down_proj.weight"]),
+    "lora-order": dict(r=2, lora_alpha=4, target_modules=["q_proj", "v_proj", "up_proj"],
+                       alpha_pattern={"q_proj": 1, "layers.0.self_attn.q_proj": 16, "^up_proj": 7,
+                                      "^model.layers.[01].mlp.up_proj": 3},
+                       rank_pattern={".*v_proj": 3, "model.layers.1.self_attn.v_proj": 1}),
+    "lora-bias": dict(r=2, lora_alpha=4, target_modules=["q_proj", "v_proj"], lora_bias=True),
+    "lora-head": dict(r=2, lora_alpha=4, target_modules=["q_proj", "lm_head"],
+                      init_lora_weights="orthogonal"),
+    "saved-embedding": dict(r=2, lora_alpha=4, target_modules=["q_proj"],
+                            modules_to_save=["embed_tokens"]),
+}
+# On the experts of models of test/golden.
+EXPERTS = {
+    "experts-qwen3": ("qwen3-moe", dict(
+        r=1, lora_alpha=3, target_modules=["k_proj"], rank_pattern={"experts.gate_up_proj": 2},
+        target_parameters=["mlp.gate.weight", "experts.gate_up_proj", "experts.down_proj"])),
+    "experts-names": ("qwen3-moe", dict(
+        r=1, lora_alpha=3, target_modules=["gate_proj", "up_proj", "down_proj"])),
+    "experts-mixtral": ("mixtral", dict(
+        r=2, lora_alpha=3, use_rslora=True, target_modules=["v_proj"],
+        target_parameters=["experts.gate_up_proj", "experts.down_proj", "gate.weight"])),
 }
 
 
-def make_adapter(name, fields, base, seed):
+def make_adapter(name, fields, base, seed, separate_ends=False):
     """Writes an adapter with random factors; the model that PEFT folds it into."""
     torch.manual_seed(seed)
     model = transformers.AutoModelForCausalLM.from_pretrained(PARTS / base, dtype=torch.float32)
@@ -187,23 +208,64 @@ def make_adapter(name, fields, base, seed):
     (folder / "README.md").unlink(missing_ok=True)
     config = folder / "adapter_config.json"
     fields = json.loads(config.read_text())
-    fields["base_model_name_or_path"] = f"parts/{base}"
+    fields["base_model_name_or_path"] = os.path.normpath(f"parts/{base}")
     for value in fields.values():
         if isinstance(value, list):
             value.sort()
-    config.write_text(json.dumps(fields, indent=2, sort_keys=True) + "\n")
+    # The order inside of patterns has a meaning.
+    config.write_text(json.dumps(dict(sorted(fields.items())), indent=2) + "\n")
     fresh = transformers.AutoModelForCausalLM.from_pretrained(PARTS / base, dtype=torch.float32)
+    if fresh.config.tie_word_embeddings and separate_ends:
+        # Folded into one tensor, what changes one end would change the other.
+        fresh.lm_head.weight = torch.nn.Parameter(fresh.lm_head.weight.clone())
+        fresh.config.tie_word_embeddings = False
     return peft.PeftModel.from_pretrained(fresh, folder).merge_and_unload()
 
 
-def make_adapters():
-    for number, (name, fields) in enumerate(ADAPTERS.items()):
-        merged = make_adapter(name, fields, "base", number)
-        text = (HEAD + f'one = {{ adapter = "adapters/{name}" }}\n' +
-                MIXTURE.format(part="one") +
-                '\n[merge]\nmethod = "linear"\nparts = [{ part = "one" }]\n')
-        tensors = {k: v for k, v in merged.state_dict().items() if k != "lm_head.weight"}
-        write(name, text, tensors)
+def make_folded(name, number):
+    ends = name in ("lora-head", "saved-embedding")
+    merged = make_adapter(name, ADAPTERS[name], "base", number, ends)
+    text = (HEAD + f'one = {{ adapter = "adapters/{name}" }}\n' + MIXTURE.format(part="one") +
+            '\n[merge]\nmethod = "linear"\nparts = [{ part = "one" }]\n')
+    write(name, text, {k: v for k, v in merged.state_dict().items()
+                       if ends or k != "lm_head.weight"})
+
+
+def make_experts(name, number):
+    """Some tensors of what PEFT makes of it, called as in the file."""
+    base, fields = EXPERTS[name]
+    merged = make_adapter(name, fields, f"../../{base}", number).state_dict()
+    tensors = {}
+    for key, value in merged.items():
+        if "layers.1." in key and ("k_proj" in key or "v_proj" in key):
+            tensors[key] = value
+        if "layers.1.mlp" not in key and "layers.2.mlp" not in key:
+            continue
+        block = "block_sparse_moe" if base == "mixtral" else "mlp"
+        key = key.replace("mlp", block)
+        gate, up, down = ("w1", "w3", "w2") if base == "mixtral" else (
+            "gate_proj", "up_proj", "down_proj")
+        for expert in (1, 3):
+            front = key.rsplit(".", 1)[0] + f".{expert}."
+            if key.endswith("gate_up_proj"):
+                tensors[f"{front}{gate}.weight"], tensors[f"{front}{up}.weight"] = \
+                    value[expert].chunk(2)
+            elif key.endswith("experts.down_proj"):
+                tensors[f"{front}{down}.weight"] = value[expert]
+        if key.endswith(f"{block}.gate.weight"):
+            tensors[key] = value
+    write(name, f'base = "base"\ndtype = "f32"\n\n[parts]\nbase = "../{base}"\n'
+          f'one = {{ adapter = "adapters/{name}" }}\n'
+          '\n[merge]\nmethod = "linear"\nparts = [{ part = "one" }]\n', tensors)
+
+
+def make_adapters(names=(*ADAPTERS, *EXPERTS)):
+    for name in names:
+        shutil.rmtree(HERE / "adapters" / name, ignore_errors=True)
+        if name in EXPERTS:
+            make_experts(name, 40 + list(EXPERTS).index(name))
+        else:
+            make_folded(name, list(ADAPTERS).index(name))
 
 
 def make_gate():
@@ -347,6 +409,9 @@ def main():
         for kind in PROMPTED:
             make_prompted_part(kind)
         make_hidden()
+        return
+    if sys.argv[1:2] == ["adapter"]:
+        make_adapters(sys.argv[2:])
         return
     shutil.rmtree(HERE / "adapters", ignore_errors=True)
     make_parts()

@@ -8,7 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lib/Model/Import.h"
+#include "lib/Import/Import.h"
 #include "lib/Reference/Interpreter.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"

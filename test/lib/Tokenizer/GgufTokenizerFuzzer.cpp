@@ -30,6 +30,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   std::string error;
   if (!Tokenizer::create(tables->data(), tables->size(), tokenizer, error))
     std::abort(); // the compiler has loaded these tables already
-  tokenizer.decode(tokenizer.encode("ab \u2581<s>a", true), false);
+  std::vector<int32_t> ids;
+  std::string text;
+  if (tokenizer.encode("ab \u2581<s>a", true, ids, error))
+    tokenizer.decode(ids, false, text, error);
   return 0;
 }

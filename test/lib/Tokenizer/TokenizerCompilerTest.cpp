@@ -11,8 +11,14 @@
 #include "lib/Tokenizer/Tokenizer.h"
 #include "runtime/tokenizer/Regex.h"
 #include "runtime/tokenizer/Tokenizer.h"
+#include "test/runtime/tokenizer/MustEncode.h"
+
+#include "llvm/ADT/SmallString.h"
+#include "llvm/Support/FileSystem.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 using namespace fpmoe;
 
@@ -57,7 +63,7 @@ TEST(TokenizerCompilerTest, AcceptsTheGoodFile) {
   std::string error;
   ASSERT_TRUE(
       Tokenizer::create(tables->data(), tables->size(), tokenizer, error));
-  EXPECT_EQ(tokenizer.encode("abcxab<s>", true),
+  EXPECT_EQ(mustEncode(tokenizer, "abcxab<s>", true),
             (std::vector<int32_t>{6, 4, 5, 2, 6}));
   EXPECT_EQ(tokenizer.idCount(), 7);
 }
@@ -68,7 +74,7 @@ std::vector<int32_t> encode(const std::string &file, const char *text) {
   std::string error;
   if (tables &&
       Tokenizer::create(tables->data(), tables->size(), tokenizer, error))
-    return tokenizer.encode(text, /*addSpecialTokens=*/false);
+    return mustEncode(tokenizer, text, /*addSpecialTokens=*/false);
   ADD_FAILURE() << (tables ? error : llvm::toString(tables.takeError()));
   return {};
 }
@@ -151,13 +157,10 @@ const Case kModel[] = {
      "model.merges[1] joins 'ab' and 'x', but 'x' is not in model.vocab"},
     {R"(["ab", "c"])", R"(["c", "ab"])",
      "model.merges[1] joins 'c' and 'ab', but 'cab' is not in model.vocab"},
-    {R"("id": 6)", R"("id": 5)",
-     "added_tokens[0].id gives id 5 to token '<s>', which token '?' has "
-     "already"},
-    {R"("id": 6, "content": "<s>")", R"("id": 6, "content": "ab")",
-     "added_tokens[0].id is 6, but 'ab' has id 2 in model.vocab"},
     {R"("content": "<s>")", R"("content": "")",
-     "added_tokens[0].content is empty"},
+     "post_processor.special_tokens.<s>.ids has id 6, which no token has"},
+    {R"("id": 6)", R"("id": "6")",
+     "added_tokens[0].id must be an integer, it is a string"},
     {R"("content": "<s>")", R"("content": 1)",
      "added_tokens[0].content must be a string, it is a number"},
     {R"("rstrip")", R"("right")",
@@ -165,11 +168,20 @@ const Case kModel[] = {
      "single_word, lstrip, rstrip, normalized, special)"},
     {R"("special": true}])",
      R"("special": true}, {"id": 6, "content": "<s>"}])",
-     "added_tokens[1].id gives id 6 to token '<s>', which token '<s>' has "
-     "already"},
+     "added_tokens[1] is '<s>' as is added_tokens[0], with other settings"},
 };
 
 const Case kSteps[] = {
+    {R"("truncation": null)", R"("truncation": {"max_length": 4})",
+     "truncation is set and cuts texts, which programs do not do; if training "
+     "left it there, set it to null"},
+    {R"("padding": null)", R"("padding": {"strategy": {"Fixed": 8}})",
+     "padding is set and fills up texts, which programs do not do; if training "
+     "left it there, set it to null"},
+    {R"("padding": null)",
+     R"("padding": {"strategy": "BatchLongest", "pad_to_multiple_of": 8})",
+     "padding is set and fills up texts, which programs do not do; if training "
+     "left it there, set it to null"},
     {R"("version": "1.0")", R"("version": "2.0")",
      "version must be '1.0', it is '2.0'"},
     {R"("truncation")", R"("cut")",
@@ -243,8 +255,9 @@ TEST(TokenizerCompilerTest, RefusesWhatIsNoTokenizer) {
   EXPECT_EQ(errorOf("{\"model\": {}}"),
             "tokenizer.json: model.type is missing");
   EXPECT_EQ(errorOf(std::string(1000000, '[')),
-            "tokenizer.json: brackets are nested 1000000 deep, at most 64 are "
-            "read");
+            "tokenizer.json:1:66: values are nested more than 64 deep");
+  EXPECT_EQ(errorOf(changed(R"("a": 0)", R"("a": 0, "a": 7)")),
+            "tokenizer.json:17:21: the key 'a' occurs twice");
   for (size_t size = 0; size < std::string(kGood).size(); ++size)
     EXPECT_NE(errorOf(std::string(kGood).substr(0, size)), "");
   EXPECT_NE(errorOf("\xff"), "");
@@ -253,20 +266,19 @@ TEST(TokenizerCompilerTest, RefusesWhatIsNoTokenizer) {
 TEST(TokenizerCompilerTest, ReadsSurrogatePairs) {
   // An escaped backslash before "ud840" is no escape of a character.
   std::string text =
-      changed(R"("c": 3)", R"("c": 3, "\\ud840\uD840\udc00\\": 7)");
+      changed(R"("c": 3)", R"("c": 3, "\\ud840\uD840\udc00\\": 6)");
   auto tables = compileTokenizerText(text, "tokenizer.json", 8);
   ASSERT_TRUE(bool(tables)) << llvm::toString(tables.takeError());
   Tokenizer tokenizer;
   std::string error;
   ASSERT_TRUE(
       Tokenizer::create(tables->data(), tables->size(), tokenizer, error));
-  EXPECT_EQ(tokenizer.idToToken(7), "\\ud840\U00020000\\");
+  EXPECT_EQ(tokenizer.idToToken(6), "\\ud840\U00020000\\");
 
-  const std::string half = "tokenizer.json: half a surrogate pair at byte 3";
-  EXPECT_EQ(errorOf(R"({"\ud840x": 1})"),
-            half.substr(0, half.size() - 1) + "2");
-  EXPECT_EQ(errorOf(R"({"a\ud840\ud840": 1})"), half);
-  EXPECT_EQ(errorOf(R"({"a\udc00\ud840": 1})"), half);
+  const std::string half = "an escape names half of a surrogate pair";
+  EXPECT_EQ(errorOf(R"({"\ud840x": 1})"), "tokenizer.json:1:9: " + half);
+  EXPECT_EQ(errorOf(R"({"a\ud840\ud840": 1})"), "tokenizer.json:1:16: " + half);
+  EXPECT_EQ(errorOf(R"({"a\udc00\ud840": 1})"), "tokenizer.json:1:10: " + half);
 }
 
 TEST(TokenizerCompilerTest, LimitsIdsWhateverTheModelSays) {
@@ -280,7 +292,76 @@ TEST(TokenizerCompilerTest, NamesAMissingFile) {
   auto tables = compileTokenizer("/nonexistent/tokenizer.json", 7);
   ASSERT_FALSE(bool(tables));
   EXPECT_EQ(llvm::toString(tables.takeError()),
-            "/nonexistent/tokenizer.json: No such file or directory");
+            "/nonexistent/tokenizer.json: cannot be opened: No such file or "
+            "directory");
+}
+
+TEST(TokenizerCompilerTest, TakesPaddingThatAddsNothing) {
+  EXPECT_EQ(errorOf(changed(R"("padding": null)",
+                            R"("padding": {"strategy": "BatchLongest",
+                                           "pad_to_multiple_of": null})")),
+            "");
+}
+
+std::string list(const std::string &element, size_t count) {
+  std::string text;
+  for (size_t i = 0; i != count; ++i)
+    text += (i ? "," : "") + element;
+  return text;
+}
+
+TEST(TokenizerCompilerTest, BoundsEveryList) {
+  const std::string special =
+      R"({"SpecialToken": {"id": "<s>", "type_id": 0}},)";
+  EXPECT_EQ(errorOf(changed(
+                R"("single": [)",
+                R"("single": [)" +
+                    list(special.substr(0, special.size() - 1), 2000) + ",")),
+            "tokenizer.json: post_processor.single has 2002 elements, the "
+            "limit is 1024");
+  EXPECT_EQ(errorOf(changed(R"("ids": [6])",
+                            R"("ids": [)" + list("6", 100'000) + "]")),
+            "tokenizer.json: post_processor.special_tokens.<s>.ids puts more "
+            "than 1024 tokens around a text");
+  EXPECT_EQ(errorOf(changed(R"({"type": "NFC"})",
+                            R"({"type": "Sequence", "normalizers": [)" +
+                                list(R"({"type": "NFC"})", 10'000) + "]}")),
+            "tokenizer.json: normalizer.normalizers[64] is beyond the 64 "
+            "components that are supported");
+  EXPECT_EQ(errorOf(changed(
+                R"("added_tokens": [)",
+                R"("added_tokens": [)" +
+                    list(R"({"id": 6, "content": "<t>"})", 1 << 18) + ",")),
+            "tokenizer.json: has 262159 objects, the limit is 131072");
+  EXPECT_NE(errorOf(changed(R"("pair": [])",
+                            R"("pair": [)" + list("0", 4'000'000) + "]"))
+                .find("the file has too many values"),
+            std::string::npos);
+  std::string manyBeginnings;
+  for (int i = 0; i != 3000; ++i)
+    manyBeginnings += R"({"id": 0, "content": ")" + std::to_string(i) +
+                      std::string(500, '-') + "\"},";
+  EXPECT_EQ(errorOf(changed(R"("added_tokens": [)",
+                            R"("added_tokens": [)" + manyBeginnings),
+                    10'000),
+            "tokenizer.json: the added tokens are too long together, at most "
+            "1048576 beginnings of texts are told apart");
+}
+
+TEST(TokenizerCompilerTest, ReadsRegularFilesOnly) {
+  llvm::SmallString<128> folder;
+  ASSERT_FALSE(llvm::sys::fs::createUniqueDirectory("tokenizer", folder));
+  std::string path = (folder + "/tokenizer.json").str();
+  auto error = [&] {
+    auto tables = compileTokenizer(path, 7);
+    return tables ? "" : llvm::toString(tables.takeError());
+  };
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  EXPECT_EQ(error(), path + ": is not a regular file");
+  ASSERT_EQ(unlink(path.c_str()), 0);
+  ASSERT_EQ(symlink("nowhere", path.c_str()), 0);
+  EXPECT_EQ(error(), path + ": cannot be opened: No such file or directory");
+  llvm::sys::fs::remove_directories(folder);
 }
 
 TEST(RegexTranslationTest, RewritesWhatDiffers) {

@@ -28,8 +28,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   for (std::string_view text :
        {"let  caf\u00e9 = f(12, '\u4e2d\u6587')\r\n\n <s>e\u0301 \u2581x",
         "\xff\xe2\x82 a", ""}) {
-    std::vector<int32_t> ids = tokenizer.encode(text, true);
-    tokenizer.decode(ids, false);
+    std::vector<int32_t> ids;
+    std::string decoded;
+    if (!tokenizer.encode(text, true, ids, error)) {
+      if (error.empty())
+        std::abort();
+      continue;
+    }
+    tokenizer.decode(ids, false, decoded, error);
     StreamDecoder stream(tokenizer, true);
     std::string streamed;
     for (int32_t id : ids)

@@ -97,36 +97,50 @@ TEST_F(EvaluateTest, ConvertThereAndBack) {
   expectWindows();
 }
 
-TEST_F(EvaluateTest, SliceInterleave) {
-  parseRecipe("tensor<3x32x9xf32>", R"(
+TEST_F(EvaluateTest, SliceAppendRows) {
+  parseRecipe("tensor<3x22x9xf32>", R"(
     %a = fpmoe.load "fused" : tensor<3x22x9xf32>
     %g = fpmoe.slice %a from 0 : tensor<3x22x9xf32> -> tensor<3x11x9xf32>
     %u = fpmoe.slice %a from 11 : tensor<3x22x9xf32> -> tensor<3x11x9xf32>
-    %0 = fpmoe.interleave %g, %u : tensor<3x11x9xf32> -> tensor<3x32x9xf32>)");
+    %0 = fpmoe.append_rows %u, %g : tensor<3x11x9xf32> -> tensor<3x22x9xf32>)");
   expectWindows();
 }
 
-TEST_F(EvaluateTest, InterleaveManyBlocks) {
-  parseRecipe("tensor<64x7xbf16>", R"(
+TEST_F(EvaluateTest, AppendRowsConvert) {
+  parseRecipe("tensor<40x7xbf16>", R"(
     %a = fpmoe.load "a.3" : tensor<20x7xf32>
     %b = fpmoe.load "b.3" : tensor<20x7xf32>
-    %i = fpmoe.interleave %a, %b : tensor<20x7xf32> -> tensor<64x7xf32>
-    %0 = fpmoe.convert %i : tensor<64x7xf32> -> tensor<64x7xbf16>)");
+    %i = fpmoe.append_rows %a, %b : tensor<20x7xf32> -> tensor<40x7xf32>
+    %0 = fpmoe.convert %i : tensor<40x7xf32> -> tensor<40x7xbf16>)");
   expectWindows();
 }
 
-TEST_F(EvaluateTest, PackBF16) {
-  parseRecipe("tensor<3x2x7x16x2xbf16>", R"(
+TEST_F(EvaluateTest, AppendColumns) {
+  parseRecipe("tensor<3x22x18xf32>", R"(
+    %a = fpmoe.load "fused" : tensor<3x22x9xf32>
+    %b = fpmoe.load "wide" : tensor<3x22x9xf32>
+    %0 = fpmoe.append_columns %a, %b : tensor<3x22x9xf32>, tensor<3x22x9xf32> -> tensor<3x22x18xf32>)");
+  expectWindows();
+}
+
+TEST_F(EvaluateTest, F16RoundsTiesToEven) {
+  parseRecipe("tensor<20x7xf32>", R"(
+    %a = fpmoe.load "a.3" : tensor<20x7xf32>
+    %n = fpmoe.convert %a : tensor<20x7xf32> -> tensor<20x7xf16>
+    %0 = fpmoe.convert %n : tensor<20x7xf16> -> tensor<20x7xf32>)");
+  expectWindows();
+}
+
+// A packed value has the elements of its input: where they lie in the file is
+// tested in PackTest.cpp.
+TEST_F(EvaluateTest, Pack) {
+  std::string type =
+      "tensor<3x22x9xbf16, #mega.packed<n = 32, k = 2, halves = true>>";
+  parseRecipe(type, R"(
     %a = fpmoe.load "wide" : tensor<3x22x9xf32>
     %n = fpmoe.convert %a : tensor<3x22x9xf32> -> tensor<3x22x9xbf16>
-    %0 = fpmoe.pack %n : tensor<3x22x9xbf16> -> tensor<3x2x7x16x2xbf16>)");
-  expectWindows();
-}
-
-TEST_F(EvaluateTest, PackF32) {
-  parseRecipe("tensor<2x9x16x1xf32>", R"(
-    %a = fpmoe.load "a.3" : tensor<20x7xf32>
-    %0 = fpmoe.pack %a : tensor<20x7xf32> -> tensor<2x9x16x1xf32>)");
+    %0 = fpmoe.pack %n : tensor<3x22x9xbf16> -> )" +
+                        type);
   expectWindows();
 }
 
@@ -134,6 +148,46 @@ TEST_F(EvaluateTest, RopeTable) {
   parseRecipe("tensor<37x10xf32>",
               "%0 = fpmoe.rope_table theta 1.0e6 : tensor<37x10xf32>");
   expectWindows();
+}
+
+// What a program computes of the frequencies are the rows of the table.
+TEST_F(EvaluateTest, RopeFrequenciesAreThoseOfTheTable) {
+  for (std::string scaling :
+       {"", "scaling(#fpmoe.rope_linear<factor = 2.0>) ",
+        "scaling(#fpmoe.rope_llama3<factor = 8.0, low = 1.0, high = 4.0, "
+        "positions = 16>) ",
+        "scaling(#fpmoe.rope_factors<factors = [1.0, 2.0, 4.0, 8.0, 16.0]>) ",
+        "scaling(#fpmoe.rope_yarn<factor = 40.0, first = 1.0, last = 3.0, "
+        "magnitude = 1.25>) "}) {
+    SCOPED_TRACE(scaling);
+    parse("fpmoe.weight @table : tensor<7x10xf32> {\n"
+          "%0 = fpmoe.rope_table theta 1.0e4 " +
+          scaling +
+          ": tensor<7x10xf32>\nfpmoe.yield %0 : tensor<7x10xf32>\n}\n"
+          "fpmoe.weight @w : tensor<5xf32> {\n"
+          "%0 = fpmoe.rope_frequencies theta 1.0e4 " +
+          scaling + ": tensor<5xf32>\nfpmoe.yield %0 : tensor<5xf32>\n}");
+    RecipeEvaluator evaluator(nullptr);
+    std::vector<float> table(70), frequencies(5);
+    ASSERT_FALSE(
+        evaluator.evaluate(weight("table").getResultValue(), 0, 0, {table}));
+    mlir::Value value = weight("w").getResultValue();
+    ASSERT_FALSE(evaluator.evaluate(value, 0, 0, {frequencies}));
+    float magnitude = RopeFrequenciesOp::getMagnitude(
+        value.getDefiningOp<RopeFrequenciesOp>().getScalingAttr());
+    EXPECT_EQ(magnitude, scaling.find("yarn") == std::string::npos ? 1 : 1.25f);
+    for (int p = 0; p < 7; ++p)
+      for (int i = 0; i < 5; ++i) {
+        float angle = p * frequencies[i];
+        EXPECT_FLOAT_EQ(table[p * 10 + i], magnitude * std::cos(angle));
+        EXPECT_FLOAT_EQ(table[p * 10 + 5 + i], magnitude * std::sin(angle));
+      }
+    // A window of them.
+    std::vector<float> some(2);
+    ASSERT_FALSE(evaluator.evaluate(value, 0, 3, {some}));
+    EXPECT_EQ(some[0], frequencies[3]);
+    EXPECT_EQ(some[1], frequencies[4]);
+  }
 }
 
 TEST_F(EvaluateTest, RandomIsAFunctionOfTheIndex) {

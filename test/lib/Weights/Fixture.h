@@ -11,12 +11,13 @@
 #ifndef FPMOE_TEST_LIB_WEIGHTS_FIXTURE_H
 #define FPMOE_TEST_LIB_WEIGHTS_FIXTURE_H
 
-#include "dialects/FPMoE/FPMoE.h"
+#include "dialects/Mega/Mega.h"
 #include "lib/Weights/Evaluate.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/Parser/Parser.h"
+#include "llvm/ADT/APFloat.h"
 #include "llvm/Support/FileSystem.h"
 
 #include <cmath>
@@ -36,6 +37,21 @@ inline float bf16(float value) {
   return value;
 }
 
+/// The nearest IEEE half, as its bits.
+inline uint16_t f16Bits(float value) {
+  llvm::APFloat half(value);
+  bool inexact;
+  half.convert(llvm::APFloat::IEEEhalf(), llvm::APFloat::rmNearestTiesToEven,
+               &inexact);
+  return half.bitcastToAPInt().getZExtValue();
+}
+
+inline float f16(float value) {
+  llvm::APFloat half(llvm::APFloat::IEEEhalf(),
+                     llvm::APInt(16, f16Bits(value)));
+  return half.convertToFloat();
+}
+
 /// A tensor of a checkpoint to be written; bf16 values are rounded ones.
 struct Tensor {
   std::vector<int64_t> shape;
@@ -49,7 +65,8 @@ protected:
     llvm::SmallString<128> path;
     ASSERT_FALSE(llvm::sys::fs::createUniqueDirectory("fpmoe-weights", path));
     directory = std::string(path);
-    context.loadDialect<FPMoEDialect, mlir::func::FuncDialect>();
+    context.loadDialect<FPMoEDialect, mega::MegaDialect,
+                        mlir::func::FuncDialect>();
   }
   void TearDown() override { llvm::sys::fs::remove_directories(directory); }
 
@@ -151,9 +168,10 @@ protected:
   std::vector<float> naive(mlir::Value value, int64_t layer) {
     std::vector<float> out = naiveUnrounded(value.getDefiningOp(), layer);
     auto type = llvm::cast<mlir::RankedTensorType>(value.getType());
-    if (type.getElementType().isBF16())
-      for (float &element : out)
-        element = bf16(element);
+    for (float &element : out)
+      element = type.getElementType().isBF16()  ? bf16(element)
+                : type.getElementType().isF16() ? f16(element)
+                                                : element;
     EXPECT_EQ(static_cast<int64_t>(out.size()), type.getNumElements());
     return out;
   }
@@ -216,7 +234,7 @@ private:
         out.insert(out.end(), part.begin(), part.end());
       return out;
     }
-    if (llvm::isa<ReshapeOp, ConvertOp>(op))
+    if (llvm::isa<ReshapeOp, ConvertOp, PackOp>(op))
       return in[0];
 
     auto shape = shapeOf(op->getOperand(0));
@@ -238,19 +256,19 @@ private:
         out.insert(out.end(), in[0].begin() + i * extent,
                    in[0].begin() + (i + 1) * extent);
     }
-    if (llvm::isa<InterleaveOp>(op))
+    if (llvm::isa<AppendRowsOp>(op))
       for (int64_t m = 0; m < matrices; ++m)
-        for (int64_t r = 0; r < result[result.size() - 2]; ++r)
+        for (int64_t r = 0; r < 2 * rows; ++r)
           for (int64_t c = 0; c < columns; ++c)
-            out.push_back(at(r / 16 % 2, m, r / 32 * 16 + r % 16, c));
-    if (llvm::isa<PackOp>(op)) {
-      int64_t step = result.back(), steps = result[result.size() - 3];
-      for (int64_t m = 0; m < matrices; ++m)
-        for (int64_t panel = 0; panel < (rows + 15) / 16; ++panel)
-          for (int64_t k = 0; k < steps; ++k)
-            for (int64_t r = 0; r < 16; ++r)
-              for (int64_t s = 0; s < step; ++s)
-                out.push_back(at(0, m, panel * 16 + r, k * step + s));
+            out.push_back(at(r / rows, m, r % rows, c));
+    if (llvm::isa<AppendColumnsOp>(op)) {
+      int64_t added = shapeOf(op->getOperand(1)).back();
+      for (int64_t r = 0; r < matrices * rows; ++r) {
+        out.insert(out.end(), in[0].begin() + r * columns,
+                   in[0].begin() + (r + 1) * columns);
+        out.insert(out.end(), in[1].begin() + r * added,
+                   in[1].begin() + (r + 1) * added);
+      }
     }
     return out;
   }

@@ -111,19 +111,19 @@ fpmoe.weight @rounded_sources : tensor<3x2x4xbf16> {
   fpmoe.yield %4 : tensor<3x2x4xbf16>
 }
 
-// CHECK-LABEL: fpmoe.weight @rounded_moves : tensor<32x8xbf16>
+// CHECK-LABEL: fpmoe.weight @rounded_moves : tensor<12x8xbf16>
 // CHECK-NEXT: %[[A:.*]] = fpmoe.load "a" : tensor<6x8xbf16>
 // CHECK-NEXT: %[[B:.*]] = fpmoe.load "b" : tensor<2x24xbf16>
 // CHECK-NEXT: %[[C:.*]] = fpmoe.reshape %[[B]] : tensor<2x24xbf16> -> tensor<6x8xbf16>
-// CHECK-NEXT: %[[D:.*]] = fpmoe.interleave %[[A]], %[[C]] : tensor<6x8xbf16> -> tensor<32x8xbf16>
+// CHECK-NEXT: %[[D:.*]] = fpmoe.append_rows %[[A]], %[[C]] : tensor<6x8xbf16> -> tensor<12x8xbf16>
 // CHECK-NEXT: fpmoe.yield %[[D]]
-fpmoe.weight @rounded_moves : tensor<32x8xbf16> {
+fpmoe.weight @rounded_moves : tensor<12x8xbf16> {
   %0 = fpmoe.load "a" : tensor<6x8xf32>
   %1 = fpmoe.load "b" : tensor<2x24xf32>
   %2 = fpmoe.reshape %1 : tensor<2x24xf32> -> tensor<6x8xf32>
-  %3 = fpmoe.interleave %0, %2 : tensor<6x8xf32> -> tensor<32x8xf32>
-  %4 = fpmoe.convert %3 : tensor<32x8xf32> -> tensor<32x8xbf16>
-  fpmoe.yield %4 : tensor<32x8xbf16>
+  %3 = fpmoe.append_rows %0, %2 : tensor<6x8xf32> -> tensor<12x8xf32>
+  %4 = fpmoe.convert %3 : tensor<12x8xf32> -> tensor<12x8xbf16>
+  fpmoe.yield %4 : tensor<12x8xbf16>
 }
 
 // CHECK-LABEL: fpmoe.weight @rounded_twice : tensor<4xbf16>
@@ -134,6 +134,33 @@ fpmoe.weight @rounded_twice : tensor<4xbf16> {
   %1 = fpmoe.convert %0 : tensor<4xbf16> -> tensor<4xf32>
   %2 = fpmoe.convert %1 : tensor<4xf32> -> tensor<4xbf16>
   fpmoe.yield %2 : tensor<4xbf16>
+}
+
+// So it is for f16: what moves numbers does so after the rounding, and rounding what was
+// widened gives the same.
+// CHECK-LABEL: fpmoe.weight @half : tensor<12x8xf16>
+// CHECK-NEXT: %[[A:.*]] = fpmoe.load "a" : tensor<6x8xf16>
+// CHECK-NEXT: %[[B:.*]] = fpmoe.append_rows %[[A]], %[[A]] : tensor<6x8xf16> -> tensor<12x8xf16>
+// CHECK-NEXT: fpmoe.yield %[[B]]
+fpmoe.weight @half : tensor<12x8xf16> {
+  %0 = fpmoe.load "a" : tensor<6x8xf16>
+  %1 = fpmoe.convert %0 : tensor<6x8xf16> -> tensor<6x8xf32>
+  %2 = fpmoe.append_rows %1, %1 : tensor<6x8xf32> -> tensor<12x8xf32>
+  %3 = fpmoe.convert %2 : tensor<12x8xf32> -> tensor<12x8xf16>
+  fpmoe.yield %3 : tensor<12x8xf16>
+}
+
+// bf16 that is rounded to f16 is neither: nothing to do.
+// CHECK-LABEL: fpmoe.weight @both_formats : tensor<4xf16>
+// CHECK-NEXT: %[[A:.*]] = fpmoe.load "w" : tensor<4xbf16>
+// CHECK-NEXT: %[[B:.*]] = fpmoe.convert %[[A]] : tensor<4xbf16> -> tensor<4xf32>
+// CHECK-NEXT: %[[C:.*]] = fpmoe.convert %[[B]] : tensor<4xf32> -> tensor<4xf16>
+// CHECK-NEXT: fpmoe.yield %[[C]]
+fpmoe.weight @both_formats : tensor<4xf16> {
+  %0 = fpmoe.load "w" : tensor<4xbf16>
+  %1 = fpmoe.convert %0 : tensor<4xbf16> -> tensor<4xf32>
+  %2 = fpmoe.convert %1 : tensor<4xf32> -> tensor<4xf16>
+  fpmoe.yield %2 : tensor<4xf16>
 }
 
 // The rounding in the middle must stay: only its source changes.
@@ -181,7 +208,7 @@ fpmoe.weight @unused : tensor<8xf32> {
 }
 
 // CHECK-LABEL: func.func @all
-func.func @all(%layer: index) -> (tensor<1x4x8xf32>, tensor<1x4xf32>, tensor<2x4x8xf32>, tensor<3x8xf32>, tensor<1x3x8xf32>, tensor<2x1x8xf32>, tensor<4x4xf32>, tensor<16xf32>, tensor<3x2x4xbf16>, tensor<32x8xbf16>, tensor<4xbf16>, tensor<4xf32>, tensor<1x8xf32>, tensor<2x4xf32>) {
+func.func @all(%layer: index) -> (tensor<1x4x8xf32>, tensor<1x4xf32>, tensor<2x4x8xf32>, tensor<3x8xf32>, tensor<1x3x8xf32>, tensor<2x1x8xf32>, tensor<4x4xf32>, tensor<16xf32>, tensor<3x2x4xbf16>, tensor<12x8xbf16>, tensor<4xbf16>, tensor<4xf32>, tensor<1x8xf32>, tensor<2x4xf32>, tensor<12x8xf16>, tensor<4xf16>) {
   %0 = fpmoe.get @select_of_stack : tensor<1x4x8xf32>
   %1 = fpmoe.get @select_of_select : tensor<1x4xf32>
   %2 = fpmoe.get @select_of_load[%layer] : tensor<2x4x8xf32>
@@ -191,11 +218,13 @@ func.func @all(%layer: index) -> (tensor<1x4x8xf32>, tensor<1x4xf32>, tensor<2x4
   %6 = fpmoe.get @reshapes : tensor<4x4xf32>
   %7 = fpmoe.get @reshaped_back : tensor<16xf32>
   %8 = fpmoe.get @rounded_sources : tensor<3x2x4xbf16>
-  %9 = fpmoe.get @rounded_moves : tensor<32x8xbf16>
+  %9 = fpmoe.get @rounded_moves : tensor<12x8xbf16>
   %10 = fpmoe.get @rounded_twice : tensor<4xbf16>
   %11 = fpmoe.get @widened : tensor<4xf32>
   %12 = fpmoe.get @part_of_part : tensor<1x8xf32>
   %13 = fpmoe.get @short : tensor<2x4xf32>
+  %14 = fpmoe.get @half : tensor<12x8xf16>
+  %15 = fpmoe.get @both_formats : tensor<4xf16>
   %dead = fpmoe.get @unused : tensor<8xf32>
-  return %0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13 : tensor<1x4x8xf32>, tensor<1x4xf32>, tensor<2x4x8xf32>, tensor<3x8xf32>, tensor<1x3x8xf32>, tensor<2x1x8xf32>, tensor<4x4xf32>, tensor<16xf32>, tensor<3x2x4xbf16>, tensor<32x8xbf16>, tensor<4xbf16>, tensor<4xf32>, tensor<1x8xf32>, tensor<2x4xf32>
+  return %0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15 : tensor<1x4x8xf32>, tensor<1x4xf32>, tensor<2x4x8xf32>, tensor<3x8xf32>, tensor<1x3x8xf32>, tensor<2x1x8xf32>, tensor<4x4xf32>, tensor<16xf32>, tensor<3x2x4xbf16>, tensor<12x8xbf16>, tensor<4xbf16>, tensor<4xf32>, tensor<1x8xf32>, tensor<2x4xf32>, tensor<12x8xf16>, tensor<4xf16>
 }

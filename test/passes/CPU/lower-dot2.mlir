@@ -1,9 +1,11 @@
-// RUN: fpmoe-opt %s --mega-lower-dot2=instruction=avx512-bf16 | FileCheck %s --check-prefixes=CHECK,AVX
-// RUN: fpmoe-opt %s --mega-lower-dot2=instruction=none | FileCheck %s --check-prefixes=CHECK,NONE
+// RUN: sed 's/^module .*/module attributes {mega.target = #mega.target<cpu = "c", dot = avx512_bf16, rows = 4, accumulators = 24, columns = 16>} {/' %s | fpmoe-opt --mega-lower-dot2 | FileCheck %s --check-prefixes=CHECK,AVX
+// RUN: sed 's/^module .*/module attributes {mega.target = #mega.target<cpu = "c", dot = amx_bf16, rows = 4, accumulators = 24, columns = 16, tile_rows = 32>} {/' %s | fpmoe-opt --mega-lower-dot2 | FileCheck %s --check-prefixes=CHECK,AVX
+// RUN: sed 's/^module .*/module attributes {mega.target = #mega.target<cpu = "c", dot = none, rows = 4, accumulators = 24, columns = 16>} {/' %s | fpmoe-opt --mega-lower-dot2 | FileCheck %s --check-prefixes=CHECK,NONE
 // RUN: fpmoe-opt %s --mega-lower-dot2 | FileCheck %s --check-prefixes=CHECK,NONE
-// RUN: not fpmoe-opt %s --mega-lower-dot2=instruction=sse9 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 
-// UNKNOWN: error: unknown dot instruction 'sse9' (known: avx512-bf16, none)
+// It is for the target of the module; without one, for any.
+
+module {
 
 // CHECK-LABEL: @dot2(
 // CHECK-SAME: %[[ACC:.*]]: vector<16xf32>, %[[A:.*]]: vector<32xbf16>, %[[B:.*]]: vector<32xbf16>)
@@ -49,4 +51,17 @@ func.func @narrow(%acc: vector<4xf32>, %a: vector<8xbf16>) -> vector<4xf32> {
 func.func @other(%a: vector<16xf32>, %b: vector<16xf32>) -> vector<16xf32> {
   %r = vector.fma %a, %b, %a : vector<16xf32>
   return %r : vector<16xf32>
+}
+
+// Roundings to bf16 that the CPU lacks, too, are integer arithmetic.
+// CHECK-LABEL: @round(
+// AVX-NEXT: arith.truncf
+// NONE-NOT: arith.truncf
+// NONE: arith.trunci
+// CHECK: return
+func.func @round(%x: vector<16xf32>) -> vector<16xbf16> {
+  %r = arith.truncf %x : vector<16xf32> to vector<16xbf16>
+  return %r : vector<16xbf16>
+}
+
 }

@@ -4,11 +4,11 @@ fpmoe.weight @g : tensor<8xf32> {
   %0 = fpmoe.load "g" : tensor<8xf32>
   fpmoe.yield %0 : tensor<8xf32>
 }
-// CHECK: fpmoe.weight @body.shared_gate_up layers [0, 1] : tensor<32x8xf32> {
+// CHECK: fpmoe.weight @body.shared_gate_up layers [0, 1] : tensor<12x8xf32> {
 // CHECK-NEXT: ^bb0(%[[L:.*]]: index):
 // CHECK-NEXT: %[[G:.*]] = fpmoe.load "gate.{}"[%[[L]]] : tensor<6x8xf32>
 // CHECK-NEXT: %[[U:.*]] = fpmoe.load "up.{}"[%[[L]]] : tensor<6x8xf32>
-// CHECK-NEXT: %[[GU:.*]] = fpmoe.interleave %[[G]], %[[U]] : tensor<6x8xf32> -> tensor<32x8xf32>
+// CHECK-NEXT: %[[GU:.*]] = fpmoe.append_rows %[[G]], %[[U]] : tensor<6x8xf32> -> tensor<12x8xf32>
 // CHECK-NEXT: fpmoe.yield %[[GU]]
 fpmoe.weight @gate layers [0, 1] : tensor<6x8xf32> {
 ^bb0(%layer: index):
@@ -35,8 +35,8 @@ fpmoe.weight @router layers [0, 1] : tensor<3x8xf32> {
   %0 = fpmoe.load "router.{}"[%layer] : tensor<3x8xf32>
   fpmoe.yield %0 : tensor<3x8xf32>
 }
-// CHECK: fpmoe.weight @sparse.gate_up layers [0, 1] : tensor<3x64x8xf32> {
-// CHECK: fpmoe.interleave %{{.*}}, %{{.*}} : tensor<3x20x8xf32> -> tensor<3x64x8xf32>
+// CHECK: fpmoe.weight @sparse.gate_up layers [0, 1] : tensor<3x40x8xf32> {
+// CHECK: fpmoe.append_rows %{{.*}}, %{{.*}} : tensor<3x20x8xf32> -> tensor<3x40x8xf32>
 fpmoe.weight @egate layers [0, 1] : tensor<3x20x8xf32> {
 ^bb0(%layer: index):
   %0 = fpmoe.load "egate.{}"[%layer] : tensor<3x20x8xf32>
@@ -57,9 +57,9 @@ fpmoe.weight @edown layers [0, 1] : tensor<3x8x20xf32> {
 // CHECK-SAME: %[[X:.*]]: tensor<?x8xf32>, %[[L:.*]]: index)
 // CHECK-DAG: %[[G:.*]] = fpmoe.get @g
 // CHECK-DAG: %[[D:.*]] = fpmoe.get @down[%[[L]]]
-// CHECK-DAG: %[[GU:.*]] = fpmoe.get @body.shared_gate_up[%[[L]]] : tensor<32x8xf32>
+// CHECK-DAG: %[[GU:.*]] = fpmoe.get @body.shared_gate_up[%[[L]]] : tensor<12x8xf32>
 // CHECK-NOT: fpmoe.get
-// CHECK: %[[Y:.*]] = fpmoe.moe %[[X]] norm %[[G]] : tensor<8xf32> eps 9.9{{.*}}E-7 shared %[[GU]] : tensor<32x8xf32>, %[[D]] : tensor<8x6xf32> -> tensor<?x8xf32>
+// CHECK: %[[Y:.*]] = fpmoe.moe %[[X]] norm %[[G]] : tensor<8xf32> eps 9.9{{.*}}E-7 shared %[[GU]] : tensor<12x8xf32>, %[[D]] : tensor<8x6xf32> -> tensor<?x8xf32>
 // CHECK-NEXT: return %[[Y]]
 func.func @body(%x: tensor<?x8xf32>, %layer: index) -> tensor<?x8xf32> {
   %g = fpmoe.get @g : tensor<8xf32>
@@ -124,7 +124,7 @@ func.func @other_residual(%x: tensor<?x8xf32>, %layer: index, %z: tensor<?x8xf32
 // CHECK-DAG: %[[SD:.*]] = fpmoe.get @down[
 // CHECK-DAG: %[[S:.*]] = fpmoe.get @scale[
 // CHECK-NOT: fpmoe.get
-// CHECK: %[[Y:.*]] = fpmoe.moe %[[X]] norm %[[G]] : tensor<8xf32> eps 9.9{{.*}}E-7 router %[[R]] : tensor<3x8xf32> by #fpmoe.token_choice<top_k = 2, renormalize = true> experts %[[GU]] : tensor<3x64x8xf32>, %[[D]] : tensor<3x8x20xf32> names ["a", "b", "c"] shared %[[SGU]] : tensor<32x8xf32>, %[[SD]] : tensor<8x6xf32> scaled %[[S]] : tensor<1x8xf32> -> tensor<?x8xf32>
+// CHECK: %[[Y:.*]] = fpmoe.moe %[[X]] norm %[[G]] : tensor<8xf32> eps 9.9{{.*}}E-7 router %[[R]] : tensor<3x8xf32> by #fpmoe.token_choice<top_k = 2, renormalize = true> experts %[[GU]] : tensor<3x40x8xf32>, %[[D]] : tensor<3x8x20xf32> names ["a", "b", "c"] shared %[[SGU]] : tensor<12x8xf32>, %[[SD]] : tensor<8x6xf32> scaled %[[S]] : tensor<1x8xf32> -> tensor<?x8xf32>
 // CHECK-NEXT: return %[[Y]]
 func.func @sparse(%x: tensor<?x8xf32>, %layer: index) -> tensor<?x8xf32> {
   %g = fpmoe.get @g : tensor<8xf32>

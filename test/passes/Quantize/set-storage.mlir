@@ -1,11 +1,13 @@
 // RUN: fpmoe-opt %s --fpmoe-set-storage=format=bf16 | fpmoe-opt | FileCheck %s
 // RUN: fpmoe-opt %s --fpmoe-set-storage | fpmoe-opt | FileCheck %s
 // RUN: fpmoe-opt %s --fpmoe-quantize=format=bf16 | FileCheck %s --check-prefix=PIPELINE
+// RUN: fpmoe-opt %s --fpmoe-quantize=format=f16 | FileCheck %s --check-prefix=F16 --implicit-check-not='bf16>'
+// RUN: sed 's/dtype = "bf16"/dtype = "f16"/' %s | fpmoe-opt --fpmoe-quantize | FileCheck %s --check-prefix=F16 --implicit-check-not='bf16>'
 // RUN: fpmoe-opt %s > %t.same
 // RUN: fpmoe-opt %s --fpmoe-set-storage=format=f32 | diff - %t.same
 // RUN: not fpmoe-opt %s --fpmoe-set-storage=format=int3 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 
-// UNKNOWN: error: storage format is 'int3', it must be 'f32' or 'bf16'
+// UNKNOWN: error: storage format is 'int3', it must be one of f32, f16, bf16
 
 // Without an option the format is that of the checkpoint.
 module attributes {fpmoe.model = {name = "toy", architecture = "Qwen2MoeForCausalLM",
@@ -17,6 +19,11 @@ module attributes {fpmoe.model = {name = "toy", architecture = "Qwen2MoeForCausa
   // PIPELINE: fpmoe.weight @table : tensor<16x8xbf16> {
   // PIPELINE-NEXT: %[[BF16:.*]] = fpmoe.load "table" : tensor<16x8xbf16>
   // PIPELINE-NEXT: fpmoe.yield %[[BF16]]
+  // F16: fpmoe.weight @table : tensor<16x8xf16> {
+  // F16-NEXT: %[[F32:.*]] = fpmoe.load "table" : tensor<16x8xf32>
+  // F16-NEXT: %[[HALF:.*]] = fpmoe.convert %[[F32]] : tensor<16x8xf32> -> tensor<16x8xf16>
+  // F16-NEXT: fpmoe.yield %[[HALF]]
+  // F16: fpmoe.weight @norm : tensor<8xf32> {
   fpmoe.weight @table : tensor<16x8xf32> {
     %0 = fpmoe.load "table" : tensor<16x8xf32>
     fpmoe.yield %0 : tensor<16x8xf32>
@@ -56,20 +63,20 @@ module attributes {fpmoe.model = {name = "toy", architecture = "Qwen2MoeForCausa
     %0 = fpmoe.load "scale" : tensor<1x8xf32>
     fpmoe.yield %0 : tensor<1x8xf32>
   }
-  // CHECK: fpmoe.weight @gate_up : tensor<3x32x8xbf16>
-  fpmoe.weight @gate_up : tensor<3x32x8xf32> {
-    %0 = fpmoe.load "gate_up" : tensor<3x32x8xf32>
-    fpmoe.yield %0 : tensor<3x32x8xf32>
+  // CHECK: fpmoe.weight @gate_up : tensor<3x12x8xbf16>
+  fpmoe.weight @gate_up : tensor<3x12x8xf32> {
+    %0 = fpmoe.load "gate_up" : tensor<3x12x8xf32>
+    fpmoe.yield %0 : tensor<3x12x8xf32>
   }
   // CHECK: fpmoe.weight @down : tensor<3x8x6xbf16>
   fpmoe.weight @down : tensor<3x8x6xf32> {
     %0 = fpmoe.load "down" : tensor<3x8x6xf32>
     fpmoe.yield %0 : tensor<3x8x6xf32>
   }
-  // CHECK: fpmoe.weight @shared_gate_up : tensor<32x8xbf16>
-  fpmoe.weight @shared_gate_up : tensor<32x8xf32> {
-    %0 = fpmoe.load "shared_gate_up" : tensor<32x8xf32>
-    fpmoe.yield %0 : tensor<32x8xf32>
+  // CHECK: fpmoe.weight @shared_gate_up : tensor<12x8xbf16>
+  fpmoe.weight @shared_gate_up : tensor<12x8xf32> {
+    %0 = fpmoe.load "shared_gate_up" : tensor<12x8xf32>
+    fpmoe.yield %0 : tensor<12x8xf32>
   }
   // CHECK: fpmoe.weight @shared_down : tensor<8x6xbf16>
   fpmoe.weight @shared_down : tensor<8x6xf32> {
@@ -98,9 +105,9 @@ module attributes {fpmoe.model = {name = "toy", architecture = "Qwen2MoeForCausa
     %qkv = fpmoe.get @qkv : tensor<4x4x8xf32>
     %router = fpmoe.get @router : tensor<3x8xf32>
     %scale = fpmoe.get @scale : tensor<1x8xf32>
-    %gate_up = fpmoe.get @gate_up : tensor<3x32x8xf32>
+    %gate_up = fpmoe.get @gate_up : tensor<3x12x8xf32>
     %down = fpmoe.get @down : tensor<3x8x6xf32>
-    %shared_gate_up = fpmoe.get @shared_gate_up : tensor<32x8xf32>
+    %shared_gate_up = fpmoe.get @shared_gate_up : tensor<12x8xf32>
     %shared_down = fpmoe.get @shared_down : tensor<8x6xf32>
     %plain = fpmoe.get @plain : tensor<3x6x8xf32>
     %plain_shared = fpmoe.get @plain_shared : tensor<6x8xf32>
@@ -110,8 +117,8 @@ module attributes {fpmoe.model = {name = "toy", architecture = "Qwen2MoeForCausa
     %a = fpmoe.attention %q, %k, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x8xf32>
     // CHECK: fpmoe.linear %{{.*}} : tensor<?x8xf32>, tensor<8x8xbf16> -> tensor<?x8xf32>
     %o = fpmoe.linear %a, %w bias %bias : tensor<8xf32> residual %x : tensor<?x8xf32> : tensor<?x8xf32>, tensor<8x8xf32> -> tensor<?x8xf32>
-    // CHECK: fpmoe.moe %{{.*}} router %{{.*}} : tensor<3x8xf32> by {{.*}} experts %{{.*}} : tensor<3x32x8xbf16>, %{{.*}} : tensor<3x8x6xbf16> names {{.*}} shared %{{.*}} : tensor<32x8xbf16>, %{{.*}} : tensor<8x6xbf16> scaled %{{.*}} : tensor<1x8xf32>
-    %m = fpmoe.moe %o norm %norm : tensor<8xf32> eps 1.0e-6 router %router : tensor<3x8xf32> by #fpmoe.token_choice<top_k = 1, renormalize = true> experts %gate_up : tensor<3x32x8xf32>, %down : tensor<3x8x6xf32> names ["a", "b", "c"] shared %shared_gate_up : tensor<32x8xf32>, %shared_down : tensor<8x6xf32> scaled %scale : tensor<1x8xf32> -> tensor<?x8xf32>
+    // CHECK: fpmoe.moe %{{.*}} router %{{.*}} : tensor<3x8xf32> by {{.*}} experts %{{.*}} : tensor<3x12x8xbf16>, %{{.*}} : tensor<3x8x6xbf16> names {{.*}} shared %{{.*}} : tensor<12x8xbf16>, %{{.*}} : tensor<8x6xbf16> scaled %{{.*}} : tensor<1x8xf32>
+    %m = fpmoe.moe %o norm %norm : tensor<8xf32> eps 1.0e-6 router %router : tensor<3x8xf32> by #fpmoe.token_choice<top_k = 1, renormalize = true> experts %gate_up : tensor<3x12x8xf32>, %down : tensor<3x8x6xf32> names ["a", "b", "c"] shared %shared_gate_up : tensor<12x8xf32>, %shared_down : tensor<8x6xf32> scaled %scale : tensor<1x8xf32> -> tensor<?x8xf32>
     %logits = fpmoe.linear %m, %table norm %norm : tensor<8xf32> eps 1.0e-6 : tensor<?x8xf32>, tensor<16x8xf32> -> tensor<?x16xf32>
     // Plain ops have matrices, too.
     %weights, %experts = fpmoe.route %o : tensor<?x8xf32> router %router : tensor<3x8xf32> by #fpmoe.token_choice<top_k = 1, renormalize = true> -> tensor<?x1xf32>, tensor<?x1xi32>

@@ -1,186 +1,259 @@
-// RUN: fpmoe-opt %s --fpmoe-build-programs="prefill-tokens=24 rows=12" | FileCheck %s --implicit-check-not=func.func --implicit-check-not=fpmoe.get
-// RUN: fpmoe-opt %s --fpmoe-build-programs="prefill-tokens=24 rows=12" -o %t.once
+// RUN: fpmoe-opt %s --mega-pack-weights --fpmoe-build-programs="prefill-tokens=24" | FileCheck %s --implicit-check-not=func.func --implicit-check-not=fpmoe.get
+// RUN: fpmoe-opt %s --mega-pack-weights --fpmoe-build-programs="prefill-tokens=24" -o %t.once
 // RUN: fpmoe-opt %t.once | diff - %t.once
 
-// RUN: fpmoe-opt %s --fpmoe-build-programs="prefill-tokens=24 rows=12 streams=4" | FileCheck %s --check-prefix=STREAMS
-// RUN: not fpmoe-opt %s --fpmoe-build-programs="streams=0" 2>&1 | FileCheck %s --check-prefix=NONE
-// NONE: streams is 0, it must be at least 1
+// Of other machines: one with panels of 32 columns, one without the dot product, one
+// of fewer registers and rows. What is no module's target is of none in particular.
 
-// One token's products read as many panels at once; prefill stays.
-// STREAMS-LABEL: mega.program @decode
-// STREAMS: mega.expert_up {{.*}} pairs 2 :
-// STREAMS: mega.expert_down {{.*}} panels 4 steps
-// STREAMS: mega.phase "logits" tiles [1, 1]
-// STREAMS: mega.linear {{.*}} panels 4 span
-// STREAMS-LABEL: mega.program @prefill
-// STREAMS-NOT: panels 4
+// RUN: sed 's/columns = 16/columns = 32/' %s | fpmoe-opt --mega-pack-weights --fpmoe-build-programs="prefill-tokens=24" | FileCheck %s --check-prefix=WIDE
+// RUN: sed 's/dot = avx512_bf16/dot = none/' %s | fpmoe-opt --mega-pack-weights --fpmoe-build-programs="prefill-tokens=24" | FileCheck %s --check-prefix=PLAIN
+// RUN: sed 's/rows = 12, accumulators = 24/rows = 5, accumulators = 1/' %s | fpmoe-opt --mega-pack-weights --fpmoe-build-programs="prefill-tokens=24" | FileCheck %s --check-prefix=FEW
+// RUN: sed 's/mega.target = #target, //' %s | fpmoe-opt --mega-pack-weights --fpmoe-build-programs="prefill-tokens=24" | FileCheck %s --check-prefix=PLAIN
+
+// RUN: sed -e 's/tensor<40x20xbf16>/tensor<40x20xf16>/g' %s | fpmoe-opt --mega-pack-weights --fpmoe-build-programs="prefill-tokens=24" | FileCheck %s --check-prefix=MIXED
+
+// Every product has rows of the format of its own weight.
+// MIXED: fpmoe.weight @table : tensor<40x20xf16, #mega.packed<n = 16, k = 1>>
+// MIXED-LABEL: mega.program @decode
+// MIXED: %attention_norm = mega.buffer private "attention_norm" : memref<1x16x1x2xbf16>
+// MIXED: %rows_with_logits = mega.buffer private "rows_with_logits" : memref<1x32x1x1xf32>
+// MIXED: mega.embed %table at %tokens into %x : tensor<40x20xf16, #mega.packed<n = 16, k = 1>>
+// MIXED: mega.linear %rows_with_logits, {{.*}} : memref<1x32x1x1xf32>, tensor<40x20xf16, #mega.packed<n = 16, k = 1>>
+
+// A tile takes whole panels, as far as there are any: of 20 columns there is one.
+// WIDE-LABEL: mega.program @decode
+// WIDE: mega.linear {{.*}} vectors 4 group 16 accumulate {{.*}}#mega.packed<n = 32, k = 2>>
+// WIDE: mega.expert_up {{.*}} pairs 2 :
+// WIDE-LABEL: mega.program @prefill
+// WIDE: mega.linear {{.*}} vectors 2 group 16 accumulate {{.*}}#mega.packed<n = 32, k = 2>>
+// WIDE: mega.expert_up {{.*}} pairs 1 :
+
+// Without the dot product, rows of f32 are multiplied, whatever weights are.
+// PLAIN-LABEL: mega.program @decode
+// PLAIN: %attention_norm = mega.buffer private "attention_norm" : memref<1x32x1x1xf32>
+// PLAIN: %attended = mega.buffer shared "attended" : memref<1x16x1x1xf32>
+// PLAIN-LABEL: mega.program @prefill
+// PLAIN: %attention_norm = mega.buffer shared "attention_norm" : memref<2x32x12x1xf32>
+// PLAIN: mega.qkv {{.*}} : memref<2x32x12x1xf32>, tensor<4x4x20xbf16, #mega.packed<n = 16, k = 2>>
+
+// Blocks have the target's rows; one token's products read as many vectors at once as
+// there are sums for.
+// FEW-LABEL: mega.program @decode
+// FEW: mega.phase "output" tiles [2, 1] {
+// FEW: mega.linear {{.*}} vectors 1 group 16 accumulate
+// FEW: mega.expert_up {{.*}} pairs 1 :
+// FEW: mega.phase "logits" tiles [3, 1] {
+// FEW-LABEL: mega.program @prefill max_tokens 24 rows 5 context 64
+// FEW: memref<5x16x5x2xbf16>
 
 // A fused model with a dense layer and two sparse ones becomes two programs.
 // The names of the experts move to the model, since no op is left with them.
 
 // CHECK: module attributes {fpmoe.model = {{.*}}experts = ["haskell", "ocaml", "scala"]
 
-// Weights that are multiplied are packed behind the rest of their recipe: 40
-// rows are 3 panels of 16, 20 columns are padded to 32, taken two by two.
-// CHECK: fpmoe.weight @table : tensor<3x16x16x2xbf16> {
-// CHECK: %[[ROUNDED:.*]] = fpmoe.convert %{{.*}} : tensor<40x20xf32> -> tensor<40x20xbf16>
-// CHECK-NEXT: %[[PACKED:.*]] = fpmoe.pack %[[ROUNDED]] : tensor<40x20xbf16> -> tensor<3x16x16x2xbf16>
-// CHECK-NEXT: fpmoe.yield %[[PACKED]]
-// CHECK: fpmoe.weight @rope : tensor<64x4xf32> {
-// CHECK: fpmoe.weight @final : tensor<20xf32> {
-// CHECK: fpmoe.weight @dense.qkv layers [0] : tensor<4x1x16x16x2xbf16> {
-// CHECK: fpmoe.weight @dense.bias layers [0] : tensor<4x4xf32> {
-// CHECK: fpmoe.weight @sparse.router layers [1, 2] : tensor<3x20xf32> {
-// CHECK: fpmoe.weight @sparse.gate_up layers [1, 2] : tensor<3x2x16x16x2xbf16> {
+// Of a rotary table its frequencies are left, which programs need.
+// CHECK-NOT: fpmoe.rope_table
+// CHECK: fpmoe.weight @rope.frequencies : tensor<2xf32> {
+// CHECK-NEXT: fpmoe.rope_frequencies theta 1.000000e+04 : tensor<2xf32>
+// CHECK-NOT: fpmoe.rope_table
 
-// For one token, norm and route are done by every worker into its own memory,
+// For one token, norm, route and cosines are done by every worker into its own memory,
 // and experts need no grouping: their chunks are of two chosen and the shared one.
 // CHECK-LABEL: mega.program @decode max_tokens 1 rows 1 context 64 {
-// CHECK: %[[X:.*]] = mega.buffer shared : memref<1x32xf32>
-// CHECK: %[[CACHE:.*]] = mega.buffer cache : memref<3x1x?x32xf32>
-// CHECK: %[[ATTENDED:.*]] = mega.buffer shared : memref<1x8x1x2xbf16>
-// CHECK: %[[ROWS:.*]] = mega.buffer private : memref<1x32xbf16>
-// CHECK: %[[ACT:.*]] = mega.buffer shared : memref<1x8x1x2xbf16>
-// CHECK: %[[ROWS1:.*]] = mega.buffer private : memref<1x32xbf16>
-// CHECK: %[[ACT1:.*]] = mega.buffer shared : memref<3x16x1x2xbf16>
-// CHECK: %[[LOGITS:.*]] = mega.buffer logits : memref<?x40xf32>
+// CHECK: %x = mega.buffer shared "x" : memref<1x32xf32>
+// CHECK: %tokens = mega.input tokens : memref<?xi32>
+// CHECK: %query = mega.buffer shared "query" : memref<1x2x16xf32>
+// CHECK: %cache = mega.buffer cache "cache" : memref<3x1x?x32xf32>
+// CHECK: %angles = mega.buffer private "angles" : memref<1x4xf32>
+// CHECK: %position = mega.input position : memref<1xi64>
+// CHECK: %attention_norm = mega.buffer private "attention_norm" : memref<1x16x1x2xbf16>
+// CHECK: %head = mega.buffer private "head" : memref<1x16xf32>
+// CHECK: %attended = mega.buffer shared "attended" : memref<1x8x1x2xbf16>
+// CHECK: %scores = mega.buffer private "scores" : memref<2x80xf32>
+// CHECK: %normed = mega.buffer private "normed" : memref<1x16x1x2xbf16>
+// CHECK: %chosen = mega.buffer private "chosen" : memref<1x1xi32>
+// CHECK: %weights = mega.buffer private "weights" : memref<1x1xf32>
+// CHECK: %router_scores = mega.buffer private "router_scores" : memref<1xf32>
+// CHECK: %routes = mega.input routes : memref<?xi32>
+// CHECK: %active = mega.buffer shared "active" : memref<1x8x1x2xbf16>
+// CHECK: %query_1 = mega.buffer shared "query_1" : memref<1x2x16xf32>
+// CHECK: %attention_norm_1 = mega.buffer private "attention_norm_1" : memref<1x16x1x2xbf16>
+// CHECK: %head_1 = mega.buffer private "head_1" : memref<1x16xf32>
+// CHECK: %attended_1 = mega.buffer shared "attended_1" : memref<1x8x1x2xbf16>
+// CHECK: %scores_1 = mega.buffer private "scores_1" : memref<2x80xf32>
+// CHECK: %normed_1 = mega.buffer private "normed_1" : memref<1x16x1x2xbf16>
+// CHECK: %chosen_1 = mega.buffer private "chosen_1" : memref<1x2xi32>
+// CHECK: %weights_1 = mega.buffer private "weights_1" : memref<1x3xf32>
+// CHECK: %router_scores_1 = mega.buffer private "router_scores_1" : memref<6xf32>
+// CHECK: %language = mega.input language : memref<1xi32>
+// CHECK: %active_1 = mega.buffer shared "active_1" : memref<3x16x1x2xbf16>
+// CHECK: %rows_with_logits = mega.buffer private "rows_with_logits" : memref<1x16x1x2xbf16>
+// CHECK: %logits = mega.buffer logits "logits" : memref<?x40xf32>
 // CHECK: mega.phase "embed" tiles [1] {
-// CHECK-NEXT: mega.embed %{{.*}} into %[[X]]
+// CHECK-NEXT: mega.embed %table at %tokens into %x
+// CHECK: mega.barrier
+// CHECK: mega.phase "rope" {
+// CHECK-NEXT: mega.rope %rope.frequencies at %position into %angles magnitude 1.000000e+00
 // CHECK: mega.barrier
 // CHECK: mega.layers order [0, 1, 1] {
+// CHECK-NEXT: ^bb0(%[[LAYER:.*]]: index):
 // CHECK: mega.phase "attention_norm" {
-// CHECK-NEXT: mega.norm %[[X]], %{{.*}} into %{{.*}} eps {{.*}}
+// CHECK-NEXT: mega.norm %x, %dense.norm into %attention_norm eps {{.*}}
 // CHECK: mega.barrier
 // CHECK: mega.phase "qkv" tiles [4, 1] {
-// CHECK-NEXT: mega.qkv %{{.*}}, %{{.*}} bias %{{.*}} : {{.*}} rope %{{.*}} into %{{.*}}, %[[CACHE]] by %{{.*}} layer %{{.*}} heads 2 kv_heads 1 head_dim 4 span 16
+// CHECK-NEXT: mega.qkv %attention_norm, %dense.qkv bias %dense.bias : tensor<4x4xf32> rope %angles at %position into %query, %cache by %head layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 group 16
 // CHECK: mega.barrier
 // CHECK: mega.phase "attention" tiles [1, 1] {
-// CHECK-NEXT: mega.attention %{{.*}}, %[[CACHE]] into %[[ATTENDED]] by %{{.*}} layer %{{.*}} heads 2 kv_heads 1 head_dim 4 value_dim 4 scale 5.0{{.*}}
+// CHECK-NEXT: mega.attention %query, %cache at %position into %attended by %scores layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 value_dim 4 scale 5.000000e-01
 // CHECK: mega.barrier
-// CHECK: mega.phase "output" tiles [2, 1] {
-// CHECK-NEXT: mega.linear %[[ATTENDED]], %{{.*}} into %[[X]] columns 20 panels 1 span 16 accumulate
+// CHECK: mega.phase "output" tiles [1, 1] {
+// CHECK-NEXT: mega.linear %attended, %dense.o into %x vectors 4 group 16 accumulate
 // CHECK: mega.barrier
 // CHECK: mega.phase "route" {
-// CHECK-NEXT: mega.route %[[X]] norm %{{.*}} into %[[ROWS]], %{{.*}}, %{{.*}} by %{{.*}} layer %{{.*}} eps {{.*}} experts 0
+// CHECK-NEXT: mega.route %x norm %dense.norm_1 into %normed, %chosen, %weights by %router_scores eps {{.*}} experts 0
+// CHECK: mega.barrier
+// CHECK: mega.phase "record_routes" tiles [1] {
+// CHECK-NEXT: mega.record_routes into %routes layer %[[LAYER]] columns 2 max_tokens 24
 // CHECK: mega.barrier
 // CHECK: mega.phase "expert_up" tiles [1] {
-// CHECK-NEXT: mega.expert_up %[[ROWS]] shared %{{.*}} : {{.*}} chosen %{{.*}} : {{.*}}, %{{.*}} : {{.*}} into %[[ACT]] pairs 1
+// CHECK-NEXT: mega.expert_up %normed shared %dense.gate_up : tensor<12x20xbf16, #mega.packed<n = 16, k = 2, halves = true>> chosen %chosen : memref<1x1xi32>, %weights : memref<1x1xf32> into %active pairs 2
 // CHECK: mega.barrier
-// CHECK: mega.phase "expert_down" tiles [2] {
-// CHECK-NEXT: mega.expert_down %[[ACT]] shared %{{.*}} : {{.*}} chosen %{{.*}} : {{.*}} into %[[X]] panels 1 steps 8
+// CHECK: mega.phase "expert_down" tiles [1] {
+// CHECK-NEXT: mega.expert_down %active shared %dense.down : tensor<20x6xbf16, #mega.packed<n = 16, k = 2>> chosen %chosen : memref<1x1xi32> into %x vectors 4 depth 16
 // CHECK: mega.barrier
 // CHECK: }, {
+// CHECK-NEXT: ^bb0(%[[LAYER:.*]]: index):
 // CHECK: mega.phase "attention_norm" {
-// CHECK-NEXT: mega.norm %[[X]], %{{.*}} into %{{.*}} eps {{.*}}
+// CHECK-NEXT: mega.norm %x, %sparse.norm into %attention_norm_1 eps {{.*}}
 // CHECK: mega.barrier
 // CHECK: mega.phase "qkv" tiles [4, 1] {
-// CHECK-NEXT: mega.qkv %{{.*}}, %{{.*}} bias %{{.*}} : {{.*}} rope %{{.*}} into %{{.*}}, %[[CACHE]] by %{{.*}} layer %{{.*}} heads 2 kv_heads 1 head_dim 4 span 16
+// CHECK-NEXT: mega.qkv %attention_norm_1, %sparse.qkv bias %sparse.bias : tensor<4x4xf32> rope %angles at %position into %query_1, %cache by %head_1 layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 group 16
 // CHECK: mega.barrier
 // CHECK: mega.phase "attention" tiles [1, 1] {
-// CHECK-NEXT: mega.attention %{{.*}}, %[[CACHE]] into %{{.*}} by %{{.*}} layer %{{.*}} heads 2 kv_heads 1 head_dim 4 value_dim 4 scale 5.0{{.*}} window 16
+// CHECK-NEXT: mega.attention %query_1, %cache at %position into %attended_1 by %scores_1 layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 value_dim 4 scale 5.000000e-01 window 16
 // CHECK: mega.barrier
-// CHECK: mega.phase "output" tiles [2, 1] {
-// CHECK-NEXT: mega.linear %{{.*}}, %{{.*}} into %[[X]] columns 20 panels 1 span 16 accumulate
+// CHECK: mega.phase "output" tiles [1, 1] {
+// CHECK-NEXT: mega.linear %attended_1, %sparse.o into %x vectors 4 group 16 accumulate
 // CHECK: mega.barrier
 // CHECK: mega.phase "route" {
-// CHECK-NEXT: mega.route %[[X]] norm %{{.*}} router %{{.*}} : {{.*}} scaled %{{.*}} : {{.*}} into %[[ROWS1]], %{{.*}}, %{{.*}} by %{{.*}} layer %{{.*}} eps {{.*}} routing #fpmoe.token_choice<top_k = 2, renormalize = true> experts 3
+// CHECK-NEXT: mega.route %x norm %sparse.norm_1 router %sparse.router : tensor<3x20xf32> scaled %shared.scale : tensor<1x20xf32> forced %language : memref<1xi32> into %normed_1, %chosen_1, %weights_1 by %router_scores_1 eps {{.*}} routing #fpmoe.token_choice<top_k = 2, renormalize = true> experts 3
 // CHECK: mega.barrier
-// CHECK: mega.phase "expert_up" tiles [4] {
-// CHECK-NEXT: mega.expert_up %[[ROWS1]] experts %{{.*}} : {{.*}} shared %{{.*}} : {{.*}} chosen %{{.*}} : {{.*}}, %{{.*}} : {{.*}} into %[[ACT1]] pairs 1
+// CHECK: mega.phase "record_routes" tiles [1] {
+// CHECK-NEXT: mega.record_routes of %chosen_1 : memref<1x2xi32> into %routes layer %[[LAYER]] columns 2 max_tokens 24
 // CHECK: mega.barrier
-// CHECK: mega.phase "expert_down" tiles [2] {
-// CHECK-NEXT: mega.expert_down %[[ACT1]] experts %{{.*}} : {{.*}} shared %{{.*}} : {{.*}} chosen %{{.*}} : {{.*}} into %[[X]] panels 1 steps 16
+// CHECK: mega.phase "expert_up" tiles [3] {
+// CHECK-NEXT: mega.expert_up %normed_1 experts %sparse.gate_up : tensor<3x12x20xbf16, #mega.packed<n = 16, k = 2, halves = true>> shared %shared.gate_up : tensor<36x20xbf16, #mega.packed<n = 16, k = 2, halves = true>> chosen %chosen_1 : memref<1x2xi32>, %weights_1 : memref<1x3xf32> into %active_1 pairs 2
+// CHECK: mega.barrier
+// CHECK: mega.phase "expert_down" tiles [1] {
+// CHECK-NEXT: mega.expert_down %active_1 experts %sparse.down : tensor<3x20x6xbf16, #mega.packed<n = 16, k = 2>> shared %shared.down : tensor<20x18xbf16, #mega.packed<n = 16, k = 2>> chosen %chosen_1 : memref<1x2xi32> into %x vectors 4 depth 32
 // CHECK: mega.barrier
 // CHECK: mega.phase "final_norm" {
-// CHECK-NEXT: mega.norm %[[X]], %{{.*}} into %{{.*}} eps {{.*}}
+// CHECK-NEXT: mega.norm %x, %final into %rows_with_logits eps {{.*}}
 // CHECK: mega.barrier
-// CHECK: mega.phase "logits" tiles [3, 1] {
-// CHECK-NEXT: mega.linear %{{.*}}, %{{.*}} into %[[LOGITS]] columns 40 panels 1 span 1
+// CHECK: mega.phase "logits" tiles [1, 1] {
+// CHECK-NEXT: mega.linear %rows_with_logits, %table_0 into %logits vectors 4 group 1
 // CHECK: mega.barrier
 
 // For many, norm and route are tiled by blocks, and the tokens are grouped.
 // CHECK-LABEL: mega.program @prefill max_tokens 24 rows 12 context 64 {
-// CHECK: %[[X:.*]] = mega.buffer shared : memref<24x32xf32>
-// CHECK: %[[CACHE:.*]] = mega.buffer cache : memref<3x1x?x32xf32>
-// CHECK: %[[GROUPS:.*]] = mega.buffer private : memref<52xi32>
-// CHECK: %[[PACKED:.*]] = mega.buffer shared : memref<2x16x12x2xbf16>
-// CHECK: %[[GROUPS1:.*]] = mega.buffer private : memref<230xi32>
-// CHECK: %[[PACKED1:.*]] = mega.buffer shared : memref<9x16x12x2xbf16>
-// CHECK: %[[LOGITS:.*]] = mega.buffer logits : memref<?x40xf32>
-// CHECK: mega.phase "embed" tiles ["tokens"] {
-// CHECK-NEXT: mega.embed %{{.*}} into %[[X]]
+// CHECK: %x = mega.buffer shared "x" : memref<24x32xf32>
+// CHECK: %cache = mega.buffer cache "cache" : memref<3x1x?x32xf32>
+// CHECK: %angles = mega.buffer shared "angles" : memref<24x4xf32>
+// CHECK: %attention_norm = mega.buffer shared "attention_norm" : memref<2x16x12x2xbf16>
+// CHECK: %normed = mega.buffer shared "normed" : memref<24x16x1x2xbf16>
+// CHECK: %groups = mega.buffer private "groups" : memref<52xi32>
+// CHECK: %gathered = mega.buffer shared "gathered" : memref<2x16x12x2xbf16>
+// CHECK: %groups_1 = mega.buffer private "groups_1" : memref<230xi32>
+// CHECK: %gathered_1 = mega.buffer shared "gathered_1" : memref<9x16x12x2xbf16>
+// CHECK: %active_1 = mega.buffer shared "active_1" : memref<9x16x12x2xbf16>
+// CHECK: %logits = mega.buffer logits "logits" : memref<?x40xf32>
+// CHECK: mega.phase "embed" tiles [tokens] {
+// CHECK-NEXT: mega.embed %table at %tokens into %x
+// CHECK: mega.barrier
+// CHECK: mega.phase "rope" tiles [tokens] {
+// CHECK-NEXT: mega.rope %rope.frequencies at %position into %angles magnitude 1.000000e+00
 // CHECK: mega.barrier
 // CHECK: mega.layers order [0, 1, 1] {
-// CHECK: mega.phase "attention_norm" tiles ["blocks"] {
-// CHECK-NEXT: mega.norm %[[X]], %{{.*}} into %{{.*}} eps {{.*}}
+// CHECK-NEXT: ^bb0(%[[LAYER:.*]]: index):
+// CHECK: mega.phase "attention_norm" tiles [blocks] {
+// CHECK-NEXT: mega.norm %x, %dense.norm into %attention_norm eps {{.*}}
 // CHECK: mega.barrier
-// CHECK: mega.phase "qkv" tiles [4, "spans"] {
-// CHECK-NEXT: mega.qkv %{{.*}}, %{{.*}} bias %{{.*}} : {{.*}} rope %{{.*}} into %{{.*}}, %[[CACHE]] by %{{.*}} layer %{{.*}} heads 2 kv_heads 1 head_dim 4 span 16
+// CHECK: mega.phase "qkv" tiles [4, block_groups] {
+// CHECK-NEXT: mega.qkv %attention_norm, %dense.qkv bias %dense.bias : tensor<4x4xf32> rope %angles at %position into %query, %cache by %head layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 group 16
 // CHECK: mega.barrier
-// CHECK: mega.phase "attention" tiles [2, "blocks"] {
-// CHECK-NEXT: mega.attention %{{.*}}, %[[CACHE]] into %{{.*}} by %{{.*}} layer %{{.*}} heads 2 kv_heads 1 head_dim 4 value_dim 4 scale 5.0{{.*}}
+// CHECK: mega.phase "attention" tiles [2, blocks] {
+// CHECK-NEXT: mega.attention %query, %cache at %position into %attended by %scores layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 value_dim 4 scale 5.000000e-01
 // CHECK: mega.barrier
-// CHECK: mega.phase "output" tiles [1, "spans"] {
-// CHECK-NEXT: mega.linear %{{.*}}, %{{.*}} into %[[X]] columns 20 panels 2 span 16 accumulate
+// CHECK: mega.phase "output" tiles [1, block_groups] {
+// CHECK-NEXT: mega.linear %attended, %dense.o into %x vectors 2 group 16 accumulate
 // CHECK: mega.barrier
-// CHECK: mega.phase "route" tiles ["blocks"] {
-// CHECK-NEXT: mega.route %[[X]] norm %{{.*}} into %{{.*}}, %{{.*}}, %{{.*}} by %{{.*}} layer %{{.*}} eps {{.*}} experts 0
+// CHECK: mega.phase "route" tiles [blocks] {
+// CHECK-NEXT: mega.route %x norm %dense.norm_1 into %normed, %chosen, %weights by %router_scores eps {{.*}} experts 0
+// CHECK: mega.barrier
+// CHECK: mega.phase "record_routes" tiles [tokens] {
+// CHECK-NEXT: mega.record_routes into %routes layer %[[LAYER]] columns 2 max_tokens 24
 // CHECK: mega.barrier
 // CHECK: mega.phase "group" {
-// CHECK-NEXT: mega.group %{{.*}}, %{{.*}} into %[[GROUPS]] experts 0 shared true
+// CHECK-NEXT: mega.group %chosen, %weights into %groups experts 0 shared true
 // CHECK: mega.barrier
-// CHECK: mega.phase "gather" tiles ["slots"] {
-// CHECK-NEXT: mega.gather %{{.*}} by %[[GROUPS]] into %[[PACKED]]
+// CHECK: mega.phase "gather" tiles [expert_blocks] {
+// CHECK-NEXT: mega.gather %normed by %groups into %gathered
 // CHECK: mega.barrier
 // CHECK: mega.phase "expert_up" tiles [1] {
-// CHECK-NEXT: mega.expert_up %[[PACKED]] shared %{{.*}} : {{.*}} groups %[[GROUPS]] : {{.*}} into %{{.*}} pairs 1
+// CHECK-NEXT: mega.expert_up %gathered shared %dense.gate_up : tensor<12x20xbf16, #mega.packed<n = 16, k = 2, halves = true>> groups %groups : memref<52xi32> into %active pairs 1
 // CHECK: mega.barrier
 // CHECK: mega.phase "expert_down" tiles [1] {
-// CHECK-NEXT: mega.expert_down %{{.*}} shared %{{.*}} : {{.*}} groups %[[GROUPS]] : {{.*}} into %[[X]] panels 2 steps 8
+// CHECK-NEXT: mega.expert_down %active shared %dense.down : tensor<20x6xbf16, #mega.packed<n = 16, k = 2>> groups %groups : memref<52xi32> into %x vectors 2 depth 16
 // CHECK: mega.barrier
 // CHECK: }, {
-// CHECK: mega.phase "attention_norm" tiles ["blocks"] {
-// CHECK-NEXT: mega.norm %[[X]], %{{.*}} into %{{.*}} eps {{.*}}
+// CHECK-NEXT: ^bb0(%[[LAYER:.*]]: index):
+// CHECK: mega.phase "attention_norm" tiles [blocks] {
+// CHECK-NEXT: mega.norm %x, %sparse.norm into %attention_norm_1 eps {{.*}}
 // CHECK: mega.barrier
-// CHECK: mega.phase "qkv" tiles [4, "spans"] {
-// CHECK-NEXT: mega.qkv %{{.*}}, %{{.*}} bias %{{.*}} : {{.*}} rope %{{.*}} into %{{.*}}, %[[CACHE]] by %{{.*}} layer %{{.*}} heads 2 kv_heads 1 head_dim 4 span 16
+// CHECK: mega.phase "qkv" tiles [4, block_groups] {
+// CHECK-NEXT: mega.qkv %attention_norm_1, %sparse.qkv bias %sparse.bias : tensor<4x4xf32> rope %angles at %position into %query_1, %cache by %head_1 layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 group 16
 // CHECK: mega.barrier
-// CHECK: mega.phase "attention" tiles [2, "blocks"] {
-// CHECK-NEXT: mega.attention %{{.*}}, %[[CACHE]] into %{{.*}} by %{{.*}} layer %{{.*}} heads 2 kv_heads 1 head_dim 4 value_dim 4 scale 5.0{{.*}} window 16
+// CHECK: mega.phase "attention" tiles [2, blocks] {
+// CHECK-NEXT: mega.attention %query_1, %cache at %position into %attended_1 by %scores_1 layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 value_dim 4 scale 5.000000e-01 window 16
 // CHECK: mega.barrier
-// CHECK: mega.phase "output" tiles [1, "spans"] {
-// CHECK-NEXT: mega.linear %{{.*}}, %{{.*}} into %[[X]] columns 20 panels 2 span 16 accumulate
+// CHECK: mega.phase "output" tiles [1, block_groups] {
+// CHECK-NEXT: mega.linear %attended_1, %sparse.o into %x vectors 2 group 16 accumulate
 // CHECK: mega.barrier
-// CHECK: mega.phase "route" tiles ["blocks"] {
-// CHECK-NEXT: mega.route %[[X]] norm %{{.*}} router %{{.*}} : {{.*}} scaled %{{.*}} : {{.*}} into %{{.*}}, %{{.*}}, %{{.*}} by %{{.*}} layer %{{.*}} eps {{.*}} routing #fpmoe.token_choice<top_k = 2, renormalize = true> experts 3
+// CHECK: mega.phase "route" tiles [blocks] {
+// CHECK-NEXT: mega.route %x norm %sparse.norm_1 router %sparse.router : tensor<3x20xf32> scaled %shared.scale : tensor<1x20xf32> forced %language : memref<1xi32> into %normed_1, %chosen_1, %weights_1 by %router_scores_1 eps {{.*}} routing #fpmoe.token_choice<top_k = 2, renormalize = true> experts 3
+// CHECK: mega.barrier
+// CHECK: mega.phase "record_routes" tiles [tokens] {
+// CHECK-NEXT: mega.record_routes of %chosen_1 : memref<24x2xi32> into %routes layer %[[LAYER]] columns 2 max_tokens 24
 // CHECK: mega.barrier
 // CHECK: mega.phase "group" {
-// CHECK-NEXT: mega.group %{{.*}}, %{{.*}} into %[[GROUPS1]] experts 3 shared true
+// CHECK-NEXT: mega.group %chosen_1, %weights_1 into %groups_1 experts 3 shared true
 // CHECK: mega.barrier
-// CHECK: mega.phase "gather" tiles ["slots"] {
-// CHECK-NEXT: mega.gather %{{.*}} by %[[GROUPS1]] into %[[PACKED1]]
+// CHECK: mega.phase "gather" tiles [expert_blocks] {
+// CHECK-NEXT: mega.gather %normed_1 by %groups_1 into %gathered_1
 // CHECK: mega.barrier
 // CHECK: mega.phase "expert_up" tiles [5] {
-// CHECK-NEXT: mega.expert_up %[[PACKED1]] experts %{{.*}} : {{.*}} shared %{{.*}} : {{.*}} groups %[[GROUPS1]] : {{.*}} into %{{.*}} pairs 1
+// CHECK-NEXT: mega.expert_up %gathered_1 experts %sparse.gate_up : tensor<3x12x20xbf16, #mega.packed<n = 16, k = 2, halves = true>> shared %shared.gate_up : tensor<36x20xbf16, #mega.packed<n = 16, k = 2, halves = true>> groups %groups_1 : memref<230xi32> into %active_1 pairs 1
 // CHECK: mega.barrier
 // CHECK: mega.phase "expert_down" tiles [1] {
-// CHECK-NEXT: mega.expert_down %{{.*}} experts %{{.*}} : {{.*}} shared %{{.*}} : {{.*}} groups %[[GROUPS1]] : {{.*}} into %[[X]] panels 2 steps 16
+// CHECK-NEXT: mega.expert_down %active_1 experts %sparse.down : tensor<3x20x6xbf16, #mega.packed<n = 16, k = 2>> shared %shared.down : tensor<20x18xbf16, #mega.packed<n = 16, k = 2>> groups %groups_1 : memref<230xi32> into %x vectors 2 depth 32
 // CHECK: mega.barrier
-// CHECK: mega.phase "final_norm" tiles ["logits"] {
-// CHECK-NEXT: mega.norm %[[X]], %{{.*}} into %{{.*}} eps {{.*}} logits
+// CHECK: mega.phase "final_norm" tiles [logits_blocks] {
+// CHECK-NEXT: mega.norm %x, %final from %logits_from : memref<1xi64> into %rows_with_logits eps {{.*}}
 // CHECK: mega.barrier
 // CHECK: mega.phase "logits" tiles [2, 1] {
-// CHECK-NEXT: mega.linear %{{.*}}, %{{.*}} into %[[LOGITS]] columns 40 panels 2 span 2
+// CHECK-NEXT: mega.linear %rows_with_logits, %table_0 from %logits_from : memref<1xi64> into %logits vectors 2 group 2
 // CHECK: mega.barrier
 
-module attributes {fpmoe.model = {architecture = "Qwen2MoeForCausalLM", context = 64 : i64, dtype = "bf16", eos = array<i32>, name = "two", source = "two", temperature = 0.0 : f64, top_k = 0 : i64, top_p = 1.0 : f64}} {
+#target = #mega.target<cpu = "avx512-bf16", dot = avx512_bf16, rows = 12, accumulators = 24, columns = 16>
+
+module attributes {mega.target = #target, fpmoe.model = {architecture = "Qwen2MoeForCausalLM", context = 64 : i64, dtype = "bf16", eos = array<i32>, name = "two", source = "two", temperature = 0.0 : f64, top_k = 0 : i64, top_p = 1.0 : f64}} {
   fpmoe.weight @table : tensor<40x20xbf16> {
     %0 = fpmoe.load "table" : tensor<40x20xf32>
     %1 = fpmoe.convert %0 : tensor<40x20xf32> -> tensor<40x20xbf16>
     fpmoe.yield %1 : tensor<40x20xbf16>
   }
   fpmoe.weight @rope : tensor<64x4xf32> {
-    %0 = fpmoe.load "rope" : tensor<64x4xf32>
+    %0 = fpmoe.rope_table theta 1.0e4 : tensor<64x4xf32>
     fpmoe.yield %0 : tensor<64x4xf32>
   }
   fpmoe.weight @final : tensor<20xf32> {
@@ -231,11 +304,11 @@ module attributes {fpmoe.model = {architecture = "Qwen2MoeForCausalLM", context 
     %1 = fpmoe.convert %0 : tensor<20x8xf32> -> tensor<20x8xbf16>
     fpmoe.yield %1 : tensor<20x8xbf16>
   }
-  fpmoe.weight @dense.gate_up layers [0] : tensor<32x20xbf16> {
+  fpmoe.weight @dense.gate_up layers [0] : tensor<12x20xbf16> {
   ^bb0(%layer: index):
-    %0 = fpmoe.load "dense.gate_up.{}"[%layer] : tensor<32x20xf32>
-    %1 = fpmoe.convert %0 : tensor<32x20xf32> -> tensor<32x20xbf16>
-    fpmoe.yield %1 : tensor<32x20xbf16>
+    %0 = fpmoe.load "dense.gate_up.{}"[%layer] : tensor<12x20xf32>
+    %1 = fpmoe.convert %0 : tensor<12x20xf32> -> tensor<12x20xbf16>
+    fpmoe.yield %1 : tensor<12x20xbf16>
   }
   fpmoe.weight @dense.down layers [0] : tensor<20x6xbf16> {
   ^bb0(%layer: index):
@@ -248,11 +321,11 @@ module attributes {fpmoe.model = {architecture = "Qwen2MoeForCausalLM", context 
     %0 = fpmoe.load "sparse.router.{}"[%layer] : tensor<3x20xf32>
     fpmoe.yield %0 : tensor<3x20xf32>
   }
-  fpmoe.weight @sparse.gate_up layers [1, 2] : tensor<3x32x20xbf16> {
+  fpmoe.weight @sparse.gate_up layers [1, 2] : tensor<3x12x20xbf16> {
   ^bb0(%layer: index):
-    %0 = fpmoe.load "sparse.gate_up.{}"[%layer] : tensor<3x32x20xf32>
-    %1 = fpmoe.convert %0 : tensor<3x32x20xf32> -> tensor<3x32x20xbf16>
-    fpmoe.yield %1 : tensor<3x32x20xbf16>
+    %0 = fpmoe.load "sparse.gate_up.{}"[%layer] : tensor<3x12x20xf32>
+    %1 = fpmoe.convert %0 : tensor<3x12x20xf32> -> tensor<3x12x20xbf16>
+    fpmoe.yield %1 : tensor<3x12x20xbf16>
   }
   fpmoe.weight @sparse.down layers [1, 2] : tensor<3x20x6xbf16> {
   ^bb0(%layer: index):
@@ -260,11 +333,11 @@ module attributes {fpmoe.model = {architecture = "Qwen2MoeForCausalLM", context 
     %1 = fpmoe.convert %0 : tensor<3x20x6xf32> -> tensor<3x20x6xbf16>
     fpmoe.yield %1 : tensor<3x20x6xbf16>
   }
-  fpmoe.weight @shared.gate_up layers [1, 2] : tensor<64x20xbf16> {
+  fpmoe.weight @shared.gate_up layers [1, 2] : tensor<36x20xbf16> {
   ^bb0(%layer: index):
-    %0 = fpmoe.load "shared.gate_up.{}"[%layer] : tensor<64x20xf32>
-    %1 = fpmoe.convert %0 : tensor<64x20xf32> -> tensor<64x20xbf16>
-    fpmoe.yield %1 : tensor<64x20xbf16>
+    %0 = fpmoe.load "shared.gate_up.{}"[%layer] : tensor<36x20xf32>
+    %1 = fpmoe.convert %0 : tensor<36x20xf32> -> tensor<36x20xbf16>
+    fpmoe.yield %1 : tensor<36x20xbf16>
   }
   fpmoe.weight @shared.down layers [1, 2] : tensor<20x18xbf16> {
   ^bb0(%layer: index):
@@ -283,12 +356,12 @@ module attributes {fpmoe.model = {architecture = "Qwen2MoeForCausalLM", context 
     %qkv = fpmoe.get @dense.qkv[%layer] : tensor<4x4x20xbf16>
     %bias = fpmoe.get @dense.bias[%layer] : tensor<4x4xf32>
     %o = fpmoe.get @dense.o[%layer] : tensor<20x8xbf16>
-    %gate_up = fpmoe.get @dense.gate_up[%layer] : tensor<32x20xbf16>
+    %gate_up = fpmoe.get @dense.gate_up[%layer] : tensor<12x20xbf16>
     %down = fpmoe.get @dense.down[%layer] : tensor<20x6xbf16>
     %q, %k, %v = fpmoe.qkv %x, %positions norm %norm eps 1.0e-6 weight %qkv bias %bias : tensor<4x4xf32> rope %rope : tensor<?x20xf32>, tensor<20xf32>, tensor<4x4x20xbf16>, tensor<64x4xf32> -> tensor<?x8xf32>, tensor<?x4xf32>
     %a = fpmoe.attention %q, %k, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x8xf32>
     %x1 = fpmoe.linear %a, %o residual %x : tensor<?x20xf32> : tensor<?x8xf32>, tensor<20x8xbf16> -> tensor<?x20xf32>
-    %y = fpmoe.moe %x1 norm %norm : tensor<20xf32> eps 1.0e-6 shared %gate_up : tensor<32x20xbf16>, %down : tensor<20x6xbf16> -> tensor<?x20xf32>
+    %y = fpmoe.moe %x1 norm %norm : tensor<20xf32> eps 1.0e-6 shared %gate_up : tensor<12x20xbf16>, %down : tensor<20x6xbf16> -> tensor<?x20xf32>
     return %y : tensor<?x20xf32>
   }
   func.func private @sparse(%x: tensor<?x20xf32>, %positions: tensor<?xi32>, %layer: index) -> tensor<?x20xf32> {
@@ -298,15 +371,15 @@ module attributes {fpmoe.model = {architecture = "Qwen2MoeForCausalLM", context 
     %bias = fpmoe.get @sparse.bias[%layer] : tensor<4x4xf32>
     %o = fpmoe.get @sparse.o[%layer] : tensor<20x8xbf16>
     %router = fpmoe.get @sparse.router[%layer] : tensor<3x20xf32>
-    %gate_up = fpmoe.get @sparse.gate_up[%layer] : tensor<3x32x20xbf16>
+    %gate_up = fpmoe.get @sparse.gate_up[%layer] : tensor<3x12x20xbf16>
     %down = fpmoe.get @sparse.down[%layer] : tensor<3x20x6xbf16>
-    %shared_gate_up = fpmoe.get @shared.gate_up[%layer] : tensor<64x20xbf16>
+    %shared_gate_up = fpmoe.get @shared.gate_up[%layer] : tensor<36x20xbf16>
     %shared_down = fpmoe.get @shared.down[%layer] : tensor<20x18xbf16>
     %scale = fpmoe.get @shared.scale[%layer] : tensor<1x20xf32>
     %q, %k, %v = fpmoe.qkv %x, %positions norm %norm eps 1.0e-6 weight %qkv bias %bias : tensor<4x4xf32> rope %rope : tensor<?x20xf32>, tensor<20xf32>, tensor<4x4x20xbf16>, tensor<64x4xf32> -> tensor<?x8xf32>, tensor<?x4xf32>
     %a = fpmoe.attention %q, %k, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 window 16 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x8xf32>
     %x1 = fpmoe.linear %a, %o residual %x : tensor<?x20xf32> : tensor<?x8xf32>, tensor<20x8xbf16> -> tensor<?x20xf32>
-    %y = fpmoe.moe %x1 norm %norm : tensor<20xf32> eps 1.0e-6 router %router : tensor<3x20xf32> by #fpmoe.token_choice<top_k = 2, renormalize = true> experts %gate_up : tensor<3x32x20xbf16>, %down : tensor<3x20x6xbf16> names ["haskell", "ocaml", "scala"] shared %shared_gate_up : tensor<64x20xbf16>, %shared_down : tensor<20x18xbf16> scaled %scale : tensor<1x20xf32> -> tensor<?x20xf32>
+    %y = fpmoe.moe %x1 norm %norm : tensor<20xf32> eps 1.0e-6 router %router : tensor<3x20xf32> by #fpmoe.token_choice<top_k = 2, renormalize = true> experts %gate_up : tensor<3x12x20xbf16>, %down : tensor<3x20x6xbf16> names ["haskell", "ocaml", "scala"] shared %shared_gate_up : tensor<36x20xbf16>, %shared_down : tensor<20x18xbf16> scaled %scale : tensor<1x20xf32> -> tensor<?x20xf32>
     return %y : tensor<?x20xf32>
   }
   func.func @main(%ids: tensor<?xi32>, %positions: tensor<?xi32>) -> tensor<?x40xf32> {

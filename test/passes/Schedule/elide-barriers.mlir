@@ -7,9 +7,10 @@ fpmoe.weight @norm : tensor<64xf32> {
   %0 = fpmoe.load "norm" : tensor<64xf32>
   fpmoe.yield %0 : tensor<64xf32>
 }
-fpmoe.weight @w : tensor<4x64x16x1xf32> {
-  %0 = fpmoe.load "w" : tensor<4x64x16x1xf32>
-  fpmoe.yield %0 : tensor<4x64x16x1xf32>
+fpmoe.weight @w : tensor<64x64xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "w" : tensor<64x64xf32>
+  %1 = fpmoe.pack %0 : tensor<64x64xf32> -> tensor<64x64xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<64x64xf32, #mega.packed<n = 16, k = 1>>
 }
 
 // Every worker makes the norm for itself: nobody waits for it.
@@ -23,13 +24,13 @@ mega.program @private max_tokens 1 rows 1 context 64 {
   %a = mega.buffer private : memref<1x64x1x1xf32>
   %logits = mega.buffer logits : memref<?x64xf32>
   %norm = mega.weight @norm : tensor<64xf32>
-  %w = mega.weight @w : tensor<4x64x16x1xf32>
+  %w = mega.weight @w : tensor<64x64xf32, #mega.packed<n = 16, k = 1>>
   mega.phase "norm" {
     mega.norm %x, %norm into %a eps 1.0e-6 : memref<1x64xf32>, tensor<64xf32>, memref<1x64x1x1xf32>
   }
   mega.barrier
   mega.phase "product" tiles [4, 1] {
-    mega.linear %a, %w into %logits columns 64 panels 1 span 1 : memref<1x64x1x1xf32>, tensor<4x64x16x1xf32>, memref<?x64xf32>
+    mega.linear %a, %w into %logits vectors 1 group 1 : memref<1x64x1x1xf32>, tensor<64x64xf32, #mega.packed<n = 16, k = 1>>, memref<?x64xf32>
   }
   mega.barrier
 }
@@ -49,9 +50,9 @@ mega.program @weight_between max_tokens 1 rows 1 context 64 {
     mega.norm %x, %norm into %a eps 1.0e-6 : memref<1x64xf32>, tensor<64xf32>, memref<1x64x1x1xf32>
   }
   mega.barrier
-  %w = mega.weight @w : tensor<4x64x16x1xf32>
+  %w = mega.weight @w : tensor<64x64xf32, #mega.packed<n = 16, k = 1>>
   mega.phase "product" tiles [4, 1] {
-    mega.linear %a, %w into %logits columns 64 panels 1 span 1 : memref<1x64x1x1xf32>, tensor<4x64x16x1xf32>, memref<?x64xf32>
+    mega.linear %a, %w into %logits vectors 1 group 1 : memref<1x64x1x1xf32>, tensor<64x64xf32, #mega.packed<n = 16, k = 1>>, memref<?x64xf32>
   }
   mega.barrier
 }
@@ -68,17 +69,17 @@ mega.program @readers max_tokens 12 rows 1 context 64 {
   %a = mega.buffer shared : memref<12x64x1x1xf32>
   %b = mega.buffer shared : memref<12x64x1x1xf32>
   %norm = mega.weight @norm : tensor<64xf32>
-  %w = mega.weight @w : tensor<4x64x16x1xf32>
-  mega.phase "first" tiles ["blocks"] {
+  %w = mega.weight @w : tensor<64x64xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "first" tiles [blocks] {
     mega.norm %x, %norm into %a eps 1.0e-6 : memref<12x64xf32>, tensor<64xf32>, memref<12x64x1x1xf32>
   }
   mega.barrier
-  mega.phase "second" tiles ["blocks"] {
+  mega.phase "second" tiles [blocks] {
     mega.norm %x, %norm into %b eps 1.0e-6 : memref<12x64xf32>, tensor<64xf32>, memref<12x64x1x1xf32>
   }
   mega.barrier
-  mega.phase "third" tiles [4, "spans"] {
-    mega.linear %a, %w into %x columns 64 panels 1 span 1 accumulate : memref<12x64x1x1xf32>, tensor<4x64x16x1xf32>, memref<12x64xf32>
+  mega.phase "third" tiles [4, block_groups] {
+    mega.linear %a, %w into %x vectors 1 group 1 accumulate : memref<12x64x1x1xf32>, tensor<64x64xf32, #mega.packed<n = 16, k = 1>>, memref<12x64xf32>
   }
   mega.barrier
 }
@@ -98,17 +99,17 @@ mega.program @skipping max_tokens 12 rows 1 context 64 {
   %b = mega.buffer shared : memref<12x64x1x1xf32>
   %c = mega.buffer shared : memref<12x64xf32>
   %norm = mega.weight @norm : tensor<64xf32>
-  %w = mega.weight @w : tensor<4x64x16x1xf32>
-  mega.phase "first" tiles ["blocks"] {
+  %w = mega.weight @w : tensor<64x64xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "first" tiles [blocks] {
     mega.norm %x, %norm into %a eps 1.0e-6 : memref<12x64xf32>, tensor<64xf32>, memref<12x64x1x1xf32>
   }
   mega.barrier
-  mega.phase "second" tiles ["blocks"] {
+  mega.phase "second" tiles [blocks] {
     mega.norm %y, %norm into %b eps 1.0e-6 : memref<12x64xf32>, tensor<64xf32>, memref<12x64x1x1xf32>
   }
   mega.barrier
-  mega.phase "third" tiles [4, "spans"] {
-    mega.linear %a, %w into %c columns 64 panels 1 span 1 : memref<12x64x1x1xf32>, tensor<4x64x16x1xf32>, memref<12x64xf32>
+  mega.phase "third" tiles [4, block_groups] {
+    mega.linear %a, %w into %c vectors 1 group 1 : memref<12x64x1x1xf32>, tensor<64x64xf32, #mega.packed<n = 16, k = 1>>, memref<12x64xf32>
   }
   mega.barrier
 }
@@ -127,16 +128,16 @@ mega.program @late max_tokens 12 rows 1 context 64 {
   %b = mega.buffer shared : memref<12x64x1x1xf32>
   %c = mega.buffer shared : memref<12x64xf32>
   %norm = mega.weight @norm : tensor<64xf32>
-  %w = mega.weight @w : tensor<4x64x16x1xf32>
-  mega.phase "first" tiles ["blocks"] {
+  %w = mega.weight @w : tensor<64x64xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "first" tiles [blocks] {
     mega.norm %x, %norm into %a eps 1.0e-6 : memref<12x64xf32>, tensor<64xf32>, memref<12x64x1x1xf32>
   }
   mega.barrier
-  mega.phase "second" tiles ["blocks"] {
+  mega.phase "second" tiles [blocks] {
     mega.norm %y, %norm into %b eps 1.0e-6 : memref<12x64xf32>, tensor<64xf32>, memref<12x64x1x1xf32>
   }
-  mega.phase "third" tiles [4, "spans"] {
-    mega.linear %a, %w into %c columns 64 panels 1 span 1 : memref<12x64x1x1xf32>, tensor<4x64x16x1xf32>, memref<12x64xf32>
+  mega.phase "third" tiles [4, block_groups] {
+    mega.linear %a, %w into %c vectors 1 group 1 : memref<12x64x1x1xf32>, tensor<64x64xf32, #mega.packed<n = 16, k = 1>>, memref<12x64xf32>
   }
   mega.barrier
 }
@@ -159,20 +160,21 @@ mega.program @all_stay max_tokens 12 rows 1 context 64 {
   %x = mega.buffer shared : memref<12x64xf32>
   %a = mega.buffer shared : memref<12x64x1x1xf32>
   %p = mega.buffer private : memref<12x64x1x1xf32>
+  %tokens = mega.input tokens : memref<?xi32>
   %norm = mega.weight @norm : tensor<64xf32>
-  %w = mega.weight @w : tensor<4x64x16x1xf32>
-  mega.phase "embed" tiles ["tokens"] {
-    mega.embed %w into %x : tensor<4x64x16x1xf32>, memref<12x64xf32>
+  %w = mega.weight @w : tensor<64x64xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "embed" tiles [tokens] {
+    mega.embed %w at %tokens into %x : tensor<64x64xf32, #mega.packed<n = 16, k = 1>>, memref<?xi32>, memref<12x64xf32>
   }
   mega.barrier
   mega.layers order [0, 0] {
   ^bb0(%layer: index):
-    mega.phase "norm" tiles ["blocks"] {
+    mega.phase "norm" tiles [blocks] {
       mega.norm %x, %norm into %a eps 1.0e-6 : memref<12x64xf32>, tensor<64xf32>, memref<12x64x1x1xf32>
     }
     mega.barrier
-    mega.phase "product" tiles [4, "spans"] {
-      mega.linear %a, %w into %x columns 64 panels 1 span 1 accumulate : memref<12x64x1x1xf32>, tensor<4x64x16x1xf32>, memref<12x64xf32>
+    mega.phase "product" tiles [4, block_groups] {
+      mega.linear %a, %w into %x vectors 1 group 1 accumulate : memref<12x64x1x1xf32>, tensor<64x64xf32, #mega.packed<n = 16, k = 1>>, memref<12x64xf32>
     }
     mega.barrier
     mega.phase "private" {

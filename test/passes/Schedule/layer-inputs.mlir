@@ -1,6 +1,6 @@
-// RUN: fpmoe-opt %S/build-programs.mlir --fpmoe-build-programs="prefill-tokens=24 rows=12 layer-inputs" | FileCheck %s --implicit-check-not=final_norm --implicit-check-not="phase \"logits\""
-// RUN: fpmoe-opt %S/build-programs.mlir --fpmoe-schedule="prefill-tokens=24 rows=12 layer-inputs" | FileCheck %s --check-prefix=BARRIERS
-// RUN: fpmoe-opt %S/build-programs.mlir --fpmoe-build-programs="prefill-tokens=24 rows=12" | FileCheck %s --check-prefix=PLAIN
+// RUN: fpmoe-opt %S/build-programs.mlir --mega-pack-weights --fpmoe-build-programs="prefill-tokens=24 layer-inputs" | FileCheck %s --implicit-check-not=final_norm --implicit-check-not="phase \"logits\""
+// RUN: fpmoe-opt %S/build-programs.mlir --fpmoe-schedule="prefill-tokens=24 layer-inputs" | FileCheck %s --check-prefix=BARRIERS
+// RUN: fpmoe-opt %S/build-programs.mlir --mega-pack-weights --fpmoe-build-programs="prefill-tokens=24" | FileCheck %s --check-prefix=PLAIN
 
 // Every layer, of either kind, first keeps the rows that go into it: three layers
 // of 20 columns, which is more than the 40 of the vocabulary. What only the logits
@@ -8,23 +8,23 @@
 
 // CHECK-NOT: fpmoe.weight @final
 // CHECK-LABEL: mega.program @decode
-// CHECK: %[[X:.*]] = mega.buffer shared : memref<1x32xf32>
-// CHECK: %[[KEPT:.*]] = mega.buffer logits : memref<?x60xf32>
+// CHECK: %[[X:.*]] = mega.buffer shared "x" : memref<1x32xf32>
+// CHECK: %[[KEPT:.*]] = mega.buffer logits "logits" : memref<?x60xf32>
 // CHECK: mega.layers order [0, 1, 1] {
 // CHECK-NEXT: ^bb0(%[[LAYER:.*]]: index):
 // CHECK: mega.phase "keep_rows" tiles [1] {
-// CHECK-NEXT: mega.keep_rows %[[X]] into %[[KEPT]] layer %[[LAYER]] columns 20 : memref<1x32xf32>, memref<?x60xf32>
+// CHECK-NEXT: mega.keep_rows %[[X]] from %logits_from into %[[KEPT]] layer %[[LAYER]] columns 20 : memref<1x32xf32>, memref<1xi64>, memref<?x60xf32>
 // CHECK: mega.phase "attention_norm"
 // CHECK: }, {
 // CHECK: mega.phase "keep_rows" tiles [1] {
 // CHECK: mega.phase "attention_norm"
 // CHECK-LABEL: mega.program @prefill
-// CHECK: %[[X:.*]] = mega.buffer shared : memref<24x32xf32>
-// CHECK: mega.phase "keep_rows" tiles ["tokens"] {
-// CHECK-NEXT: mega.keep_rows %[[X]] into %{{.*}} : memref<24x32xf32>, memref<?x60xf32>
+// CHECK: %[[X:.*]] = mega.buffer shared "x" : memref<24x32xf32>
+// CHECK: mega.phase "keep_rows" tiles [tokens] {
+// CHECK-NEXT: mega.keep_rows %[[X]] from %logits_from into %{{.*}} : memref<24x32xf32>, memref<1xi64>, memref<?x60xf32>
 // CHECK: mega.phase "attention_norm"
 // CHECK: }, {
-// CHECK: mega.phase "keep_rows" tiles ["tokens"] {
+// CHECK: mega.phase "keep_rows" tiles [tokens] {
 
 // It takes no barrier more: nobody reads the rows, and what is read stays as it is
 // until the next barrier.

@@ -25,22 +25,22 @@ module attributes {fpmoe.model = {architecture = "Qwen2MoeForCausalLM", context 
   // ONE: %[[W:.*]] = fpmoe.load "w" : tensor<4x8xf32>
   // ONE: %[[P:.*]] = fpmoe.product %{{.*}}, %{{.*}} : tensor<4x3xf32>, tensor<3x8xf32> -> tensor<4x8xf32>
   // ONE: fpmoe.weighted_sum %[[W]], %[[P]] weights [1.000000e+00, 1.000000e+00] : tensor<4x8xf32>
-  // TWO: fpmoe.weight @w.kept : tensor<4x21xf32> {
-  // TWO: fpmoe.append_columns %{{.*}}, %{{.*}} : tensor<4x8xf32>, tensor<4x5xf32> -> tensor<4x21xf32>
-  fpmoe.weight @w : tensor<4x23xf32> {
+  // TWO: fpmoe.weight @w.kept : tensor<4x13xf32> {
+  // TWO: fpmoe.append_columns %{{.*}}, %{{.*}} : tensor<4x8xf32>, tensor<4x5xf32> -> tensor<4x13xf32>
+  fpmoe.weight @w : tensor<4x15xf32> {
     %0 = fpmoe.load "w" : tensor<4x8xf32>
     %1 = fpmoe.load "b" : tensor<4x7xf32>
-    %2 = fpmoe.append_columns %0, %1 : tensor<4x8xf32>, tensor<4x7xf32> -> tensor<4x23xf32>
-    fpmoe.yield %2 : tensor<4x23xf32>
+    %2 = fpmoe.append_columns %0, %1 : tensor<4x8xf32>, tensor<4x7xf32> -> tensor<4x15xf32>
+    fpmoe.yield %2 : tensor<4x15xf32>
   }
   // ONE-LABEL: func.func @f(
   // ONE: fpmoe.linear %{{.*}}, %{{.*}} : tensor<?x8xf32>, tensor<4x8xf32> -> tensor<?x4xf32>
   // TWO-LABEL: func.func @f(
-  // TWO: fpmoe.linear %{{.*}}, %{{.*}} low_rank %{{.*}} : tensor<5x8xf32> ranks [1, 2, 2] : tensor<?x8xf32>, tensor<4x21xf32> -> tensor<?x4xf32>
+  // TWO: fpmoe.linear %{{.*}}, %{{.*}} low_rank %{{.*}} : tensor<5x8xf32> ranks [1, 2, 2] : tensor<?x8xf32>, tensor<4x13xf32> -> tensor<?x4xf32>
   func.func @f(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
-    %w = fpmoe.get @w : tensor<4x23xf32>
+    %w = fpmoe.get @w : tensor<4x15xf32>
     %a = fpmoe.get @a : tensor<7x8xf32>
-    %y = fpmoe.linear %x, %w low_rank %a : tensor<7x8xf32> ranks [1, 2, 2, 2] : tensor<?x8xf32>, tensor<4x23xf32> -> tensor<?x4xf32>
+    %y = fpmoe.linear %x, %w low_rank %a : tensor<7x8xf32> ranks [1, 2, 2, 2] : tensor<?x8xf32>, tensor<4x15xf32> -> tensor<?x4xf32>
     return %y : tensor<?x4xf32>
   }
 }

@@ -49,11 +49,11 @@ fpmoe.weight @down : tensor<3x8x6xf32> {
   %0 = fpmoe.load "down" : tensor<3x8x6xf32>
   fpmoe.yield %0 : tensor<3x8x6xf32>
 }
-func.func @tracker(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
+func.func @segments(%x: tensor<?x8xf32>, %r: tensor<3x8xf32>) -> tensor<?x8xf32> {
   %up = fpmoe.get @up : tensor<3x6x8xf32>
   %down = fpmoe.get @down : tensor<3x8x6xf32>
-  // expected-error@+1 {{has the rule #fpmoe.language_choice<fallback = -1>, a part of the experts can be kept only where tokens choose or the expert is fixed}}
-  %w, %e = fpmoe.route %x : tensor<?x8xf32> by #fpmoe.language_choice<fallback = -1> -> tensor<?x1xf32>, tensor<?x1xi32>
+  // expected-error@+1 {{has the rule #fpmoe.segment_choice<segment = 8, top_k = 1>, a part of the experts can be kept only where tokens choose or the expert is fixed}}
+  %w, %e = fpmoe.route %x : tensor<?x8xf32> router %r : tensor<3x8xf32> by #fpmoe.segment_choice<segment = 8, top_k = 1> -> tensor<?x1xf32>, tensor<?x1xi32>
   %y = fpmoe.experts %x, %w, %e, %up, %up, %down names ["haskell", "ocaml", "cobol"] : tensor<?x8xf32>, tensor<?x1xf32>, tensor<3x6x8xf32>, tensor<3x8x6xf32>
   return %y : tensor<?x8xf32>
 }

@@ -91,8 +91,35 @@ static int64_t readPeak(const uint8_t *data, int64_t bytes) {
   return static_cast<int64_t>(sum);
 }
 
-static const char *const names[experts] = {"haskell", "ocaml", "scala"};
 static const int32_t ends[] = {stopToken};
+#ifdef FAKE_AUTHORS
+static const char *const names[experts] = {"\033[31mhaskell", "o\ncaml",
+                                           "scala\xc2\x9b"};
+static const int32_t suppressed[] = {102}, word[] = {100, 101};
+static const FpmoeSequenceBias biases[] = {{word, 2, -INFINITY}};
+static const char *const stops[] = {"mn"};
+static const FpmoeSampling sampling = {
+    /*min_p=*/0.25,
+    /*repetition_penalty=*/1,
+    /*no_repeat_ngram=*/3,
+    /*min_new_tokens=*/2,
+    /*min_length=*/0,
+    /*max_new_tokens=*/0,
+    /*max_length=*/20,
+    /*forced_bos_token=*/-1,
+    /*forced_eos=*/nullptr,
+    0,
+    suppressed,
+    1,
+    /*begin_suppress=*/nullptr,
+    0,
+    biases,
+    1,
+    stops,
+    1};
+#else
+static const char *const names[experts] = {"haskell", "ocaml", "scala"};
+#endif
 
 extern "C" {
 extern const uint8_t fake_tokenizer[];
@@ -145,6 +172,11 @@ static FpmoeModel makeModel() {
   model.eos_count = 1;
   model.temperature = 0;
   model.top_p = 1;
+#ifdef FAKE_AUTHORS
+  model.name = "\033]0;title\a";
+  model.sampling = &sampling;
+  model.eos_count = 0;
+#endif
   return model;
 }
 

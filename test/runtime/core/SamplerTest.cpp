@@ -5,7 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Which tokens can be drawn, how often, and that a seed fixes the draw.
+// Which tokens can be drawn, how often, that a seed fixes the draw, and what
+// changes the logits before it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -28,20 +29,19 @@ static SamplerOptions makeOptions(double temperature, int64_t topK = 0,
   return options;
 }
 
-static std::map<int32_t, double> draw(const std::vector<float> &row,
-                                      const SamplerOptions &options,
-                                      int times = 20000) {
+static std::map<int32_t, double>
+draw(std::vector<float> row, const SamplerOptions &options, int times = 20000) {
   Sampler sampler(options);
+  SamplerState state = sampler.start({});
   std::map<int32_t, double> shares;
   for (int i = 0; i < times; ++i)
-    shares[sampler.sample(row.data(), row.size())] += 1.0 / times;
+    shares[sampler.sample(row.data(), row.size(), state)] += 1.0 / times;
   return shares;
 }
 
 TEST(SamplerTest, greedyTakesTheLargestAndTheLowestOfEquals) {
   std::vector<float> row = {1, 5, 2, 5, -3};
-  Sampler sampler(makeOptions(0));
-  EXPECT_EQ(sampler.sample(row.data(), row.size()), 1);
+  EXPECT_EQ(draw(row, makeOptions(0), 1).begin()->first, 1);
   EXPECT_EQ(largest(row.data(), 1), 0);
 }
 
@@ -105,9 +105,10 @@ TEST(SamplerTest, seedFixesTheDraw) {
     row[i] = float(i * 37 % 17) / 8;
   auto sequence = [&](uint64_t seed) {
     Sampler sampler(makeOptions(1, 0, 1, seed));
+    SamplerState state = sampler.start({});
     std::vector<int32_t> tokens;
     for (int i = 0; i < 50; ++i)
-      tokens.push_back(sampler.sample(row.data(), row.size()));
+      tokens.push_back(sampler.sample(row.data(), row.size(), state));
     return tokens;
   };
   EXPECT_EQ(sequence(1), sequence(1));
@@ -116,4 +117,152 @@ TEST(SamplerTest, seedFixesTheDraw) {
   std::vector<int32_t> first = sequence(0);
   first.resize(4);
   EXPECT_EQ(first, (std::vector<int32_t>{32, 39, 37, 2}));
+}
+
+//===----------------------------------------------------------------------===//
+// Biases, penalties and bans
+//===----------------------------------------------------------------------===//
+
+/// The token after `tokens`, of which `prompt` are the prompt's, by greedy
+/// choice.
+static int32_t next(std::vector<float> row, const SamplerOptions &options,
+                    std::vector<int32_t> tokens, int64_t prompt) {
+  Sampler sampler(options);
+  SamplerState state = sampler.start({});
+  state.tokens = std::move(tokens);
+  state.promptTokens = prompt;
+  return sampler.sample(row.data(), row.size(), state);
+}
+
+TEST(SamplerTest, repetitionPenaltyDividesOrMultipliesOnce) {
+  SamplerOptions options;
+  options.repetitionPenalty = 2;
+  // 5 / 2 is less than 3, whether the token stands there once or thrice, in
+  // the prompt or after it; 7 / 2 is more.
+  EXPECT_EQ(next({5, 3, 0}, options, {0}, 1), 1);
+  EXPECT_EQ(next({5, 3, 0}, options, {2, 0}, 1), 1);
+  EXPECT_EQ(next({7, 3, 0}, options, {0, 0, 0}, 1), 0);
+  EXPECT_EQ(next({5, 3, 0}, options, {2, 2}, 1), 0);
+  // -1 becomes -2.
+  EXPECT_EQ(next({-1, -1.5, -9}, options, {0}, 1), 1);
+  options.repetitionPenalty = 0.5;
+  EXPECT_EQ(next({2, 3, 0}, options, {0}, 1), 0);
+}
+
+TEST(SamplerTest, presenceAndFrequencyAreOfGeneratedTokens) {
+  SamplerOptions options;
+  options.presencePenalty = 1;
+  EXPECT_EQ(next({3, 2.5, 0}, options, {0}, 1), 0);
+  EXPECT_EQ(next({3, 2.5, 0}, options, {2, 0}, 1), 1);
+  EXPECT_EQ(next({3, 1.5, 0}, options, {2, 0, 0, 0}, 1), 0);
+  options.presencePenalty = 0;
+  options.frequencyPenalty = 1;
+  EXPECT_EQ(next({3, 1.5, 0}, options, {2, 0}, 1), 0);
+  EXPECT_EQ(next({3, 1.5, 0}, options, {2, 0, 0}, 1), 1);
+  EXPECT_EQ(next({3, 1.5, 0}, options, {0, 0, 2}, 2), 0);
+  // Both, after the repetition penalty: 4 / 2 - 0.5 - 0.25.
+  options.repetitionPenalty = 2;
+  options.presencePenalty = 0.5;
+  options.frequencyPenalty = 0.25;
+  EXPECT_EQ(next({4, 1.26f, 0}, options, {2, 0}, 1), 1);
+  EXPECT_EQ(next({4, 1.24f, 0}, options, {2, 0}, 1), 0);
+}
+
+TEST(SamplerTest, noNgramTwice) {
+  SamplerOptions options;
+  options.noRepeatNgram = 2;
+  EXPECT_EQ(next({1, 5, 3}, options, {0, 1, 0}, 1), 2); // not 0 1 again
+  EXPECT_EQ(next({1, 5, 3}, options, {0, 1, 2}, 1), 1);
+  EXPECT_EQ(next({5, 1, 1}, options, {0}, 1), 0); // 0 0 is new
+  EXPECT_EQ(next({5, 1, 3}, options, {0, 0}, 1), 2);
+  options.noRepeatNgram = 1;
+  EXPECT_EQ(next({1, 5, 3}, options, {1, 2}, 1), 0);
+  options.noRepeatNgram = 4;
+  EXPECT_EQ(next({1, 5, 3}, options, {0, 1, 0}, 1), 1);
+  EXPECT_EQ(next({1, 5, 3}, options, {2, 0, 2, 1, 2, 0, 2}, 1), 2);
+}
+
+TEST(SamplerTest, biasesOfTokensAndSequences) {
+  SamplerOptions options;
+  options.biases = {{{2}, 3}, {{0, 1, 1}, -INFINITY}};
+  EXPECT_EQ(next({1, 3, 0.5f}, options, {0}, 1), 2);
+  EXPECT_EQ(next({1, 5, 0}, options, {0, 1}, 1), 2);
+  EXPECT_EQ(next({1, 5, 0}, options, {1, 1}, 1), 1);
+  EXPECT_EQ(next({1, 5, 0}, options, {1}, 1), 1);
+}
+
+TEST(SamplerTest, endsOnlyWhereItMay) {
+  SamplerOptions options;
+  options.ends = {1};
+  options.minTokens = 2;
+  EXPECT_EQ(next({1, 5, 3}, options, {0, 0, 2}, 2), 2);
+  EXPECT_EQ(next({1, 5, 3}, options, {0, 2, 2}, 1), 1);
+  options.minTokens = 0;
+  options.minLength = 3;
+  EXPECT_EQ(next({1, 5, 3}, options, {0, 0}, 2), 2);
+  EXPECT_EQ(next({1, 5, 3}, options, {0, 0, 0}, 3), 1);
+  options.minLength = 0;
+  options.neverEnds = true;
+  EXPECT_EQ(next({1, 5, 3}, options, {0, 0, 0}, 1), 2);
+}
+
+TEST(SamplerTest, forcedAndSuppressedTokens) {
+  SamplerOptions options;
+  options.suppressed = {1};
+  options.suppressedFirst = {2};
+  EXPECT_EQ(next({1, 5, 3, 2}, options, {0}, 1), 3);
+  EXPECT_EQ(next({1, 5, 3, 2}, options, {0, 0}, 1), 2);
+  // After a prompt of one token only, and the next one counts as the first.
+  options.forcedFirst = 0;
+  EXPECT_EQ(next({1, 5, 3, 2}, options, {0}, 1), 0);
+  EXPECT_EQ(next({1, 5, 3, 2}, options, {0, 0}, 1), 3);
+  EXPECT_EQ(next({1, 5, 3, 2}, options, {0, 0}, 2), 3);
+  options.forcedLast = {3, 0};
+  options.maxTokens = 4;
+  EXPECT_EQ(next({1, 5, 3, 2}, options, {0, 0, 0, 0}, 1), 0);
+  EXPECT_EQ(next({1, 5, 3, 2}, options, {0, 0, 0}, 1), 2);
+}
+
+TEST(SamplerTest, tellsBannedFromBroken) {
+  SamplerOptions options;
+  options.suppressed = {0, 1};
+  EXPECT_EQ(next({1, 2}, options, {0}, 1), Sampler::allBanned);
+  EXPECT_EQ(next({NAN, NAN}, options, {0}, 1), Sampler::noNumber);
+}
+
+TEST(SamplerTest, minPKeepsWhatIsLikelyBesideTheLikeliest) {
+  std::vector<float> row = {std::log(.5f), std::log(.26f), std::log(.24f)};
+  SamplerOptions options = makeOptions(1);
+  options.minP = 0.5;
+  std::map<int32_t, double> shares = draw(row, options);
+  EXPECT_EQ(shares.size(), 2u);
+  EXPECT_NEAR(shares[1], 26 / 76.0, 0.01);
+  options.minP = 1;
+  EXPECT_EQ(draw(row, options).size(), 1u);
+  // The probabilities are those after the temperature.
+  options = makeOptions(2);
+  options.minP = 0.65;
+  EXPECT_EQ(draw(row, options).size(), 3u);
+}
+
+TEST(SamplerTest, aCopiedStateGoesOnAlone) {
+  SamplerOptions options = makeOptions(1);
+  options.frequencyPenalty = 0.5;
+  Sampler sampler(options);
+  auto go = [&](SamplerState &state, int steps) {
+    for (int i = 0; i < steps; ++i) {
+      std::vector<float> row = {1, 2, 1.5, 0.5, 1, 2, 3, 2.5};
+      state.tokens.push_back(sampler.sample(row.data(), row.size(), state));
+    }
+  };
+  SamplerState one = sampler.start({3, 4});
+  go(one, 5);
+  SamplerState two = one;
+  go(one, 20);
+  SamplerState before = two;
+  go(two, 20);
+  EXPECT_EQ(one.tokens, two.tokens);
+  EXPECT_EQ(one.generated(), 25);
+  go(before, 20);
+  EXPECT_EQ(one.tokens, before.tokens);
 }

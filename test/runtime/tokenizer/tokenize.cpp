@@ -17,7 +17,7 @@
 //   --time     prints only the speed of encoding all texts
 //
 //===----------------------------------------------------------------------===//
-#include "lib/Model/Gguf.h"
+#include "lib/Checkpoint/Gguf.h"
 #include "lib/Tokenizer/Tokenizer.h"
 #include "runtime/tokenizer/Tokenizer.h"
 
@@ -41,7 +41,9 @@ static bool sameButForByteRuns(const std::string &whole,
 /// Prints the bytes of the text of `ids`; false if the two decoders disagree.
 static bool printDecoded(const Tokenizer &tokenizer,
                          const std::vector<int32_t> &ids) {
-  std::string whole = tokenizer.decode(ids, /*skipSpecialTokens=*/true);
+  std::string whole, error;
+  if (!tokenizer.decode(ids, /*skipSpecialTokens=*/true, whole, error))
+    return false;
   StreamDecoder stream(tokenizer, /*skipSpecialTokens=*/true);
   std::string streamed;
   for (int32_t id : ids) {
@@ -110,7 +112,9 @@ int main(int argc, char **argv) {
         return fail("decoding token by token gives another text");
       continue;
     }
-    std::vector<int32_t> ids = tokenizer.encode(text, special);
+    std::vector<int32_t> ids;
+    if (!tokenizer.encode(text, special, ids, error))
+      return fail(error);
     bytes += text.size();
     tokens += ids.size();
     if (time)

@@ -34,6 +34,8 @@ CASES = [
     ("empty", write(NAME, b""), FILE),
     ("cut", lambda model: model.cut(NAME, 100), FILE),
     ("no object", write(NAME, b"[]"), FILE),
+    ("pointer of git lfs", write(NAME, b"version https://git-lfs.github.com/spec/v1\n"
+                                       b"oid sha256:00\nsize 9\n"), [FILE, "git lfs pull"]),
     ("not UTF-8", lambda model: model.replace(NAME, b"silu", b"si\xfflu"), [FILE, "UTF-8"]),
     ("nested", write(NAME, b'{"a":' + b"[" * 100000), FILE),
     ("field twice", lambda model: model.replace(NAME, b'"num_experts": 3', b'"num_experts": 3,'
@@ -70,6 +72,9 @@ CASES = [
     ("a name twice", put(fpmoe={"expert_names": ["a", "b", "a"]}), [FILE, "expert_names", "'a'"]),
     ("a name empty", put(fpmoe={"expert_names": ["a", "b", ""]}), [FILE, "expert_names"]),
     ("names unknown", put(fpmoe={"expert_name": ["a", "b", "c"]}), [FILE, "expert_name"]),
+    ("no shared expert, but its tensors", put(shared_expert_intermediate_size=0),
+     ["/model", "shared_expert", r"\[0, 72\]"]),
+    ("type of weights", put(torch_dtype="int8"), [FILE, "torch_dtype", "int8"]),
     ("sizes of another model", put(hidden_size=144), ["/model", r"\b144\b", r"\b72\b"]),
     ("generation cut", write("generation_config.json", b'{"temperature": '),
      r"/generation_config\.json:1:17: "),
@@ -87,14 +92,17 @@ CASES = [
 for size in SIZES:
     for what, value in (("zero", 0), ("negative", -2), ("huge", 2**40), ("beyond 64 bits", 2**70),
                         ("fractional", 2.5), ("a text", "2"), ("null", None), ("a list", [2])):
-        if (size, value) == ("num_key_value_heads", None):
-            continue  # As many as heads.
+        if (size, value) in (("num_key_value_heads", None),  # As many as heads.
+                             ("shared_expert_intermediate_size", 0)):  # None.
+            continue
         named = size if value != 2**70 else "1180591620717411303424"
         CASES.append((f"{size} {what}", put(**{size: value}), [FILE, named]))
 # Sizes that no weights contradict must not become an allocation either.
 for fields in ({"num_hidden_layers": 2**31}, {"vocab_size": 2**31 - 1, "hidden_size": 2**30},
                {"max_position_embeddings": 2**31 - 1}, {"num_experts": 2**31 - 1},
-               {"moe_intermediate_size": 2**31 - 1}):
+               {"moe_intermediate_size": 2**31 - 1}, {"hidden_size": 2**20},
+               {"num_attention_heads": 2048, "num_key_value_heads": 1}, {"head_dim": 4096},
+               {"num_experts_per_tok": 1000, "num_experts": 2000}):
     CASES.append((f"random {fields}", put(**fields), [FILE, next(iter(fields))],
                   "--random-weights=1"))
 

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Unsupported and damaged tokenizers are refused: WORK-FOLDER [CASE...] [-v]."""
 
+import os
 import pathlib
 import sys
 
@@ -31,6 +32,16 @@ def write(data):
 def folder(model):
     model.path(NAME).unlink()
     model.path(NAME).mkdir()
+
+
+def pipe(model):
+    model.path(NAME).unlink()
+    os.mkfifo(model.path(NAME))
+
+
+def link(model):
+    model.path(NAME).unlink()
+    model.path(NAME).symlink_to("nowhere")
 
 
 def split(**fields):
@@ -69,10 +80,14 @@ CASES = [
      [FILE, "merge", "no such"]),
     ("merge of three", edit(lambda value: value["model"]["merges"].append(["a", "b", "c"])),
      [FILE, "merge"]),
-    ("added id beyond the model", edit(lambda value: value["added_tokens"][0].update(id=5000)),
-     [FILE, "5000"]),
-    ("added content empty", edit(lambda value: value["added_tokens"][0].update(content="")),
-     FILE),
+    ("added id negative", edit(lambda value: value["added_tokens"][0].update(id=-1)),
+     [FILE, r"added_tokens\[0\]\.id", "-1"]),
+    ("key twice", lambda model: model.replace(NAME, b'"version"', b'"padding":null,"padding"'),
+     [FILE, "'padding' occurs twice"]),
+    ("pipe", pipe, [FILE, "not a regular file"]),
+    ("link to nothing", link, [FILE, "cannot be opened"]),
+    ("control character", put(**{"a\x1b[31m": 1}), [FILE, r"a\\x1b\[31m"]),
+    ("expression without end", split(pattern={"Regex": "(a+)+[xy]"}), [FILE, "too often"]),
 ]
 
 run(ROOT / "models" / "nano", CASES, pathlib.Path(sys.argv[1]))

@@ -23,6 +23,9 @@
 
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 using namespace llvm;
 
 namespace {
@@ -39,15 +42,36 @@ protected:
   fpmoe::LinkOptions options(bool isStatic) const {
     fpmoe::LinkOptions options;
     options.objects = {FAKE_MODEL_OBJECT};
-    options.output = path("program");
+    options.name = path("program");
     options.isStatic = isStatic;
     options.runtimeDirectory = RUNTIME_DIR;
     return options;
   }
 
+  void write(StringRef name, StringRef bytes) {
+    std::error_code code;
+    raw_fd_ostream stream(path(name), code);
+    ASSERT_FALSE(code);
+    stream << bytes;
+    stream.close();
+    sys::fs::setPermissions(path(name), sys::fs::perms(0755));
+  }
+
+  /// Links, and writes the program.
+  void link(const fpmoe::LinkOptions &options) {
+    Expected<std::string> program = fpmoe::linkProgram(options);
+    ASSERT_TRUE(static_cast<bool>(program)) << toString(program.takeError());
+    write("program", *program);
+  }
+
+  std::string fault(const fpmoe::LinkOptions &options) {
+    return toString(fpmoe::linkProgram(options).takeError());
+  }
+
   /// Runs the program and returns its exit code; `text` gets its output.
   int run(ArrayRef<StringRef> arguments, std::string &text) {
     std::string program = path("program"), log = path("log");
+    sys::fs::remove(log); // what is longer would stay
     SmallVector<StringRef> all = {program};
     all.append(arguments.begin(), arguments.end());
     std::optional<StringRef> redirects[] = {StringRef(""), StringRef(log),
@@ -90,7 +114,7 @@ Dependencies readDependencies(const std::string &path) {
 } // namespace
 
 TEST_F(LinkTest, dynamicProgramNeedsOnlyLibc) {
-  ASSERT_EQ(toString(fpmoe::linkProgram(options(false))), "");
+  link(options(false));
   Dependencies found = readDependencies(path("program"));
   EXPECT_TRUE(found.isPositionIndependent);
   EXPECT_TRUE(found.hasInterpreter);
@@ -103,7 +127,7 @@ TEST_F(LinkTest, dynamicProgramNeedsOnlyLibc) {
 }
 
 TEST_F(LinkTest, staticProgramNeedsNothing) {
-  ASSERT_EQ(toString(fpmoe::linkProgram(options(true))), "");
+  link(options(true));
   Dependencies found = readDependencies(path("program"));
   EXPECT_TRUE(found.isPositionIndependent);
   EXPECT_FALSE(found.hasInterpreter);
@@ -113,93 +137,98 @@ TEST_F(LinkTest, staticProgramNeedsNothing) {
   EXPECT_NE(text.find("FakeForCausalLM"), std::string::npos) << text;
 }
 
-TEST_F(LinkTest, replacesAnOlderProgram) {
-  ASSERT_EQ(toString(fpmoe::linkProgram(options(true))), "");
-  ASSERT_EQ(toString(fpmoe::linkProgram(options(false))), "");
-  EXPECT_TRUE(readDependencies(path("program")).hasInterpreter);
-}
-
 TEST_F(LinkTest, programRunsWithItsWeights) {
   for (bool isStatic : {false, true}) {
-    ASSERT_EQ(toString(fpmoe::linkProgram(options(isStatic))), "");
-    uint64_t offset = cantFail(fpmoe::payloadOffset(path("program")));
+    std::string program = cantFail(fpmoe::linkProgram(options(isStatic)));
+    uint64_t offset = fpmoe::payloadOffset(program.size());
     EXPECT_EQ(offset % (2 << 20), 0u);
-    EXPECT_GT(offset, 0u);
-    {
-      std::error_code code;
-      raw_fd_ostream stream(path("program"), code, sys::fs::CD_OpenExisting,
-                            sys::fs::FA_Write, sys::fs::OF_None);
-      ASSERT_FALSE(code);
-      stream.seek(offset);
-      stream.write_zeros(1 << 20);
+    EXPECT_GE(offset, program.size());
+    // The program of FakeModel.cpp says 0x1234 of itself.
+    for (uint64_t fingerprint : {0x1234, 0x5678}) {
+      ASSERT_EQ(toString(fpmoe::setFingerprint(program, fingerprint)), "");
+      write("program", program);
+      int file = ::open(path("program").c_str(), O_RDWR);
+      ASSERT_GE(file, 0);
+      ASSERT_EQ(::ftruncate(file, offset + (1 << 20)), 0);
+      ASSERT_EQ(toString(fpmoe::writeTrailer(
+                    file, "program",
+                    fpmoe::makeTrailer(offset, 1 << 20, fingerprint))),
+                "");
+      ::close(file);
+      EXPECT_TRUE(fpmoe::hasTrailer(path("program")));
+      std::string text;
+      EXPECT_EQ(run({"generate", "--prompt-ids", "5 6", "-n", "3"}, text), 0)
+          << text;
+      EXPECT_EQ(text, "7 8 9\n");
     }
-    ASSERT_EQ(
-        toString(fpmoe::writeTrailer(
-            path("program"), fpmoe::makeTrailer(offset, 1 << 20, 0x1234))),
-        "");
+    // The trailer still has the second one.
+    ASSERT_EQ(toString(fpmoe::setFingerprint(program, 0x1234)), "");
+    int file = ::open(path("program").c_str(), O_RDWR);
+    ASSERT_EQ(::pwrite(file, program.data(), program.size(), 0),
+              static_cast<ssize_t>(program.size()));
+    ::close(file);
     std::string text;
-    EXPECT_EQ(run({"generate", "--prompt-ids", "5 6", "-n", "3"}, text), 0)
+    EXPECT_EQ(run({"generate", "--prompt-ids", "5 6"}, text), 1);
+    EXPECT_NE(text.find("belong to another program"), std::string::npos)
         << text;
-    EXPECT_EQ(text, "7 8 9\n");
   }
 }
 
-TEST_F(LinkTest, undefinedSymbolsAreNamedAndNothingIsLeft) {
+TEST_F(LinkTest, undefinedSymbolsAreNamed) {
   fpmoe::LinkOptions without = options(false);
   without.objects.clear();
-  std::string message = toString(fpmoe::linkProgram(without));
+  std::string message = fault(without);
   EXPECT_TRUE(
       StringRef(message).starts_with(path("program") + ": cannot link: "))
       << message;
   EXPECT_NE(message.find("fpmoe_model"), std::string::npos) << message;
   EXPECT_EQ(message.find('\n'), std::string::npos) << message;
-  EXPECT_FALSE(sys::fs::exists(path("program")));
   // lld can run again after an error.
-  EXPECT_EQ(toString(fpmoe::linkProgram(options(false))), "");
+  EXPECT_EQ(fault(options(false)), "");
+}
+
+TEST_F(LinkTest, messagesNameTheProgramAndNoTemporaryFile) {
+  write("object", "no object");
+  fpmoe::LinkOptions wrong = options(false);
+  wrong.objects = {path("object")};
+  std::string message = fault(wrong);
+  EXPECT_TRUE(StringRef(message).starts_with(
+      path("program") + ": cannot link: " + path("program") + ":"))
+      << message;
+  EXPECT_EQ(message.find("object:"), std::string::npos) << message;
+  EXPECT_EQ(message.find("/proc/"), std::string::npos) << message;
 }
 
 TEST_F(LinkTest, missingInputsAreNamed) {
   fpmoe::LinkOptions wrong = options(false);
   wrong.objects = {path("model.o")};
-  EXPECT_EQ(toString(fpmoe::linkProgram(wrong)),
-            path("model.o") + ": is missing; linking needs it");
+  EXPECT_EQ(fault(wrong), path("model.o") + ": is missing; linking needs it");
   wrong = options(false);
   wrong.runtimeDirectory = std::string(folder);
-  EXPECT_EQ(toString(fpmoe::linkProgram(wrong)),
-            path("Scrt1.o") + ": is missing; linking needs it");
-  EXPECT_FALSE(sys::fs::exists(path("program")));
-}
-
-TEST_F(LinkTest, unwritableOutput) {
-  fpmoe::LinkOptions wrong = options(false);
-  wrong.output = path("no/such/folder");
-  EXPECT_EQ(toString(fpmoe::linkProgram(wrong)),
-            wrong.output + ": cannot write: No such file or directory");
-  wrong.output = std::string(folder);
-  EXPECT_EQ(toString(fpmoe::linkProgram(wrong)),
-            wrong.output + ": cannot write: Is a directory");
-  wrong.output = "/dev/null";
-  EXPECT_EQ(toString(fpmoe::linkProgram(wrong)),
-            "/dev/null: cannot be replaced by a program: it is not a regular "
-            "file");
+  EXPECT_EQ(fault(wrong), path("Scrt1.o") + ": is missing; linking needs it");
 }
 
 TEST_F(LinkTest, trailerHasToFitTheFile) {
-  {
-    std::error_code code;
-    raw_fd_ostream stream(path("weights"), code);
-    stream.write_zeros(100);
-  }
-  EXPECT_EQ(toString(fpmoe::writeTrailer(path("weights"),
+  write("weights", std::string(100, '\0'));
+  EXPECT_FALSE(fpmoe::hasTrailer(path("weights")));
+  int file = ::open(path("weights").c_str(), O_RDWR);
+  ASSERT_GE(file, 0);
+  EXPECT_EQ(toString(fpmoe::writeTrailer(file, "weights",
                                          fpmoe::makeTrailer(0, 99, 1))),
-            path("weights") + ": has 100 bytes, its weights should be 99 bytes "
-                              "at 0");
-  EXPECT_EQ(toString(fpmoe::writeTrailer(path("weights"),
+            "weights: has 100 bytes, its weights should be 99 bytes at 0");
+  EXPECT_EQ(toString(fpmoe::writeTrailer(file, "weights",
                                          fpmoe::makeTrailer(0, 100, 1))),
             "");
+  ::close(file);
+  EXPECT_TRUE(fpmoe::hasTrailer(path("weights")));
   uint64_t size;
   ASSERT_FALSE(sys::fs::file_size(path("weights"), size));
   EXPECT_EQ(size, 100u + FPMOE_TRAILER_BYTES);
+}
+
+TEST_F(LinkTest, aProgramWithoutFingerprint) {
+  std::string text = "no program";
+  EXPECT_NE(toString(fpmoe::setFingerprint(text, 1)), "");
 }
 
 TEST(FindRuntimeDirectory, namesTheFolderWithoutRuntime) {

@@ -1,0 +1,57 @@
+//===- Matrices.cpp - What ops multiply by --------------------------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/FPMoE/FPMoE.h"
+
+using namespace mlir;
+using namespace fpmoe;
+
+/// The matrices that are there.
+static SmallVector<StoredMatrix>
+present(std::initializer_list<StoredMatrix> matrices) {
+  SmallVector<StoredMatrix> list;
+  for (const StoredMatrix &matrix : matrices)
+    if (matrix.weight)
+      list.push_back(matrix);
+  return list;
+}
+
+static int64_t rankOf(Value lowRank) {
+  return lowRank ? cast<ShapedType>(lowRank.getType()).getDimSize(0) : 0;
+}
+
+SmallVector<StoredMatrix> EmbeddingOp::getMatrices() { return {{getTable()}}; }
+
+SmallVector<StoredMatrix> LinearOp::getMatrices() {
+  return present({{getWeight(), false, rankOf(getLowRank())}, {getLowRank()}});
+}
+
+SmallVector<StoredMatrix> QkvOp::getMatrices() {
+  return present({{getWeight(), false, rankOf(getLowRank())}, {getLowRank()}});
+}
+
+SmallVector<StoredMatrix> ExpertsOp::getMatrices() {
+  return {{getGate()}, {getUp()}, {getDown()}};
+}
+
+SmallVector<StoredMatrix> MlpOp::getMatrices() {
+  int64_t upRank = rankOf(getUpLowRank()), downRank = rankOf(getDownLowRank());
+  return present({{getGate(), false, upRank},
+                  {getUp(), false, upRank},
+                  {getDown(), false, downRank},
+                  {getUpLowRank()},
+                  {getDownLowRank()}});
+}
+
+SmallVector<StoredMatrix> MoeOp::getMatrices() {
+  return present({{getGateUp(), true},
+                  {getDown()},
+                  {getSharedGateUp(), true, rankOf(getUpLowRank())},
+                  {getSharedDown(), false, rankOf(getDownLowRank())},
+                  {getUpLowRank()},
+                  {getDownLowRank()}});
+}

@@ -1,0 +1,51 @@
+//===- Storage.cpp - Formats in which matrices are stored -----------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/FPMoE/Storage.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+
+namespace {
+
+struct StorageFormat {
+  StringLiteral name;
+  Type (*getType)(MLIRContext *);
+};
+
+template <typename T> Type get(MLIRContext *context) { return T::get(context); }
+
+constexpr StorageFormat kFormats[] = {{"f32", get<Float32Type>},
+                                      {"f16", get<Float16Type>},
+                                      {"bf16", get<BFloat16Type>}};
+
+} // namespace
+
+bool fpmoe::isStorageName(StringRef name) {
+  return llvm::any_of(kFormats, [&](auto &f) { return f.name == name; });
+}
+
+std::string fpmoe::listStorageNames() {
+  return llvm::join(
+      llvm::map_range(kFormats, [](auto &f) { return f.name.str(); }), ", ");
+}
+
+Type fpmoe::getStorageType(MLIRContext *context, StringRef name) {
+  for (const StorageFormat &format : kFormats)
+    if (format.name == name)
+      return format.getType(context);
+  return {};
+}
+
+StringRef fpmoe::getStorageName(Type element) {
+  for (const StorageFormat &format : kFormats)
+    if (format.getType(element.getContext()) == element)
+      return format.name;
+  llvm_unreachable("no element type of a storage format");
+}

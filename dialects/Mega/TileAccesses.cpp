@@ -1,0 +1,180 @@
+//===- TileAccesses.cpp - What the tiles of each op touch -----------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+// The accesses that the race verifier and the barrier passes reason with. The
+// code that lib/Codegen/CPU emits for an op must touch nothing else.
+//===----------------------------------------------------------------------===//
+
+#include "dialects/Mega/Mega.h"
+
+using namespace mlir;
+using namespace mega;
+
+namespace {
+constexpr bool kRead = false, kWrite = true;
+using Accesses = SmallVectorImpl<TileAccess>;
+} // namespace
+
+/// `dims` where the phase has tiles, the whole buffer where it has none.
+static void add(Operation *op, Accesses &accesses, Value buffer, bool write,
+                SmallVector<int64_t, 2> dims) {
+  if (!buffer)
+    return;
+  if (op->getParentOfType<PhaseOp>().getRank() == 0)
+    dims.clear();
+  accesses.push_back({buffer, write, std::move(dims)});
+}
+
+int64_t EmbedOp::getTileRank() { return 1; }
+void EmbedOp::getAccesses(Accesses &accesses) {
+  add(*this, accesses, getTokens(), kRead, {0});
+  add(*this, accesses, getX(), kWrite, {0});
+}
+
+int64_t RopeOp::getTileRank() { return 1; }
+void RopeOp::getAccesses(Accesses &accesses) {
+  add(*this, accesses, getPosition(), kRead, {});
+  add(*this, accesses, getTable(), kWrite, {0});
+}
+
+int64_t NormOp::getTileRank() { return 1; }
+bool NormOp::allowsTileSize(TileSize size) {
+  return size == (getLogitsFrom() ? TileSize::LogitsBlocks : TileSize::Blocks);
+}
+void NormOp::getAccesses(Accesses &accesses) {
+  // Rows with logits start anywhere, so that their blocks are not those of x.
+  add(*this, accesses, getX(), kRead,
+      getLogitsFrom() ? SmallVector<int64_t, 2>() : SmallVector<int64_t, 2>{0});
+  add(*this, accesses, getLogitsFrom(), kRead, {});
+  add(*this, accesses, getOperand(), kWrite, {0});
+}
+
+int64_t LowRankOp::getTileRank() { return 1; }
+void LowRankOp::getAccesses(Accesses &accesses) {
+  add(*this, accesses, getLanguages(), kRead, {});
+  add(*this, accesses, getOperand(), kRead, {0});
+  add(*this, accesses, getOperand(), kWrite, {0});
+}
+
+int64_t QkvOp::getTileRank() { return 2; }
+bool QkvOp::allowsTileSize(TileSize size) {
+  return size == TileSize::BlockGroups;
+}
+void QkvOp::getAccesses(Accesses &accesses) {
+  add(*this, accesses, getOperand(), kRead, {1});
+  add(*this, accesses, getPosition(), kRead, {});
+  add(*this, accesses, getTable(), kRead, {1});
+  add(*this, accesses, getQuery(), kWrite, {0, 1});
+  add(*this, accesses, getCache(), kWrite, {0, 1});
+  add(*this, accesses, getHead(), kWrite, {});
+}
+
+int64_t HeadsOp::getTileRank() { return 1; }
+void HeadsOp::getAccesses(Accesses &accesses) {
+  for (Value rows : {getQ(), getK(), getV(), getTail()})
+    add(*this, accesses, rows, kRead, {0});
+  add(*this, accesses, getPosition(), kRead, {});
+  add(*this, accesses, getTable(), kRead, {0});
+  add(*this, accesses, getQuery(), kWrite, {0});
+  add(*this, accesses, getCache(), kWrite, {0});
+  add(*this, accesses, getHead(), kWrite, {});
+}
+
+int64_t AttentionOp::getTileRank() { return 2; }
+void AttentionOp::getAccesses(Accesses &accesses) {
+  add(*this, accesses, getQuery(), kRead, {0, 1});
+  add(*this, accesses, getCache(), kRead, {});
+  add(*this, accesses, getPosition(), kRead, {});
+  add(*this, accesses, getScores(), kWrite, {});
+  add(*this, accesses, getOperand(), kWrite, {0, 1});
+}
+
+int64_t LinearOp::getTileRank() { return 2; }
+bool LinearOp::allowsTileSize(TileSize size) {
+  return size == TileSize::BlockGroups;
+}
+void LinearOp::getAccesses(Accesses &accesses) {
+  add(*this, accesses, getOperand(), kRead, {1});
+  add(*this, accesses, getLogitsFrom(), kRead, {});
+  if (getAccumulate())
+    add(*this, accesses, getOut(), kRead, {0, 1});
+  add(*this, accesses, getOut(), kWrite, {0, 1});
+}
+
+int64_t KeepRowsOp::getTileRank() { return 1; }
+void KeepRowsOp::getAccesses(Accesses &accesses) {
+  add(*this, accesses, getX(), kRead, {0});
+  add(*this, accesses, getLogitsFrom(), kRead, {});
+  add(*this, accesses, getOut(), kWrite, {0});
+}
+
+int64_t RouteOp::getTileRank() { return 1; }
+void RouteOp::getAccesses(Accesses &accesses) {
+  add(*this, accesses, getX(), kRead, {0});
+  add(*this, accesses, getLanguage(), kRead, {});
+  add(*this, accesses, getRows(), kWrite, {0});
+  add(*this, accesses, getExperts(), kWrite, {0});
+  add(*this, accesses, getWeights(), kWrite, {0});
+  add(*this, accesses, getScores(), kWrite, {});
+}
+
+int64_t RecordRoutesOp::getTileRank() { return 1; }
+void RecordRoutesOp::getAccesses(Accesses &accesses) {
+  add(*this, accesses, getExperts(), kRead, {0});
+  add(*this, accesses, getRoutes(), kWrite, {0});
+}
+
+int64_t SegmentScoresOp::getTileRank() { return 1; }
+void SegmentScoresOp::getAccesses(Accesses &accesses) {
+  add(*this, accesses, getX(), kRead, {});
+  add(*this, accesses, getSegments(), kRead, {});
+  add(*this, accesses, getScores(), kWrite, {0});
+  add(*this, accesses, getPooled(), kWrite, {});
+}
+
+int64_t SegmentChooseOp::getTileRank() { return 1; }
+void SegmentChooseOp::getAccesses(Accesses &accesses) {
+  add(*this, accesses, getScores(), kRead, {});
+  add(*this, accesses, getSegments(), kRead, {});
+  add(*this, accesses, getExperts(), kWrite, {0});
+  add(*this, accesses, getWeights(), kWrite, {0});
+  add(*this, accesses, getTaken(), kWrite, {});
+}
+
+int64_t GroupOp::getTileRank() { return 0; }
+void GroupOp::getAccesses(Accesses &accesses) {
+  add(*this, accesses, getExperts(), kRead, {});
+  add(*this, accesses, getWeights(), kRead, {});
+  add(*this, accesses, getGroups(), kWrite, {});
+}
+
+int64_t GatherOp::getTileRank() { return 1; }
+bool GatherOp::allowsTileSize(TileSize size) {
+  return size == TileSize::ExpertBlocks;
+}
+void GatherOp::getAccesses(Accesses &accesses) {
+  add(*this, accesses, getRows(), kRead, {});
+  add(*this, accesses, getGroups(), kRead, {});
+  add(*this, accesses, getOperand(), kWrite, {0});
+}
+
+int64_t ExpertUpOp::getTileRank() { return 1; }
+void ExpertUpOp::getAccesses(Accesses &accesses) {
+  add(*this, accesses, getOperand(), kRead, {});
+  add(*this, accesses, getGroups(), kRead, {});
+  add(*this, accesses, getExperts(), kRead, {});
+  add(*this, accesses, getWeights(), kRead, {});
+  add(*this, accesses, getAct(), kWrite, {0});
+}
+
+int64_t ExpertDownOp::getTileRank() { return 1; }
+void ExpertDownOp::getAccesses(Accesses &accesses) {
+  add(*this, accesses, getAct(), kRead, {});
+  add(*this, accesses, getGroups(), kRead, {});
+  add(*this, accesses, getExperts(), kRead, {});
+  add(*this, accesses, getX(), kRead, {0});
+  add(*this, accesses, getX(), kWrite, {0});
+}

@@ -1,0 +1,107 @@
+//===- LowRank.cpp - Low-rank activations behind an operand ---------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+// All languages are computed, and those that a row does not have are zeroed:
+// together they are a few panels, and so no row waits for another.
+//===----------------------------------------------------------------------===//
+
+#include "lib/Codegen/CPU/Product.h"
+
+using namespace mlir;
+using namespace fpmoe;
+
+namespace {
+
+class LowRank {
+public:
+  LowRank(PhaseContext &phase, mega::LowRankOp op, Tile tile)
+      : phase(phase), op(op), b(phase.b),
+        product(phase, op.getOperand(), op.getWeight()),
+        number(tile.empty() ? b.i64(0) : tile[0]),
+        operand(phase.block(op.getOperand(), number)) {}
+
+  void emit() {
+    int64_t rows = dim(op.getOperand(), 2);
+    int64_t columns = dim(op.getWeight(), 1);
+    int64_t behind = mega::padColumns(columns);
+    Value first = b.mul(number, rows);
+    Value count = b.min(b.sub(phase.count, first), b.i64(rows));
+    // Rows without a token have no sums; those of a token have whole vectors.
+    operand.clear(count, b.i64(rows), behind, operand.getColumns());
+    SmallVector<Value> begins, ends;
+    for (int64_t row = 0; row < rows; ++row)
+      findRange(b.min(b.add(first, row), b.sub(phase.count, b.i64(1))), begins,
+                ends);
+    int64_t vectors = product.getLayout().vectors();
+    Product::Columns all{b.i64(0), b.i64(vectors), /*unit=*/1, vectors, {}, {}};
+    product.emit(number, count, /*matrix=*/{}, all,
+                 [&](int64_t row, Value vector, ArrayRef<Value> sums) {
+                   for (auto [v, sum] : llvm::enumerate(sums)) {
+                     Value column = b.mul(b.add(vector, v), kLanes);
+                     Value kept = isKept(b.add(b.splat(column), b.iota()),
+                                         begins[row], ends[row]);
+                     operand.store(b.select(kept, sum, b.f32Splat(0.0f)),
+                                   b.i64(row), b.add(column, behind));
+                   }
+                 });
+  }
+
+private:
+  /// Whether columns are every token's, or in the range of the language.
+  Value isKept(Value columns, Value begin, Value end) {
+    auto below = [&](Value bound) -> Value {
+      return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, columns,
+                                   b.splat(bound));
+    };
+    auto from = [&](Value bound) -> Value {
+      return arith::CmpIOp::create(b, arith::CmpIPredicate::sge, columns,
+                                   b.splat(bound));
+    };
+    Value own = arith::AndIOp::create(b, from(begin), below(end));
+    return arith::OrIOp::create(b, own, below(b.i64(op.getRanks().front())));
+  }
+
+  /// Appends the range of columns that the token's language has.
+  void findRange(Value token, SmallVectorImpl<Value> &begins,
+                 SmallVectorImpl<Value> &ends) {
+    Value languages = phase.base(op.getLanguages());
+    auto load =
+        scf::IfOp::create(b, TypeRange{b.getI64Type()}, isNull(b, languages),
+                          /*withElseRegion=*/true);
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(&load.getThenRegion().front());
+      scf::YieldOp::create(b, ValueRange{b.i64(-1)});
+      b.setInsertionPointToStart(&load.getElseRegion().front());
+      scf::YieldOp::create(b, ValueRange{b.loadIndex(languages, token)});
+    }
+    Value language = load.getResult(0), begin = b.i64(0), end = b.i64(0);
+    int64_t at = 0;
+    for (auto [i, rank] : llvm::enumerate(op.getRanks())) {
+      if (i > 0) {
+        Value mine = b.equal(language, b.i64(i - 1));
+        begin = b.select(mine, b.i64(at), begin);
+        end = b.select(mine, b.i64(at + rank), end);
+      }
+      at += rank;
+    }
+    begins.push_back(begin);
+    ends.push_back(end);
+  }
+
+  PhaseContext &phase;
+  mega::LowRankOp op;
+  KernelBuilder &b;
+  Product product;
+  Value number;
+  OperandBlock operand;
+};
+
+} // namespace
+
+void fpmoe::emitLowRank(PhaseContext &phase, mega::LowRankOp op, Tile tile) {
+  LowRank(phase, op, tile).emit();
+}

@@ -1,0 +1,80 @@
+//===- Phase.h - What the code of a phase has at hand -----------*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+// The state that emitters of tile ops share: where memory is, and how many
+// tokens the step has. One function per tile op emits its code; it lives in the
+// file named after the op.
+//===----------------------------------------------------------------------===//
+
+#ifndef FPMOE_LIB_CODEGEN_CPU_PHASE_H
+#define FPMOE_LIB_CODEGEN_CPU_PHASE_H
+
+#include "fpmoe/runtime/abi.h"
+#include "lib/Codegen/CPU/Operand.h"
+
+namespace fpmoe {
+
+struct PhaseContext {
+  KernelBuilder &b;
+  mlir::SymbolTable &symbols;
+  int64_t maxTokens;   ///< of the program
+  int64_t blockRows;   ///< tokens multiplied at a time
+  mlir::Value step;    ///< FpmoeStep *
+  mlir::Value worker;  ///< i64
+  mlir::Value scratch; ///< this worker's private memory
+  mlir::Value layer;   ///< i64: number of the layer
+  mlir::Value ordinal; ///< i64: number among the layers of its kind
+  mlir::Value count;   ///< i64: tokens of the step
+
+  mlir::Value field(size_t offset, mlir::Type type) {
+    return b.load(type, b.at(step, static_cast<int64_t>(offset)), 4);
+  }
+  mlir::Value pointerField(size_t offset) { return field(offset, b.ptrType()); }
+  mlir::Value i64Field(size_t offset) { return field(offset, b.getI64Type()); }
+  /// Blocks of tokens.
+  mlir::Value blocks() { return b.ceilDiv(count, blockRows); }
+
+  /// A number that the caller gives, as i64.
+  mlir::Value number(mlir::Value input);
+  /// Start of the memory of a buffer or of an input that is an array.
+  mlir::Value base(mlir::Value memory);
+  /// Start of a weight's instance for this layer.
+  mlir::Value weight(mlir::Value megaWeight);
+  OperandBlock block(mlir::Value operand, mlir::Value number);
+};
+
+inline int64_t dim(mlir::Value value, int64_t i) {
+  auto shape = llvm::cast<mlir::ShapedType>(value.getType()).getShape();
+  return i < 0 ? shape[shape.size() + i] : shape[i];
+}
+
+/// Whether a pointer is null (i1).
+mlir::Value isNull(KernelBuilder &b, mlir::Value pointer);
+
+using Tile = llvm::ArrayRef<mlir::Value>;
+
+void emitEmbed(PhaseContext &phase, mega::EmbedOp op, Tile tile);
+void emitRope(PhaseContext &phase, mega::RopeOp op, Tile tile);
+void emitNorm(PhaseContext &phase, mega::NormOp op, Tile tile);
+void emitHeads(PhaseContext &phase, mega::HeadsOp op, Tile tile);
+void emitLowRank(PhaseContext &phase, mega::LowRankOp op, Tile tile);
+void emitQkv(PhaseContext &phase, mega::QkvOp op, Tile tile);
+void emitAttention(PhaseContext &phase, mega::AttentionOp op, Tile tile);
+void emitLinear(PhaseContext &phase, mega::LinearOp op, Tile tile);
+void emitKeepRows(PhaseContext &phase, mega::KeepRowsOp op, Tile tile);
+void emitRoute(PhaseContext &phase, mega::RouteOp op, Tile tile);
+void emitRecordRoutes(PhaseContext &phase, mega::RecordRoutesOp op, Tile tile);
+void emitSegmentScores(PhaseContext &phase, mega::SegmentScoresOp op,
+                       Tile tile);
+void emitSegmentChoose(PhaseContext &phase, mega::SegmentChooseOp op);
+void emitGroup(PhaseContext &phase, mega::GroupOp op);
+void emitGather(PhaseContext &phase, mega::GatherOp op, Tile tile);
+void emitExpertUp(PhaseContext &phase, mega::ExpertUpOp op, Tile tile);
+void emitExpertDown(PhaseContext &phase, mega::ExpertDownOp op, Tile tile);
+
+} // namespace fpmoe
+
+#endif

@@ -1,0 +1,90 @@
+//===- Format.cpp - What formats share ------------------------------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Codegen/Formats/Format.h"
+
+using namespace mlir;
+using namespace fpmoe;
+
+const Format &fpmoe::getFormat(Type element) {
+  if (element.isBF16())
+    return getBF16Format();
+  if (element.isF16())
+    return getF16Format();
+  assert(element.isF32() && "weights are of a format");
+  return getF32Format();
+}
+
+Type Format::getOperandElement(mega::TargetAttr target) const {
+  return Float32Type::get(target.getContext());
+}
+
+Value Format::emitPeak(KernelBuilder &b, Value iterations, int64_t &ops) const {
+  int64_t accumulators = b.target.getAccumulators();
+  ops = accumulators * kLanes * 2;
+  // A factor that depends on the argument, so that nothing can be folded.
+  Value x =
+      arith::SIToFPOp::create(b, b.f32Lanes(), b.splat(b.toI32(iterations)));
+  SmallVector<Value> sums(accumulators, b.f32Splat(0.0f));
+  sums = b.loop(b.i64(0), iterations, 1, sums, [&](Value, ValueRange carried) {
+    SmallVector<Value> next(carried);
+    for (Value &sum : next)
+      sum = b.fma(x, x, sum);
+    return next;
+  });
+  Value total = sums.front();
+  for (Value sum : ArrayRef<Value>(sums).drop_front())
+    total = b.fadd(total, sum);
+  return total;
+}
+
+int64_t fpmoe::getVectorsAtOnce(mega::TargetAttr target, int64_t rows) {
+  int64_t fit = std::max<int64_t>(target.getAccumulators() / rows, 1);
+  return fit >= 4 ? 4 : fit >= 2 ? 2 : 1;
+}
+
+void fpmoe::emitPrefetch(KernelBuilder &b, const ProductTile &tile,
+                         Value from) {
+  // One row uses a weight once: the first-level cache need not have it.
+  if (int64_t ahead = b.target.getPrefetch(); ahead && tile.rows == 1)
+    LLVM::Prefetch::create(b, b.at(from, ahead), /*rw=*/0, /*hint=*/2,
+                           /*cache=*/1);
+}
+
+Accumulators fpmoe::emitF32Product(KernelBuilder &b, const ProductTile &tile,
+                                   int64_t depth,
+                                   function_ref<Value(Value, int64_t)> load) {
+  size_t vectors = tile.weights.size();
+  SmallVector<Value> zeros(tile.rows * vectors, b.f32Splat(0.0f));
+  return b.loop(b.i64(0), tile.steps, 1, zeros, [&](Value k, ValueRange sums) {
+    SmallVector<Value> next(sums), from;
+    Value offset = b.mul(k, tile.stepBytes);
+    for (Value weights : tile.weights) {
+      from.push_back(b.at(weights, offset));
+      emitPrefetch(b, tile, from.back());
+    }
+    Value element =
+        b.at(tile.operand.base, b.mul(k, depth * tile.operand.stepBytes));
+    // One element of the step after the other: its weights need registers only
+    // while the rows pass.
+    for (int64_t i = 0; i < depth; ++i) {
+      SmallVector<Value> weights;
+      for (Value place : from)
+        weights.push_back(load(place, i));
+      for (int64_t r = 0; r < tile.rows; ++r) {
+        Value x = b.splat(b.load(b.getF32Type(),
+                                 b.at(element, i * tile.operand.stepBytes +
+                                                   r * tile.operand.rowBytes)));
+        for (size_t v = 0; v < vectors; ++v) {
+          Value &sum = next[r * vectors + v];
+          sum = b.fma(weights[v], x, sum);
+        }
+      }
+    }
+    return next;
+  });
+}

@@ -1,0 +1,113 @@
+//===- Format.h - How products read stored weights --------------*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+// A storage format is a file in this folder: how its weights are packed, what
+// the rows that they multiply are made of, and the inner loop of the product.
+//
+// Each sum of a product has one chain of additions in the order of K, so that
+// its bits do not depend on how many rows or columns are computed beside it.
+// Latency is hidden by sums side by side.
+//===----------------------------------------------------------------------===//
+
+#ifndef FPMOE_LIB_CODEGEN_FORMATS_FORMAT_H
+#define FPMOE_LIB_CODEGEN_FORMATS_FORMAT_H
+
+#include "lib/Codegen/Common/KernelBuilder.h"
+
+namespace fpmoe {
+
+/// Where the elements of an operand's rows are: those of row r that stand
+/// together at step k lie at base + r * rowBytes + k * stepBytes.
+struct OperandRows {
+  mlir::Value base;
+  int64_t rowBytes, stepBytes;
+};
+
+/// Rows times some vectors of columns of a packed weight.
+struct ProductTile {
+  int64_t rows;
+  OperandRows operand;
+  /// First element of each vector of 16 columns.
+  llvm::SmallVector<mlir::Value> weights;
+  /// Bytes between the steps of a vector, each of the packing's k elements.
+  int64_t stepBytes;
+  mlir::Value steps;    ///< i64
+  int64_t multiple = 1; ///< of it is `steps`
+};
+
+/// What a product gives: 16 lanes of f32 for each row r and vector v, at
+/// [r * vectors + v]. Those of tile registers are read from the stack where they
+/// are wanted, and only until the next product of the function.
+class Accumulators {
+public:
+  Accumulators(llvm::SmallVector<mlir::Value> lanes)
+      : lanes(std::move(lanes)) {}
+  Accumulators(KernelBuilder &b, mlir::Value stack) : b(&b), stack(stack) {}
+
+  mlir::Value operator[](int64_t i) const {
+    return b ? b->loadLanes(b->at(stack, i * kLanes * 4)) : lanes[i];
+  }
+
+private:
+  llvm::SmallVector<mlir::Value> lanes;
+  KernelBuilder *b = nullptr;
+  mlir::Value stack;
+};
+
+class Format {
+public:
+  virtual ~Format() = default;
+
+  /// k of `#mega.packed`.
+  virtual int64_t getPackedDepth() const = 0;
+  /// What rows that are multiplied are made of, and how many elements of a row
+  /// stand together.
+  virtual mlir::Type getOperandElement(mega::TargetAttr target) const;
+  virtual int64_t getOperandDepth(mega::TargetAttr target) const { return 1; }
+  /// Whether products use tile registers, which need operands whose rows lie
+  /// together, and a multiple of 16 of them or one.
+  virtual bool usesTiles(mega::TargetAttr target) const { return false; }
+
+  virtual Accumulators emitProduct(KernelBuilder &b,
+                                   const ProductTile &tile) const = 0;
+  /// Emits `iterations` times what an inner step does, on as many sums as there
+  /// are registers for. Returns the sum of all sums, and sets `ops` to the
+  /// multiplications and additions of an iteration.
+  virtual mlir::Value emitPeak(KernelBuilder &b, mlir::Value iterations,
+                               int64_t &ops) const;
+};
+
+/// The format of weights with this element type, which has one.
+const Format &getFormat(mlir::Type element);
+
+/// How many vectors of columns a product of so many rows takes at once, so that
+/// its sums fit into registers and hide their latency.
+int64_t getVectorsAtOnce(mega::TargetAttr target, int64_t rows);
+
+/// A product by multiplications and additions of f32. `load(from, i)` gives 16
+/// lanes of the i-th of the `depth` elements of a step, at `from`.
+Accumulators
+emitF32Product(KernelBuilder &b, const ProductTile &tile, int64_t depth,
+               llvm::function_ref<mlir::Value(mlir::Value, int64_t)> load);
+/// The same of f32 weights.
+Accumulators emitF32Product(KernelBuilder &b, const ProductTile &tile);
+
+/// Asks for the weights that a product of one row reads some steps later.
+void emitPrefetch(KernelBuilder &b, const ProductTile &tile, mlir::Value from);
+
+// The formats.
+const Format &getF32Format();
+const Format &getF16Format();
+const Format &getBF16Format();
+
+/// Products of pairs of bf16 with the tile registers of AMX.
+Accumulators emitTileProduct(KernelBuilder &b, const ProductTile &tile);
+mlir::Value emitTilePeak(KernelBuilder &b, mlir::Value iterations,
+                         int64_t &ops);
+
+} // namespace fpmoe
+
+#endif

@@ -1,0 +1,171 @@
+//===- Arrange.cpp - recipe ops that only move elements ---------*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Rounding to bf16 commutes with these, so a bf16 value is pulled through them
+// as bf16: one body serves numbers and bits.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Weights/Puller.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace llvm;
+using namespace mlir;
+
+namespace fpmoe {
+
+template <typename T>
+static Error visit(Puller &puller, StackOp op, int64_t first,
+                   MutableArrayRef<T> out) {
+  return cut(first, out, elementsOf(op.getInputs().front()),
+             [&](int64_t i, int64_t at, MutableArrayRef<T> part) {
+               return puller.pull(op.getInputs()[i], at, part);
+             });
+}
+
+template <typename T>
+static Error visit(Puller &puller, ConcatOp op, int64_t first,
+                   MutableArrayRef<T> out) {
+  for (Value input : op.getInputs()) {
+    int64_t size = elementsOf(input);
+    if (first >= size) {
+      first -= size;
+      continue;
+    }
+    size_t count = std::min<int64_t>(out.size(), size - first);
+    if (Error e = puller.pull(input, first, out.take_front(count)))
+      return e;
+    out = out.drop_front(count);
+    first = 0;
+    if (out.empty())
+      break;
+  }
+  return Error::success();
+}
+
+template <typename T>
+static Error visit(Puller &puller, SliceOp op, int64_t first,
+                   MutableArrayRef<T> out) {
+  ArrayRef<int64_t> in = shapeOf(op.getInput());
+  size_t batch = in.size() - 2;
+  int64_t stride = elementsBelow(in, batch);
+  int64_t skipped = op.getFirst() * in.back();
+  return cut(first, out, elementsBelow(shapeOf(op.getResult()), batch),
+             [&](int64_t i, int64_t at, MutableArrayRef<T> part) {
+               return puller.pull(op.getInput(), i * stride + skipped + at,
+                                  part);
+             });
+}
+
+template <typename T>
+static Error visit(Puller &puller, SelectOp op, int64_t first,
+                   MutableArrayRef<T> out) {
+  int64_t extent = elementsBelow(shapeOf(op.getInput()), 1);
+  return cut(first, out, extent,
+             [&](int64_t i, int64_t at, MutableArrayRef<T> part) {
+               return puller.pull(op.getInput(),
+                                  op.getIndices()[i] * extent + at, part);
+             });
+}
+
+template <typename T>
+static Error visit(Puller &puller, ReshapeOp op, int64_t first,
+                   MutableArrayRef<T> out) {
+  return puller.pull(op.getInput(), first, out);
+}
+
+template <typename T>
+static Error visit(Puller &puller, ConvertOp op, int64_t first,
+                   MutableArrayRef<T> out) {
+  if (Error e = puller.pull(op.getInput(), first, out))
+    return e;
+  if constexpr (std::is_same_v<T, float>)
+    roundTo(op.getType(), out);
+  return Error::success();
+}
+
+template <typename T>
+static Error visit(Puller &puller, DeinterleaveOp op, int64_t first,
+                   MutableArrayRef<T> out) {
+  ArrayRef<int64_t> shape = shapeOf(op.getInput());
+  int64_t columns = elementsBelow(shape, 1), headDim = op.getHeadDim();
+  int64_t width = op.getWidth(), start = headDim - width;
+  return cut(first, out, columns,
+             [&](int64_t row, int64_t at, MutableArrayRef<T> part) {
+               int64_t place = row % headDim - start;
+               int64_t from = place < 0           ? place
+                              : place < width / 2 ? 2 * place
+                                                  : 2 * (place - width / 2) + 1;
+               return puller.pull(op.getInput(),
+                                  (row - place + from) * columns + at, part);
+             });
+}
+
+template <typename T>
+static Error visit(Puller &puller, AppendRowsOp op, int64_t first,
+                   MutableArrayRef<T> out) {
+  ArrayRef<int64_t> in = shapeOf(op.getFirst());
+  int64_t elements = in[in.size() - 2] * in.back();
+  // Stretches are matrices, by turns of the first and the second.
+  return cut(first, out, elements,
+             [&](int64_t i, int64_t at, MutableArrayRef<T> part) {
+               return puller.pull(i % 2 ? op.getSecond() : op.getFirst(),
+                                  i / 2 * elements + at, part);
+             });
+}
+
+template <typename T>
+static Error visit(Puller &puller, AppendColumnsOp op, int64_t first,
+                   MutableArrayRef<T> out) {
+  int64_t columns = shapeOf(op.getFirst()).back();
+  int64_t added = shapeOf(op.getSecond()).back();
+  // A row is a stretch: columns of the first, then of the second.
+  return cut(first, out, columns + added,
+             [&](int64_t row, int64_t at, MutableArrayRef<T> part) -> Error {
+               size_t count = std::clamp<int64_t>(columns - at, 0, part.size());
+               if (Error e = puller.pull(op.getFirst(), row * columns + at,
+                                         part.take_front(count)))
+                 return e;
+               return puller.pull(op.getSecond(),
+                                  row * added + at + count - columns,
+                                  part.drop_front(count));
+             });
+}
+
+/// As far as a value has elements, they stay what they are. Where they lie is
+/// for writeWeights(), which writes panel by panel.
+template <typename T>
+static Error visit(Puller &puller, PackOp op, int64_t first,
+                   MutableArrayRef<T> out) {
+  return puller.pull(op.getInput(), first, out);
+}
+
+template <typename T>
+static Error visit(Puller &puller, ByLayerOp op, int64_t first,
+                   MutableArrayRef<T> out) {
+  return puller.pull(op.getInputOf(puller.layer), first, out);
+}
+
+template <typename T>
+std::optional<Error> arrange(Puller &puller, Operation *op, int64_t first,
+                             MutableArrayRef<T> out) {
+  // What was rounded to f16 has no bits of bf16: it is pulled as numbers.
+  if (std::is_same_v<T, uint16_t> && isa<ConvertOp>(op) &&
+      cast<ShapedType>(op->getResult(0).getType()).getElementType().isF16())
+    return std::nullopt;
+  return llvm::TypeSwitch<Operation *, std::optional<Error>>(op)
+      .Case<StackOp, ConcatOp, SliceOp, SelectOp, ReshapeOp, ConvertOp,
+            DeinterleaveOp, AppendRowsOp, AppendColumnsOp, PackOp, ByLayerOp>(
+          [&](auto op) { return visit(puller, op, first, out); })
+      .Default([](Operation *) { return std::nullopt; });
+}
+
+template std::optional<Error> arrange(Puller &, Operation *, int64_t,
+                                      MutableArrayRef<float>);
+template std::optional<Error> arrange(Puller &, Operation *, int64_t,
+                                      MutableArrayRef<uint16_t>);
+
+} // namespace fpmoe

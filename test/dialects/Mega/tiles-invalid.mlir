@@ -1,0 +1,775 @@
+// RUN: fpmoe-opt %s -split-input-file -verify-diagnostics
+
+// Code is emitted for the sizes that types say: one case at least for each numbered
+// constraint of the work of a tile, named in front of it. Of experts they stand in
+// experts-invalid.mlir.
+
+// embed_c1: a table as the checkpoint has it
+fpmoe.weight @table : tensor<64x50xf32> {
+  %0 = fpmoe.load "table" : tensor<64x50xf32>
+  fpmoe.yield %0 : tensor<64x50xf32>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %x = mega.buffer shared : memref<4x64xf32>
+  %tokens = mega.input tokens : memref<?xi32>
+  %table = mega.weight @table : tensor<64x50xf32>
+  mega.phase "p" tiles [tokens] {
+    // expected-error@+1 {{takes a table that is not a packed matrix (embed_c1)}}
+    mega.embed %table at %tokens into %x : tensor<64x50xf32>, memref<?xi32>, memref<4x64xf32>
+  }
+}
+
+// -----
+
+// embed_c1
+fpmoe.weight @table : tensor<2x64x50xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "table" : tensor<2x64x50xf32>
+  %1 = fpmoe.pack %0 : tensor<2x64x50xf32> -> tensor<2x64x50xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<2x64x50xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %x = mega.buffer shared : memref<4x64xf32>
+  %tokens = mega.input tokens : memref<?xi32>
+  %table = mega.weight @table : tensor<2x64x50xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "p" tiles [tokens] {
+    // expected-error@+1 {{takes a table that is not a packed matrix (embed_c1)}}
+    mega.embed %table at %tokens into %x : tensor<2x64x50xf32, #mega.packed<n = 16, k = 1>>, memref<?xi32>, memref<4x64xf32>
+  }
+}
+
+// -----
+
+// embed_c1: activations have whole vectors
+fpmoe.weight @table : tensor<64x50xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "table" : tensor<64x50xf32>
+  %1 = fpmoe.pack %0 : tensor<64x50xf32> -> tensor<64x50xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<64x50xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %x = mega.buffer shared : memref<4x50xf32>
+  %tokens = mega.input tokens : memref<?xi32>
+  %table = mega.weight @table : tensor<64x50xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "p" tiles [tokens] {
+    // expected-error@+1 {{gives rows of 64 columns into 'memref<4x50xf32>' (embed_c1)}}
+    mega.embed %table at %tokens into %x : tensor<64x50xf32, #mega.packed<n = 16, k = 1>>, memref<?xi32>, memref<4x50xf32>
+  }
+}
+
+// -----
+
+// embed_c1
+fpmoe.weight @table : tensor<64x50xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "table" : tensor<64x50xf32>
+  %1 = fpmoe.pack %0 : tensor<64x50xf32> -> tensor<64x50xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<64x50xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %x = mega.buffer shared : memref<4x64x1xf32>
+  %tokens = mega.input tokens : memref<?xi32>
+  %table = mega.weight @table : tensor<64x50xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "p" tiles [tokens] {
+    // expected-error@+1 {{gives rows of 64 columns into 'memref<4x64x1xf32>' (embed_c1)}}
+    mega.embed %table at %tokens into %x : tensor<64x50xf32, #mega.packed<n = 16, k = 1>>, memref<?xi32>, memref<4x64x1xf32>
+  }
+}
+
+// -----
+
+// rope_c1
+fpmoe.weight @f : tensor<6xf32> {
+  %0 = fpmoe.rope_frequencies theta 1.0e4 : tensor<6xf32>
+  fpmoe.yield %0 : tensor<6xf32>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %angles = mega.buffer shared : memref<4x16xf32>
+  %position = mega.input position : memref<1xi64>
+  %f = mega.weight @f : tensor<6xf32>
+  mega.phase "p" tiles [tokens] {
+    // expected-error@+1 {{of 'tensor<6xf32>' gives 'memref<4x16xf32>', which must have 12 columns (rope_c1)}}
+    mega.rope %f at %position into %angles magnitude 1.0 : tensor<6xf32>, memref<1xi64>, memref<4x16xf32>
+  }
+}
+
+// -----
+
+// norm_c1: more columns than the weight fills
+fpmoe.weight @w : tensor<40xf32> {
+  %0 = fpmoe.load "w" : tensor<40xf32>
+  fpmoe.yield %0 : tensor<40xf32>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %x = mega.buffer shared : memref<4x64xf32>
+  %a = mega.buffer shared : memref<1x64x4x1xf32>
+  %w = mega.weight @w : tensor<40xf32>
+  mega.phase "p" tiles [blocks] {
+    // expected-error@+1 {{of 'memref<4x64xf32>' by 'tensor<40xf32>' into 'memref<1x64x4x1xf32>', which must both have 48 columns (norm_c1)}}
+    mega.norm %x, %w into %a eps 1.0e-6 : memref<4x64xf32>, tensor<40xf32>, memref<1x64x4x1xf32>
+  }
+}
+
+// -----
+
+// norm_c1: an operand of less
+fpmoe.weight @w : tensor<64xf32> {
+  %0 = fpmoe.load "w" : tensor<64xf32>
+  fpmoe.yield %0 : tensor<64xf32>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %x = mega.buffer shared : memref<4x64xf32>
+  %a = mega.buffer shared : memref<1x48x4x1xf32>
+  %w = mega.weight @w : tensor<64xf32>
+  mega.phase "p" tiles [blocks] {
+    // expected-error@+1 {{of 'memref<4x64xf32>' by 'tensor<64xf32>' into 'memref<1x48x4x1xf32>', which must both have 64 columns (norm_c1)}}
+    mega.norm %x, %w into %a eps 1.0e-6 : memref<4x64xf32>, tensor<64xf32>, memref<1x48x4x1xf32>
+  }
+}
+
+// -----
+
+// norm_c1: no operand
+fpmoe.weight @w : tensor<64xf32> {
+  %0 = fpmoe.load "w" : tensor<64xf32>
+  fpmoe.yield %0 : tensor<64xf32>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %x = mega.buffer shared : memref<4x64xf32>
+  %a = mega.buffer shared : memref<4x64xf32>
+  %w = mega.weight @w : tensor<64xf32>
+  mega.phase "p" tiles [blocks] {
+    // expected-error@+1 {{of 'memref<4x64xf32>' by 'tensor<64xf32>' into 'memref<4x64xf32>', which must both have 64 columns (norm_c1)}}
+    mega.norm %x, %w into %a eps 1.0e-6 : memref<4x64xf32>, tensor<64xf32>, memref<4x64xf32>
+  }
+}
+
+// -----
+
+// low_rank_c1
+fpmoe.weight @a : tensor<6x50xf32> {
+  %0 = fpmoe.load "a" : tensor<6x50xf32>
+  fpmoe.yield %0 : tensor<6x50xf32>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %operand = mega.buffer shared : memref<1x80x4x1xf32>
+  %languages = mega.input languages : memref<?xi32>
+  %a = mega.weight @a : tensor<6x50xf32>
+  mega.phase "p" tiles [blocks] {
+    // expected-error@+1 {{takes a weight that is not a packed matrix (low_rank_c1)}}
+    mega.low_rank %operand, %a of %languages ranks [2, 4] : memref<1x80x4x1xf32>, tensor<6x50xf32>, memref<?xi32>
+  }
+}
+
+// -----
+
+// low_rank_c1
+fpmoe.weight @a : tensor<6x50xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "a" : tensor<6x50xf32>
+  %1 = fpmoe.pack %0 : tensor<6x50xf32> -> tensor<6x50xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<6x50xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %operand = mega.buffer shared : memref<1x80x4x1xf32>
+  %languages = mega.input languages : memref<?xi32>
+  %a = mega.weight @a : tensor<6x50xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "p" tiles [blocks] {
+    // expected-error@+1 {{of ranks that sum up to 5 by 'tensor<6x50xf32, #mega.packed<n = 16, k = 1>>' widens 'memref<1x80x4x1xf32>', which must have 80 columns (low_rank_c1)}}
+    mega.low_rank %operand, %a of %languages ranks [2, 3] : memref<1x80x4x1xf32>, tensor<6x50xf32, #mega.packed<n = 16, k = 1>>, memref<?xi32>
+  }
+}
+
+// -----
+
+// low_rank_c1: no room behind the columns
+fpmoe.weight @a : tensor<6x50xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "a" : tensor<6x50xf32>
+  %1 = fpmoe.pack %0 : tensor<6x50xf32> -> tensor<6x50xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<6x50xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %operand = mega.buffer shared : memref<1x64x4x1xf32>
+  %languages = mega.input languages : memref<?xi32>
+  %a = mega.weight @a : tensor<6x50xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "p" tiles [blocks] {
+    // expected-error@+1 {{of ranks that sum up to 6 by 'tensor<6x50xf32, #mega.packed<n = 16, k = 1>>' widens 'memref<1x64x4x1xf32>', which must have 80 columns (low_rank_c1)}}
+    mega.low_rank %operand, %a of %languages ranks [2, 4] : memref<1x64x4x1xf32>, tensor<6x50xf32, #mega.packed<n = 16, k = 1>>, memref<?xi32>
+  }
+}
+
+// -----
+
+// qkv_c1: not packed
+fpmoe.weight @w : tensor<6x12x50xf32> {
+  %0 = fpmoe.load "w" : tensor<6x12x50xf32>
+  fpmoe.yield %0 : tensor<6x12x50xf32>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %x = mega.buffer shared : memref<1x64x4x1xf32>
+  %angles = mega.buffer shared : memref<4x12xf32>
+  %query = mega.buffer shared : memref<4x4x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xf32>
+  %head = mega.buffer private : memref<4x16xf32>
+  %position = mega.input position : memref<1xi64>
+  %w = mega.weight @w : tensor<6x12x50xf32>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [6, block_groups] {
+      // expected-error@+1 {{makes 6 heads of 12 columns of 'memref<1x64x4x1xf32>' by 'tensor<6x12x50xf32>', turned by 'memref<4x12xf32>' (qkv_c1)}}
+      mega.qkv %x, %w rope %angles at %position into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 1 : memref<1x64x4x1xf32>, tensor<6x12x50xf32>, memref<4x12xf32>, memref<1xi64>, memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<4x16xf32>
+    }
+  }
+}
+
+// -----
+
+// qkv_c1: fewer heads
+fpmoe.weight @w : tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "w" : tensor<6x12x50xf32>
+  %1 = fpmoe.pack %0 : tensor<6x12x50xf32> -> tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %x = mega.buffer shared : memref<1x64x4x1xf32>
+  %angles = mega.buffer shared : memref<4x12xf32>
+  %query = mega.buffer shared : memref<4x4x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xf32>
+  %head = mega.buffer private : memref<4x16xf32>
+  %position = mega.input position : memref<1xi64>
+  %w = mega.weight @w : tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [6, block_groups] {
+      // expected-error@+1 {{makes 4 heads of 12 columns of 'memref<1x64x4x1xf32>' by 'tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>', turned by 'memref<4x12xf32>' (qkv_c1)}}
+      mega.qkv %x, %w rope %angles at %position into %query, %cache by %head layer %layer heads 2 kv_heads 1 head_dim 12 group 1 : memref<1x64x4x1xf32>, tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>, memref<4x12xf32>, memref<1xi64>, memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<4x16xf32>
+    }
+  }
+}
+
+// -----
+
+// qkv_c1: other columns
+fpmoe.weight @w : tensor<6x16x50xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "w" : tensor<6x16x50xf32>
+  %1 = fpmoe.pack %0 : tensor<6x16x50xf32> -> tensor<6x16x50xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<6x16x50xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %x = mega.buffer shared : memref<1x64x4x1xf32>
+  %angles = mega.buffer shared : memref<4x12xf32>
+  %query = mega.buffer shared : memref<4x4x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xf32>
+  %head = mega.buffer private : memref<4x16xf32>
+  %position = mega.input position : memref<1xi64>
+  %w = mega.weight @w : tensor<6x16x50xf32, #mega.packed<n = 16, k = 1>>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [6, block_groups] {
+      // expected-error@+1 {{makes 6 heads of 12 columns of 'memref<1x64x4x1xf32>' by 'tensor<6x16x50xf32, #mega.packed<n = 16, k = 1>>', turned by 'memref<4x12xf32>' (qkv_c1)}}
+      mega.qkv %x, %w rope %angles at %position into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 1 : memref<1x64x4x1xf32>, tensor<6x16x50xf32, #mega.packed<n = 16, k = 1>>, memref<4x12xf32>, memref<1xi64>, memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<4x16xf32>
+    }
+  }
+}
+
+// -----
+
+// qkv_c1: an operand of another K
+fpmoe.weight @w : tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "w" : tensor<6x12x50xf32>
+  %1 = fpmoe.pack %0 : tensor<6x12x50xf32> -> tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %x = mega.buffer shared : memref<1x48x4x1xf32>
+  %angles = mega.buffer shared : memref<4x12xf32>
+  %query = mega.buffer shared : memref<4x4x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xf32>
+  %head = mega.buffer private : memref<4x16xf32>
+  %position = mega.input position : memref<1xi64>
+  %w = mega.weight @w : tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [6, block_groups] {
+      // expected-error@+1 {{makes 6 heads of 12 columns of 'memref<1x48x4x1xf32>' by 'tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>', turned by 'memref<4x12xf32>' (qkv_c1)}}
+      mega.qkv %x, %w rope %angles at %position into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 1 : memref<1x48x4x1xf32>, tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>, memref<4x12xf32>, memref<1xi64>, memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<4x16xf32>
+    }
+  }
+}
+
+// -----
+
+// qkv_c1: angles of another width
+fpmoe.weight @w : tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "w" : tensor<6x12x50xf32>
+  %1 = fpmoe.pack %0 : tensor<6x12x50xf32> -> tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %x = mega.buffer shared : memref<1x64x4x1xf32>
+  %angles = mega.buffer shared : memref<4x16xf32>
+  %query = mega.buffer shared : memref<4x4x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xf32>
+  %head = mega.buffer private : memref<4x16xf32>
+  %position = mega.input position : memref<1xi64>
+  %w = mega.weight @w : tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [6, block_groups] {
+      // expected-error@+1 {{makes 6 heads of 12 columns of 'memref<1x64x4x1xf32>' by 'tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>', turned by 'memref<4x16xf32>' (qkv_c1)}}
+      mega.qkv %x, %w rope %angles at %position into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 1 : memref<1x64x4x1xf32>, tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>, memref<4x16xf32>, memref<1xi64>, memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<4x16xf32>
+    }
+  }
+}
+
+// -----
+
+// qkv_c1: heads of no whole vectors
+fpmoe.weight @w : tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "w" : tensor<6x12x50xf32>
+  %1 = fpmoe.pack %0 : tensor<6x12x50xf32> -> tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %x = mega.buffer shared : memref<1x64x4x1xf32>
+  %angles = mega.buffer shared : memref<4x12xf32>
+  %query = mega.buffer shared : memref<4x4x12xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xf32>
+  %head = mega.buffer private : memref<4x16xf32>
+  %position = mega.input position : memref<1xi64>
+  %w = mega.weight @w : tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [6, block_groups] {
+      // expected-error@+1 {{stores heads of 16 columns into 'memref<4x4x12xf32>' and 'memref<1x1x?x32xf32>' by 'memref<4x16xf32>' (qkv_c1)}}
+      mega.qkv %x, %w rope %angles at %position into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 1 : memref<1x64x4x1xf32>, tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>, memref<4x12xf32>, memref<1xi64>, memref<4x4x12xf32>, memref<1x1x?x32xf32>, memref<4x16xf32>
+    }
+  }
+}
+
+// -----
+
+// qkv_c1: a cache without values
+fpmoe.weight @w : tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "w" : tensor<6x12x50xf32>
+  %1 = fpmoe.pack %0 : tensor<6x12x50xf32> -> tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %x = mega.buffer shared : memref<1x64x4x1xf32>
+  %angles = mega.buffer shared : memref<4x12xf32>
+  %query = mega.buffer shared : memref<4x4x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x16xf32>
+  %head = mega.buffer private : memref<4x16xf32>
+  %position = mega.input position : memref<1xi64>
+  %w = mega.weight @w : tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [6, block_groups] {
+      // expected-error@+1 {{stores heads of 16 columns into 'memref<4x4x16xf32>' and 'memref<1x1x?x16xf32>' by 'memref<4x16xf32>' (qkv_c1)}}
+      mega.qkv %x, %w rope %angles at %position into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 1 : memref<1x64x4x1xf32>, tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>, memref<4x12xf32>, memref<1xi64>, memref<4x4x16xf32>, memref<1x1x?x16xf32>, memref<4x16xf32>
+    }
+  }
+}
+
+// -----
+
+// qkv_c1: wider scratch
+fpmoe.weight @w : tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "w" : tensor<6x12x50xf32>
+  %1 = fpmoe.pack %0 : tensor<6x12x50xf32> -> tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %x = mega.buffer shared : memref<1x64x4x1xf32>
+  %angles = mega.buffer shared : memref<4x12xf32>
+  %query = mega.buffer shared : memref<4x4x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xf32>
+  %head = mega.buffer private : memref<4x32xf32>
+  %position = mega.input position : memref<1xi64>
+  %w = mega.weight @w : tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [6, block_groups] {
+      // expected-error@+1 {{stores heads of 16 columns into 'memref<4x4x16xf32>' and 'memref<1x1x?x32xf32>' by 'memref<4x32xf32>' (qkv_c1)}}
+      mega.qkv %x, %w rope %angles at %position into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 1 : memref<1x64x4x1xf32>, tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>, memref<4x12xf32>, memref<1xi64>, memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<4x32xf32>
+    }
+  }
+}
+
+// -----
+
+// heads_c1
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %q = mega.buffer shared : memref<4x48xf32>
+  %k = mega.buffer shared : memref<4x16xf32>
+  %v = mega.buffer shared : memref<4x16xf32>
+  %angles = mega.buffer shared : memref<4x12xf32>
+  %query = mega.buffer shared : memref<4x64xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xf32>
+  %head = mega.buffer private : memref<1x16xf32>
+  %position = mega.input position : memref<1xi64>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [tokens] {
+      // expected-error@+1 {{stores heads of 16 columns into 'memref<4x64xf32>' and 'memref<1x1x?x32xf32>' by 'memref<1x16xf32>' (heads_c1)}}
+      mega.heads %q, %k, %v rope %angles at %position into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 : memref<4x48xf32>, memref<4x16xf32>, memref<4x16xf32>, memref<4x12xf32>, memref<1xi64>, memref<4x64xf32>, memref<1x1x?x32xf32>, memref<1x16xf32>
+    }
+  }
+}
+
+// -----
+
+// heads_c1: scratch for keys, not for the wider values
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %q = mega.buffer shared : memref<4x48xf32>
+  %k = mega.buffer shared : memref<4x16xf32>
+  %v = mega.buffer shared : memref<4x16xf32>
+  %angles = mega.buffer shared : memref<4x12xf32>
+  %query = mega.buffer shared : memref<4x4x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x48xf32>
+  %head = mega.buffer private : memref<1x16xf32>
+  %position = mega.input position : memref<1xi64>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [tokens] {
+      // expected-error@+1 {{stores heads of 16 columns into 'memref<4x4x16xf32>' and 'memref<1x1x?x48xf32>' by 'memref<1x16xf32>' (heads_c1)}}
+      mega.heads %q, %k, %v rope %angles at %position into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 20 : memref<4x48xf32>, memref<4x16xf32>, memref<4x16xf32>, memref<4x12xf32>, memref<1xi64>, memref<4x4x16xf32>, memref<1x1x?x48xf32>, memref<1x16xf32>
+    }
+  }
+}
+
+// -----
+
+// heads_c2
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %q = mega.buffer shared : memref<4x48xf32>
+  %k = mega.buffer shared : memref<4x16xf32>
+  %v = mega.buffer shared : memref<4x16xf32>
+  %angles = mega.buffer shared : memref<4x16xf32>
+  %query = mega.buffer shared : memref<4x4x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xf32>
+  %head = mega.buffer private : memref<1x16xf32>
+  %position = mega.input position : memref<1xi64>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [tokens] {
+      // expected-error@+1 {{turns heads of 12 columns by 'memref<4x16xf32>' (heads_c2)}}
+      mega.heads %q, %k, %v rope %angles at %position into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 : memref<4x48xf32>, memref<4x16xf32>, memref<4x16xf32>, memref<4x16xf32>, memref<1xi64>, memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<1x16xf32>
+    }
+  }
+}
+
+// -----
+
+// attention_c1: heads that cannot share keys
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %query = mega.buffer shared : memref<4x4x16xf32>
+  %cache = mega.buffer cache : memref<1x3x?x32xf32>
+  %a = mega.buffer shared : memref<1x48x4x1xf32>
+  %scores = mega.buffer private : memref<4x80xf32>
+  %position = mega.input position : memref<1xi64>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [4, blocks] {
+      // expected-error@+1 {{of 4 heads on 3 takes 'memref<4x4x16xf32>' and 'memref<1x3x?x32xf32>', gives 'memref<1x48x4x1xf32>' (attention_c1)}}
+      mega.attention %query, %cache at %position into %a by %scores layer %layer heads 4 kv_heads 3 head_dim 12 value_dim 12 scale 0.25 : memref<4x4x16xf32>, memref<1x3x?x32xf32>, memref<1xi64>, memref<1x48x4x1xf32>, memref<4x80xf32>
+    }
+  }
+}
+
+// -----
+
+// attention_c1: none to share
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %query = mega.buffer shared : memref<4x4x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xf32>
+  %a = mega.buffer shared : memref<1x48x4x1xf32>
+  %scores = mega.buffer private : memref<4x80xf32>
+  %position = mega.input position : memref<1xi64>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [4, blocks] {
+      // expected-error@+1 {{of 4 heads on 0 takes 'memref<4x4x16xf32>' and 'memref<1x1x?x32xf32>', gives 'memref<1x48x4x1xf32>' (attention_c1)}}
+      mega.attention %query, %cache at %position into %a by %scores layer %layer heads 4 kv_heads 0 head_dim 12 value_dim 12 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<1xi64>, memref<1x48x4x1xf32>, memref<4x80xf32>
+    }
+  }
+}
+
+// -----
+
+// attention_c1: a query of other heads
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %query = mega.buffer shared : memref<4x3x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xf32>
+  %a = mega.buffer shared : memref<1x48x4x1xf32>
+  %scores = mega.buffer private : memref<4x80xf32>
+  %position = mega.input position : memref<1xi64>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [4, blocks] {
+      // expected-error@+1 {{of 4 heads on 1 takes 'memref<4x3x16xf32>' and 'memref<1x1x?x32xf32>', gives 'memref<1x48x4x1xf32>' (attention_c1)}}
+      mega.attention %query, %cache at %position into %a by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 scale 0.25 : memref<4x3x16xf32>, memref<1x1x?x32xf32>, memref<1xi64>, memref<1x48x4x1xf32>, memref<4x80xf32>
+    }
+  }
+}
+
+// -----
+
+// attention_c1: a cache of other heads
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %query = mega.buffer shared : memref<4x4x16xf32>
+  %cache = mega.buffer cache : memref<1x2x?x32xf32>
+  %a = mega.buffer shared : memref<1x48x4x1xf32>
+  %scores = mega.buffer private : memref<4x80xf32>
+  %position = mega.input position : memref<1xi64>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [4, blocks] {
+      // expected-error@+1 {{of 4 heads on 1 takes 'memref<4x4x16xf32>' and 'memref<1x2x?x32xf32>', gives 'memref<1x48x4x1xf32>' (attention_c1)}}
+      mega.attention %query, %cache at %position into %a by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 scale 0.25 : memref<4x4x16xf32>, memref<1x2x?x32xf32>, memref<1xi64>, memref<1x48x4x1xf32>, memref<4x80xf32>
+    }
+  }
+}
+
+// -----
+
+// attention_c1: a cache of wider values
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %query = mega.buffer shared : memref<4x4x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x48xf32>
+  %a = mega.buffer shared : memref<1x48x4x1xf32>
+  %scores = mega.buffer private : memref<4x80xf32>
+  %position = mega.input position : memref<1xi64>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [4, blocks] {
+      // expected-error@+1 {{of 4 heads on 1 takes 'memref<4x4x16xf32>' and 'memref<1x1x?x48xf32>', gives 'memref<1x48x4x1xf32>' (attention_c1)}}
+      mega.attention %query, %cache at %position into %a by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x48xf32>, memref<1xi64>, memref<1x48x4x1xf32>, memref<4x80xf32>
+    }
+  }
+}
+
+// -----
+
+// attention_c1: an operand of less
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %query = mega.buffer shared : memref<4x4x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xf32>
+  %a = mega.buffer shared : memref<1x32x4x1xf32>
+  %scores = mega.buffer private : memref<4x80xf32>
+  %position = mega.input position : memref<1xi64>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [4, blocks] {
+      // expected-error@+1 {{of 4 heads on 1 takes 'memref<4x4x16xf32>' and 'memref<1x1x?x32xf32>', gives 'memref<1x32x4x1xf32>' (attention_c1)}}
+      mega.attention %query, %cache at %position into %a by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<1xi64>, memref<1x32x4x1xf32>, memref<4x80xf32>
+    }
+  }
+}
+
+// -----
+
+// attention_c1: two heads in one pair
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %query = mega.buffer shared : memref<4x4x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xf32>
+  %a = mega.buffer shared : memref<1x24x4x2xbf16>
+  %scores = mega.buffer private : memref<4x80xf32>
+  %position = mega.input position : memref<1xi64>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [4, blocks] {
+      // expected-error@+1 {{of 4 heads on 1 takes 'memref<4x4x16xf32>' and 'memref<1x1x?x32xf32>', gives 'memref<1x24x4x2xbf16>' (attention_c1)}}
+      mega.attention %query, %cache at %position into %a by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 11 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<1xi64>, memref<1x24x4x2xbf16>, memref<4x80xf32>
+    }
+  }
+}
+
+// -----
+
+// linear_c1: not packed
+fpmoe.weight @w : tensor<40x64xf32> {
+  %0 = fpmoe.load "w" : tensor<40x64xf32>
+  fpmoe.yield %0 : tensor<40x64xf32>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %a = mega.buffer shared : memref<1x64x4x1xf32>
+  %out = mega.buffer shared : memref<4x48xf32>
+  %w = mega.weight @w : tensor<40x64xf32>
+  mega.phase "p" tiles [3, block_groups] {
+    // expected-error@+1 {{takes a weight that is not a packed matrix, or gives no rows (linear_c1)}}
+    mega.linear %a, %w into %out vectors 1 group 1 : memref<1x64x4x1xf32>, tensor<40x64xf32>, memref<4x48xf32>
+  }
+}
+
+// -----
+
+// linear_c1: packed, but several
+fpmoe.weight @w : tensor<2x40x64xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "w" : tensor<2x40x64xf32>
+  %1 = fpmoe.pack %0 : tensor<2x40x64xf32> -> tensor<2x40x64xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<2x40x64xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %a = mega.buffer shared : memref<1x64x4x1xf32>
+  %out = mega.buffer shared : memref<4x48xf32>
+  %w = mega.weight @w : tensor<2x40x64xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "p" tiles [3, block_groups] {
+    // expected-error@+1 {{takes a weight that is not a packed matrix, or gives no rows (linear_c1)}}
+    mega.linear %a, %w into %out vectors 1 group 1 : memref<1x64x4x1xf32>, tensor<2x40x64xf32, #mega.packed<n = 16, k = 1>>, memref<4x48xf32>
+  }
+}
+
+// -----
+
+// linear_c1: no rows
+fpmoe.weight @w : tensor<40x64xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "w" : tensor<40x64xf32>
+  %1 = fpmoe.pack %0 : tensor<40x64xf32> -> tensor<40x64xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<40x64xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %a = mega.buffer shared : memref<1x64x4x1xf32>
+  %out = mega.buffer shared : memref<1x48x4x1xf32>
+  %w = mega.weight @w : tensor<40x64xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "p" tiles [3, block_groups] {
+    // expected-error@+1 {{takes a weight that is not a packed matrix, or gives no rows (linear_c1)}}
+    mega.linear %a, %w into %out vectors 1 group 1 : memref<1x64x4x1xf32>, tensor<40x64xf32, #mega.packed<n = 16, k = 1>>, memref<1x48x4x1xf32>
+  }
+}
+
+// -----
+
+// linear_c1: an operand of another K
+fpmoe.weight @w : tensor<40x64xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "w" : tensor<40x64xf32>
+  %1 = fpmoe.pack %0 : tensor<40x64xf32> -> tensor<40x64xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<40x64xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %a = mega.buffer shared : memref<1x48x4x1xf32>
+  %out = mega.buffer shared : memref<4x48xf32>
+  %w = mega.weight @w : tensor<40x64xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "p" tiles [3, block_groups] {
+    // expected-error@+1 {{of 'memref<1x48x4x1xf32>' by 'tensor<40x64xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<4x48xf32>' (linear_c1)}}
+    mega.linear %a, %w into %out vectors 1 group 1 : memref<1x48x4x1xf32>, tensor<40x64xf32, #mega.packed<n = 16, k = 1>>, memref<4x48xf32>
+  }
+}
+
+// -----
+
+// linear_c1: activations of no whole vectors
+fpmoe.weight @w : tensor<40x64xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "w" : tensor<40x64xf32>
+  %1 = fpmoe.pack %0 : tensor<40x64xf32> -> tensor<40x64xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<40x64xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %a = mega.buffer shared : memref<1x64x4x1xf32>
+  %out = mega.buffer shared : memref<4x40xf32>
+  %w = mega.weight @w : tensor<40x64xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "p" tiles [3, block_groups] {
+    // expected-error@+1 {{of 'memref<1x64x4x1xf32>' by 'tensor<40x64xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<4x40xf32>' (linear_c1)}}
+    mega.linear %a, %w into %out vectors 1 group 1 : memref<1x64x4x1xf32>, tensor<40x64xf32, #mega.packed<n = 16, k = 1>>, memref<4x40xf32>
+  }
+}
+
+// -----
+
+// linear_c1: logits have what the weight has
+fpmoe.weight @w : tensor<40x64xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "w" : tensor<40x64xf32>
+  %1 = fpmoe.pack %0 : tensor<40x64xf32> -> tensor<40x64xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<40x64xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %a = mega.buffer shared : memref<1x64x4x1xf32>
+  %out = mega.buffer logits : memref<?x64xf32>
+  %w = mega.weight @w : tensor<40x64xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "p" tiles [3, block_groups] {
+    // expected-error@+1 {{of 'memref<1x64x4x1xf32>' by 'tensor<40x64xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<?x64xf32>' (linear_c1)}}
+    mega.linear %a, %w into %out vectors 1 group 1 : memref<1x64x4x1xf32>, tensor<40x64xf32, #mega.packed<n = 16, k = 1>>, memref<?x64xf32>
+  }
+}
+
+// -----
+
+// linear_c1: a bias of another size
+fpmoe.weight @w : tensor<40x64xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "w" : tensor<40x64xf32>
+  %1 = fpmoe.pack %0 : tensor<40x64xf32> -> tensor<40x64xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<40x64xf32, #mega.packed<n = 16, k = 1>>
+}
+fpmoe.weight @bias : tensor<48xf32> {
+  %0 = fpmoe.load "bias" : tensor<48xf32>
+  fpmoe.yield %0 : tensor<48xf32>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %a = mega.buffer shared : memref<1x64x4x1xf32>
+  %out = mega.buffer shared : memref<4x48xf32>
+  %w = mega.weight @w : tensor<40x64xf32, #mega.packed<n = 16, k = 1>>
+  %bias = mega.weight @bias : tensor<48xf32>
+  mega.phase "p" tiles [3, block_groups] {
+    // expected-error@+1 {{of 'memref<1x64x4x1xf32>' by 'tensor<40x64xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<4x48xf32>' (linear_c1)}}
+    mega.linear %a, %w bias %bias : tensor<48xf32> into %out vectors 1 group 1 : memref<1x64x4x1xf32>, tensor<40x64xf32, #mega.packed<n = 16, k = 1>>, memref<4x48xf32>
+  }
+}
+
+// -----
+
+// keep_rows_c1
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %x = mega.buffer shared : memref<4x64xf32>
+  %out = mega.buffer logits : memref<?x130xf32>
+  %logits_from = mega.input logits_from : memref<1xi64>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [tokens] {
+      // expected-error@+1 {{keeps 65 columns of 'memref<4x64xf32>' (keep_rows_c1)}}
+      mega.keep_rows %x from %logits_from into %out layer %layer columns 65 : memref<4x64xf32>, memref<1xi64>, memref<?x130xf32>
+    }
+  }
+}
+
+// -----
+// qkv_c2
+fpmoe.weight @w : tensor<6x12x50xf32> {
+  %0 = fpmoe.load "w" : tensor<6x12x50xf32>
+  fpmoe.yield %0 : tensor<6x12x50xf32>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %x = mega.buffer shared : memref<1x64x4x1xf32>
+  %angles = mega.buffer shared : memref<4x12xf32>
+  %query = mega.buffer shared : memref<4x4x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xf32>
+  %head = mega.buffer private : memref<4x16xf32>
+  %position = mega.input position : memref<1xi64>
+  %w = mega.weight @w : tensor<6x12x50xf32>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [6, block_groups] {
+      // expected-error@+1 {{takes 0 blocks a tile (qkv_c2)}}
+      mega.qkv %x, %w rope %angles at %position into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 0 : memref<1x64x4x1xf32>, tensor<6x12x50xf32>, memref<4x12xf32>, memref<1xi64>, memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<4x16xf32>
+    }
+  }
+}
+
+// -----
+
+// linear_c2
+fpmoe.weight @w : tensor<40x64xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "w" : tensor<40x64xf32>
+  %1 = fpmoe.pack %0 : tensor<40x64xf32> -> tensor<40x64xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<40x64xf32, #mega.packed<n = 16, k = 1>>
+}
+fpmoe.weight @bias : tensor<48xf32> {
+  %0 = fpmoe.load "bias" : tensor<48xf32>
+  fpmoe.yield %0 : tensor<48xf32>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %a = mega.buffer shared : memref<1x64x4x1xf32>
+  %out = mega.buffer shared : memref<4x48xf32>
+  %w = mega.weight @w : tensor<40x64xf32, #mega.packed<n = 16, k = 1>>
+  %bias = mega.weight @bias : tensor<48xf32>
+  mega.phase "p" tiles [3, block_groups] {
+    // expected-error@+1 {{takes -1 vectors and 1 blocks a tile (linear_c2)}}
+    mega.linear %a, %w bias %bias : tensor<48xf32> into %out vectors -1 group 1 : memref<1x64x4x1xf32>, tensor<40x64xf32, #mega.packed<n = 16, k = 1>>, memref<4x48xf32>
+  }
+}

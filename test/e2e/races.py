@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+# Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Runs compiled programs under the thread sanitizer, generated code included.
+
+The LLVM IR of a program is instrumented and linked with a runtime that was built with
+-fsanitize=thread. The sanitizer sees accesses of up to 16 bytes, so vectors are taken apart first,
+masked ones too. The program then runs a step of many tokens and steps of one, with routes recorded,
+in teams of several sizes: the sanitizer must find no race, and the text must be that of the program
+as it is compiled otherwise.
+"""
+
+import argparse
+import concurrent.futures
+import json
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+GOLDEN = ROOT / "test" / "golden"
+# A case of test/golden and options for the compiler; each architecture, and each kind of routing.
+PROGRAMS = (
+    ("top1-norm",),
+    ("top1-norm", "--languages=haskell,scala"),
+    ("top1-norm", "--languages=ocaml"),
+    ("sparse-step",),
+    ("mixtral",),
+    ("olmoe",),
+    ("granite-moe-shared",),
+    ("deepseek-v2",),
+    ("multipl-moe",),
+    ("mole/recipe.toml",),
+    ("qwen3",),
+)
+FORMATS = ("f32", "bf16")
+# Takes apart what the sanitizer would not see, for a CPU without masked accesses, and instruments it.
+PASSES = ("function(scalarize-masked-mem-intrin,scalarizer<load-store>,sroa),"
+          "tsan-module,function(tsan)")
+PROMPT, TOKENS = 36, 4
+
+
+class Failure(Exception):
+    """A command that failed, or a result that differs."""
+
+
+def run(*command):
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    if done.returncode:
+        # Of several races, the whole report of the first one.
+        first, *others = done.stderr.split("\n\n==================")
+        found = re.findall(r"^SUMMARY: .*$", "".join(others), flags=re.M)
+        raise Failure("\n".join([f"exit code {done.returncode}: {shlex.join(map(str, command))}",
+                                 first, *sorted(set(found))]))
+    return done.stdout
+
+
+def instrument(options, work, source):
+    """Makes the program work/sanitized of LLVM IR."""
+    marked = work / "marked.ll"
+    text = re.sub(r'"target-(cpu|features)"="[^"]*"', "", source.read_text())
+    marked.write_text(re.sub(r"^(attributes #\d+ = \{)", r"\1 sanitize_thread", text, flags=re.M))
+    run(options.opt, f"-passes={PASSES}", marked, "-o", work / "model.bc")
+    run(options.clang, "-c", "-O0", "-fPIC", work / "model.bc", "-o", work / "model.o")
+    run(options.clang, "-fsanitize=thread", work / "model.o", *options.libraries,
+        "-o", work / "sanitized")
+
+
+def check(options, case, flags, weights, work):
+    model = GOLDEN / case
+    folder = model if model.is_dir() else model.parent
+    ids = (folder / "ids.txt").read_text().split()[:PROMPT]
+    compiler = [options.fpmoe_compile, model, f"--weights={weights}", "--cpu=x86-64-v3",
+                f"--weights-file={work / 'weights'}", *flags]
+    run(*compiler, "-o", work / "program")
+    run(*compiler, "--compile-to=llvm", "-o", work / "model.ll")
+    instrument(options, work, work / "model.ll")
+
+    command = ["generate", "--prompt-ids", " ".join(ids), "--ids", "--temperature=0",
+               f"--tokens={TOKENS}"]
+    if json.loads(run(work / "program", "info", "--json"))["top_k"]:
+        command.append("--show-experts")
+    expected = run(work / "program", *command, "--threads=1")
+    for threads in options.threads:
+        found = run(work / "sanitized", *command, f"--threads={threads}")
+        if found != expected:
+            raise Failure(f"with {threads} threads the text is\n{found}not\n{expected}")
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("libraries", nargs="+", help="the instrumented runtime, and what it needs")
+    parser.add_argument("--fpmoe-compile", required=True)
+    parser.add_argument("--clang", default="clang++-22")
+    parser.add_argument("--opt", default="opt-22")
+    parser.add_argument("--only", default="", help="programs with this in their name")
+    parser.add_argument("--threads", type=lambda text: text.split(","), default="2,5")
+    parser.add_argument("--work", type=pathlib.Path, help="keep what is made in this folder")
+    return parser.parse_args()
+
+
+def main():
+    options = arguments()
+    failed = 0
+    with tempfile.TemporaryDirectory(prefix="fpmoe-races-") as temporary, \
+            concurrent.futures.ThreadPoolExecutor(2) as pool:
+        jobs = {}
+        for case, *flags in PROGRAMS:
+            for weights in FORMATS:
+                name = " ".join((case, *flags, weights))
+                work = (options.work or pathlib.Path(temporary)) / re.sub(r"[^\w.-]", "_", name)
+                if options.only in name:
+                    work.mkdir(parents=True, exist_ok=True)
+                    jobs[pool.submit(check, options, case, flags, weights, work)] = name
+        for job in concurrent.futures.as_completed(jobs):
+            fault = job.exception()
+            failed += fault is not None
+            print(f"{'FAIL' if fault else 'ok  '} {jobs[job]}{f': {fault}' if fault else ''}",
+                  flush=True)
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__":
+    main()

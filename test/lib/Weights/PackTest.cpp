@@ -1,0 +1,271 @@
+//===- PackTest.cpp - Where packed weights lie ----------------------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Bytes of packed weights, against a plain loop over PackedLayout, and for some
+// small ones against offsets that are written out here.
+//
+//===----------------------------------------------------------------------===//
+
+#include "WriteFixture.h"
+
+#include <limits>
+
+using namespace fpmoe;
+using namespace fpmoe::test;
+
+namespace {
+
+struct Shape {
+  std::string text;
+  std::vector<int64_t> sizes;
+  std::string rest;
+};
+
+/// Most of them fill no panel. Halves of 20 and of 40 rows have 2 and 3
+/// vectors.
+const Shape shapes[] = {
+    {"20x7", {20, 7}, ""},
+    {"3x70x33", {3, 70, 33}, ""},
+    {"40x9", {40, 9}, ", halves = true"},
+    {"2x80x20", {2, 80, 20}, ", halves = true"},
+    {"21x23", {21, 23}, ", tail = 5"},
+    {"2x80x50", {2, 80, 50}, ", halves = true, tail = 18"},
+    {"64x32", {64, 32}, ""},
+    {"64x32", {64, 32}, ", tail = 16"},
+    {"16x16", {16, 16}, ", tail = 15"},
+};
+
+class PackTest : public WriteFixture {
+protected:
+  /// A weight @w of a load that is packed, in a module of its own.
+  void parsePacked(const std::string &shape, const std::string &element,
+                   const std::string &packing) {
+    std::string plain = "tensor<" + shape + "x" + element + ">";
+    std::string packed =
+        "tensor<" + shape + "x" + element + ", #mega.packed<" + packing + ">>";
+    parse("fpmoe.weight @w at 0 stride 1048576 : " + packed +
+          " {\n%a = fpmoe.load \"w\" : tensor<" + shape + "xf32>\n" +
+          (element == "f32" ? std::string("%c = fpmoe.reshape %a")
+                            : std::string("%c = fpmoe.convert %a")) +
+          " : tensor<" + shape + "xf32> -> " + plain +
+          "\n%0 = fpmoe.pack %c : " + plain + " -> " + packed +
+          "\nfpmoe.yield %0 : " + packed + "\n}");
+  }
+
+  void expectPacked(const Shape &shape, const std::string &element, int n,
+                    int k) {
+    std::string packing =
+        "n = " + std::to_string(n) + ", k = " + std::to_string(k) + shape.rest;
+    SCOPED_TRACE(shape.text + "x" + element + " " + packing);
+    parsePacked(shape.text, element, packing);
+    std::string file = write(1, 0);
+    ASSERT_EQ(file.size(), static_cast<size_t>(weight("w").getInstanceBytes()));
+    expectWeight(file, 0, weight("w"));
+  }
+
+  /// Fills `w` with numbers that every format has, each another one.
+  void addCounted(std::vector<int64_t> shape) {
+    add("w", std::move(shape), false);
+    for (auto [i, value] : llvm::enumerate(tensors["w"].values))
+      value = static_cast<float>(i + 1);
+    openCheckpoint();
+  }
+};
+
+// What stands together in memory has two or four bytes.
+TEST_F(PackTest, EveryPacking) {
+  for (const Shape &shape : shapes) {
+    add("w", shape.sizes, false);
+    openCheckpoint();
+    for (auto [element, k] :
+         {std::pair("f32", 1), std::pair("f16", 1), std::pair("f16", 2),
+          std::pair("bf16", 1), std::pair("bf16", 2)})
+      for (int n : {16, 32, 64})
+        ASSERT_NO_FATAL_FAILURE(expectPacked(shape, element, n, k));
+  }
+}
+
+// A panel is made some of its depth at a time: here 16384 elements of K, as
+// many as the rows have, but the last 4 columns come behind zeros.
+TEST_F(PackTest, TailInAnotherBlock) {
+  Shape shape{"2x16384", {2, 16384}, ", tail = 4"};
+  add("w", shape.sizes, false);
+  openCheckpoint();
+  expectPacked(shape, "bf16", 16, 2);
+}
+
+// Two panels of 16 columns, pairs of K, which is filled up to 16: bf16.
+TEST_F(PackTest, Pairs) {
+  addCounted({20, 7});
+  parsePacked("20x7", "bf16", "n = 16, k = 2");
+  std::string file = write(1, 0);
+  ASSERT_EQ(file.size(), 2u * 8 * 16 * 2 * 2);
+  std::string expected(file.size(), '\0');
+  for (int row = 0; row < 20; ++row)
+    for (int column = 0; column < 7; ++column) {
+      int place =
+          ((row / 16 * 8 + column / 2) * 16 + row % 16) * 2 + column % 2;
+      expected.replace(
+          2 * place, 2,
+          encode(row * 7 + column + 1, mlir::BFloat16Type::get(&context)));
+    }
+  EXPECT_EQ(file, expected);
+}
+
+// One panel of 64 columns holds 20 of gate and 20 of up, vector by vector: two
+// of each, the second ones with 4 columns. Of 7 columns, the last 3 begin at
+// the second vector of K.
+TEST_F(PackTest, HalvesAndTail) {
+  addCounted({40, 7});
+  parsePacked("40x7", "f32", "n = 64, k = 1, halves = true, tail = 3");
+  std::string file = write(1, 0);
+  ASSERT_EQ(file.size(), 1u * 32 * 64 * 4);
+  std::string expected(file.size(), '\0');
+  for (int row = 0; row < 40; ++row)
+    for (int column = 0; column < 7; ++column) {
+      int half = row / 20, ofHalf = row % 20;
+      int lane = (2 * (ofHalf / 16) + half) * 16 + ofHalf % 16;
+      int depth = column < 4 ? column : 16 + column - 4;
+      expected.replace(
+          4 * (depth * 64 + lane), 4,
+          encode(row * 7 + column + 1, mlir::Float32Type::get(&context)));
+    }
+  EXPECT_EQ(file, expected);
+}
+
+// Three vectors of each half are no whole panel of 64 columns: two panels, of
+// which the second one has two vectors that nothing stands in.
+TEST_F(PackTest, HalvesThatFillNoPanel) {
+  addCounted({2, 80, 3});
+  parsePacked("2x80x3", "f16", "n = 64, k = 1, halves = true");
+  std::string file = write(1, 0);
+  ASSERT_EQ(file.size(), 2u * 2 * 16 * 64 * 2);
+  std::string expected(file.size(), '\0');
+  for (int matrix = 0; matrix < 2; ++matrix)
+    for (int row = 0; row < 80; ++row)
+      for (int column = 0; column < 3; ++column) {
+        int half = row / 40, ofHalf = row % 40;
+        int lane = (2 * (ofHalf / 16) + half) * 16 + ofHalf % 16;
+        int panel = 2 * matrix + lane / 64;
+        expected.replace(2 * ((panel * 16 + column) * 64 + lane % 64), 2,
+                         encode((matrix * 80 + row) * 3 + column + 1,
+                                mlir::Float16Type::get(&context)));
+      }
+  EXPECT_EQ(file, expected);
+}
+
+// The rows of an f16 weight are rounded once; what is infinite or no number,
+// and what becomes zero, stays so.
+TEST_F(PackTest, F16Rounds) {
+  float tie = 1.0f + 0x1p-11f, odd = 1.0f + 3 * 0x1p-11f;
+  std::vector<float> values{tie,
+                            odd,
+                            std::nextafter(tie, 2.0f),
+                            -0.0f,
+                            0x1p-24f,
+                            0x1p-25f,
+                            std::nextafter(0x1p-25f, 1.0f),
+                            0x1.ff8p-15f,
+                            0x1.ffcp-15f,
+                            65504.0f,
+                            65519.99f,
+                            -65519.99f,
+                            2.0f,
+                            -2.0f,
+                            std::numeric_limits<float>::denorm_min(),
+                            -1e-30f};
+  std::vector<uint16_t> expected{0x3c00, 0x3c02, 0x3c01, 0x8000, 0x0001, 0x0000,
+                                 0x0001, 0x03ff, 0x0400, 0x7bff, 0x7bff, 0xfbff,
+                                 0x4000, 0xc000, 0x0000, 0x8000};
+  add("w", {1, 16}, false);
+  tensors["w"].values = values;
+  openCheckpoint();
+  parsePacked("1x16", "f16", "n = 16, k = 1");
+  std::string file = write(1, 0);
+  ASSERT_EQ(file.size(), 16u * 16 * 2);
+  for (size_t i = 0; i < expected.size(); ++i) {
+    uint16_t bits;
+    std::memcpy(&bits, file.data() + i * 16 * 2, 2);
+    EXPECT_EQ(bits, expected[i]) << values[i];
+  }
+}
+
+TEST_F(PackTest, F16KeepsNaN) {
+  add("w", {1, 16}, false);
+  tensors["w"].values[3] = std::numeric_limits<float>::quiet_NaN();
+  openCheckpoint();
+  parsePacked("1x16", "f16", "n = 16, k = 1");
+  std::string file = write(1, 0);
+  ASSERT_EQ(file.size(), 16u * 16 * 2);
+  uint16_t bits;
+  std::memcpy(&bits, file.data() + 3 * 16 * 2, 2);
+  EXPECT_GT(bits & 0x7fff, 0x7c00);
+}
+
+// Packed or not, numbers that f16 does not have are no infinity.
+TEST_F(PackTest, TooLargeForF16) {
+  for (float value : {65520.0f, -70000.0f, 3e38f}) {
+    add("w", {20, 7}, false);
+    tensors["w"].values[100] = value;
+    openCheckpoint();
+    for (bool packed : {true, false}) {
+      if (packed)
+        parsePacked("20x7", "f16", "n = 16, k = 1");
+      else
+        parse(R"(
+          fpmoe.weight @w at 0 stride 320 : tensor<20x7xf16> {
+            %a = fpmoe.load "w" : tensor<20x7xf32>
+            %0 = fpmoe.convert %a : tensor<20x7xf32> -> tensor<20x7xf16>
+            fpmoe.yield %0 : tensor<20x7xf16>
+          })");
+      std::string error = write(2, 0);
+      EXPECT_EQ(error.find("error: weight 'w': "), 0u) << error;
+      EXPECT_NE(error.find(" is too large for f16, whose largest number is "
+                           "65504; choose bf16 or f32 (--weights)"),
+                std::string::npos)
+          << error;
+    }
+  }
+}
+
+// What is a row, and what fills up a panel.
+TEST_F(PackTest, Layout) {
+  parse("func.func private @f(tensor<2x40x23xbf16, #mega.packed<n = 32, k = 2, "
+        "halves = true, tail = 3>>)");
+  auto function = *module->getOps<mlir::func::FuncOp>().begin();
+  mega::PackedLayout layout(llvm::cast<mlir::RankedTensorType>(
+      function.getFunctionType().getInput(0)));
+  EXPECT_EQ(layout.matrices, 2);
+  EXPECT_EQ(layout.rows, 40);
+  EXPECT_EQ(layout.columns, 23);
+  EXPECT_EQ(layout.vectors(), 4);
+  EXPECT_EQ(layout.panels, 2);
+  EXPECT_EQ(layout.depth, (32 + 16) / 2);
+  EXPECT_EQ(layout.stepBytes(), 32 * 2 * 2);
+  EXPECT_EQ(layout.panelBytes(), 24 * 128);
+  EXPECT_EQ(layout.matrixBytes(), 2 * 24 * 128);
+  // A vector of gate, one of up, then what is left of both.
+  EXPECT_EQ(layout.getRow(0, 0), 0);
+  EXPECT_EQ(layout.getRow(0, 15), 15);
+  EXPECT_EQ(layout.getRow(0, 16), 20);
+  EXPECT_EQ(layout.getRow(0, 31), 35);
+  EXPECT_EQ(layout.getRow(1, 0), 16);
+  EXPECT_EQ(layout.getRow(1, 3), 19);
+  EXPECT_EQ(layout.getRow(1, 4), -1);
+  EXPECT_EQ(layout.getRow(1, 16), 36);
+  EXPECT_EQ(layout.getRow(1, 19), 39);
+  EXPECT_EQ(layout.getRow(1, 20), -1);
+  // 20 columns, zeros, the tail, zeros.
+  EXPECT_EQ(layout.getColumn(0), 0);
+  EXPECT_EQ(layout.getColumn(19), 19);
+  EXPECT_EQ(layout.getColumn(20), -1);
+  EXPECT_EQ(layout.getColumn(31), -1);
+  EXPECT_EQ(layout.getColumn(32), 20);
+  EXPECT_EQ(layout.getColumn(34), 22);
+  EXPECT_EQ(layout.getColumn(35), -1);
+  EXPECT_EQ(layout.getColumn(47), -1);
+}
+
+} // namespace

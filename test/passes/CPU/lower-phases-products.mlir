@@ -1,0 +1,74 @@
+// RUN: fpmoe-opt %s --mega-outline-phases --mega-lower-phases | FileCheck %s --check-prefix=WIDE --implicit-check-not=llvm.intr.prefetch
+// RUN: sed 's/accumulators = 24/accumulators = 4/' %s | fpmoe-opt --mega-outline-phases --mega-lower-phases | FileCheck %s --check-prefix=NARROW
+// RUN: sed 's/columns = 16/columns = 16, prefetch = 2560/' %s | fpmoe-opt --mega-outline-phases --mega-lower-phases | FileCheck %s --check-prefix=AHEAD
+// RUN: sed -e 's/dot = avx512_bf16/dot = none/' -e 's/1x8x1x2xbf16/1x16x1x1xf32/g' -e 's/2x8x4x2xbf16/2x16x4x1xf32/g' %s | fpmoe-opt --mega-outline-phases --mega-lower-phases | FileCheck %s --check-prefix=HALVES --implicit-check-not=mega.dot2
+// RUN: sed -e 's/32x16xbf16/32x16xf16/g' -e 's/k = 2/k = 1/g' -e 's/1x8x1x2xbf16/1x16x1x1xf32/g' -e 's/2x8x4x2xbf16/2x16x4x1xf32/g' %s | fpmoe-opt --mega-outline-phases --mega-lower-phases | FileCheck %s --check-prefix=HALF --implicit-check-not=mega.dot2
+
+// Four rows of two vectors: eight sums at once, or four and four.
+
+// WIDE-LABEL: llvm.func internal @prefill.logits(
+// WIDE-COUNT-8: mega.dot2
+// WIDE: scf.yield {{(%[0-9a-z#]+, ){7}%[0-9a-z#]+}} : vector<16xf32>
+
+// NARROW-LABEL: llvm.func internal @prefill.logits(
+// NARROW: scf.yield {{(%[0-9a-z#]+, ){3}%[0-9a-z#]+}} : vector<16xf32>
+// NARROW-NOT: scf.yield {{(%[0-9a-z#]+, ){7}%[0-9a-z#]+}} : vector<16xf32>
+
+// Without the dot product, the lower halves of the weights' words are multiplied, and
+// then the upper ones, by rows of f32.
+
+// HALVES-LABEL: llvm.func internal @decode.logits(
+// HALVES: arith.shli %{{.*}} : vector<16xi32>
+// HALVES: vector.fma
+// HALVES: arith.andi %{{.*}} : vector<16xi32>
+// HALVES: vector.fma
+// HALVES-LABEL: llvm.func internal @prefill.logits(
+// HALVES-COUNT-2: arith.shli %{{.*}} : vector<16xi32>
+// HALVES-COUNT-8: vector.fma
+// HALVES-COUNT-2: arith.andi %{{.*}} : vector<16xi32>
+// HALVES-COUNT-8: vector.fma
+// HALVES: scf.yield {{(%[0-9a-z#]+, ){7}%[0-9a-z#]+}} : vector<16xf32>
+
+// Weights of f16 are widened, on any target.
+
+// HALF-LABEL: llvm.func internal @decode.logits(
+// HALF: llvm.load %{{.*}} {alignment = 2 : i64} : !llvm.ptr -> vector<16xf16>
+// HALF: arith.extf %{{.*}} : vector<16xf16> to vector<16xf32>
+// HALF: vector.fma
+// HALF-LABEL: llvm.func internal @prefill.logits(
+// HALF-COUNT-2: arith.extf
+// HALF-COUNT-8: vector.fma
+// HALF: scf.yield {{(%[0-9a-z#]+, ){7}%[0-9a-z#]+}} : vector<16xf32>
+
+// The weights of one row are used once, and asked for early.
+
+// AHEAD-LABEL: llvm.func internal @decode.logits(
+// AHEAD: %[[AHEAD:.*]] = llvm.getelementptr %[[FROM:.*]][2560]
+// AHEAD-NEXT: "llvm.intr.prefetch"(%[[AHEAD]]) <{cache = 1 : i32, hint = 2 : i32, rw = 0 : i32}>
+// AHEAD-LABEL: llvm.func internal @prefill.logits(
+
+module attributes {mega.target = #mega.target<cpu = "c", dot = avx512_bf16, rows = 4, accumulators = 24, columns = 16>, fpmoe.model = {architecture = "Qwen2MoeForCausalLM", context = 64 : i64, name = "m", source = "m"}} {
+fpmoe.weight @table at 4096 stride 1024 : tensor<32x16xbf16, #mega.packed<n = 16, k = 2>> {
+  %0 = fpmoe.load "table" : tensor<32x16xbf16>
+  %1 = fpmoe.pack %0 : tensor<32x16xbf16> -> tensor<32x16xbf16, #mega.packed<n = 16, k = 2>>
+  fpmoe.yield %1 : tensor<32x16xbf16, #mega.packed<n = 16, k = 2>>
+}
+mega.program @decode max_tokens 1 rows 1 context 64 {
+  %a = mega.buffer shared at 0 : memref<1x8x1x2xbf16>
+  %logits = mega.buffer logits : memref<?x32xf32>
+  %table = mega.weight @table : tensor<32x16xbf16, #mega.packed<n = 16, k = 2>>
+  mega.phase "logits" tiles [2, 1] {
+    mega.linear %a, %table into %logits vectors 1 group 1 : memref<1x8x1x2xbf16>, tensor<32x16xbf16, #mega.packed<n = 16, k = 2>>, memref<?x32xf32>
+  }
+  mega.barrier
+}
+mega.program @prefill max_tokens 8 rows 4 context 64 {
+  %a = mega.buffer shared at 0 : memref<2x8x4x2xbf16>
+  %logits = mega.buffer logits : memref<?x32xf32>
+  %table = mega.weight @table : tensor<32x16xbf16, #mega.packed<n = 16, k = 2>>
+  mega.phase "logits" tiles [1, 1] {
+    mega.linear %a, %table into %logits vectors 2 group 2 : memref<2x8x4x2xbf16>, tensor<32x16xbf16, #mega.packed<n = 16, k = 2>>, memref<?x32xf32>
+  }
+  mega.barrier
+}
+}

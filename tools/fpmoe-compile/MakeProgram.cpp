@@ -1,0 +1,175 @@
+//===- MakeProgram.cpp - From vectors to a program ------------------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+// Weights are written first: the program has their digest in it.
+//===----------------------------------------------------------------------===//
+
+#include "tools/fpmoe-compile/MakeProgram.h"
+#include "lib/Target/CPU/Object.h"
+#include "lib/Target/Link/Link.h"
+#include "lib/Target/Link/Payload.h"
+#include "lib/Tool/Output.h"
+#include "lib/Weights/Write.h"
+#include "mlir/Pass/PassManager.h"
+#include "passes/CPU/Passes.h"
+#include "tools/fpmoe-compile/Progress.h"
+#include "tools/fpmoe-compile/PromptStates.h"
+#include "llvm/Support/Errno.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <unistd.h>
+
+using namespace llvm;
+using namespace fpmoe;
+
+namespace {
+
+class ProgramMaker {
+public:
+  ProgramMaker(const CompileOptions &options, ProgramParts parts,
+               Diagnostics &diagnostics)
+      : options(options), parts(parts), diagnostics(diagnostics) {}
+
+  Error run();
+
+private:
+  Expected<std::unique_ptr<llvm::Module>> translate();
+  Error emit(OutputFile &object, StringRef name);
+  Expected<std::string> link();
+  Expected<uint64_t> writeProgramWeights(int file, StringRef name,
+                                         uint64_t offset);
+
+  const CompileOptions &options;
+  ProgramParts parts;
+  Diagnostics &diagnostics;
+  LLVMContext context;
+};
+
+Error ProgramMaker::run() {
+  if (options.stopAfter == Phase::LLVM) {
+    Expected<std::unique_ptr<llvm::Module>> translated = translate();
+    if (!translated)
+      return translated.takeError();
+    std::string text;
+    raw_string_ostream os(text);
+    (*translated)->print(os, nullptr);
+    return writeText(options.output, text);
+  }
+  if (options.stopAfter == Phase::Object) {
+    Expected<OutputFile> object = OutputFile::create(options.output);
+    if (!object)
+      return object.takeError();
+    if (Error error = emit(*object, options.output))
+      return error;
+    return object->keep();
+  }
+
+  Expected<OutputFile> program =
+      OutputFile::create(options.output, OutputFile::Kind::Program);
+  if (!program)
+    return program.takeError();
+  Expected<std::string> code = link();
+  if (!code)
+    return code.takeError();
+  std::optional<OutputFile> weights;
+  if (options.weightsFile) {
+    Expected<OutputFile> beside = OutputFile::create(*options.weightsFile);
+    if (!beside)
+      return beside.takeError();
+    weights.emplace(std::move(*beside));
+  }
+  Expected<uint64_t> digest =
+      weights
+          ? writeProgramWeights(weights->descriptor(), *options.weightsFile, 0)
+          : writeProgramWeights(program->descriptor(), options.output,
+                                payloadOffset(code->size()));
+  if (!digest)
+    return digest.takeError();
+  if (Error error = setFingerprint(*code, *digest))
+    return error;
+  if (Error error = program->write(*code))
+    return error;
+  if (weights)
+    if (Error error = weights->keep())
+      return error;
+  return program->keep();
+}
+
+Expected<std::unique_ptr<llvm::Module>> ProgramMaker::translate() {
+  mlir::PassManager pm(parts.code.getContext());
+  populateLowerToLLVMPipeline(pm);
+  if (mlir::failed(pm.run(parts.code)))
+    return diagnostics.take("the code could not be lowered to LLVM");
+  return translateToLLVM(parts.code, parts.target, parts.description, context);
+}
+
+/// Errors call the object `name`.
+Error ProgramMaker::emit(OutputFile &object, StringRef name) {
+  Expected<std::unique_ptr<llvm::Module>> translated = translate();
+  if (!translated)
+    return translated.takeError();
+  raw_fd_ostream out(object.descriptor(), /*shouldClose=*/false);
+  if (Error failed =
+          emitObject(**translated, parts.target, out, options.assembly))
+    return failed;
+  out.flush();
+  if (std::error_code error = out.error()) {
+    out.clear_error();
+    return createStringError(name + ": cannot be written: " + error.message());
+  }
+  return Error::success();
+}
+
+Expected<std::string> ProgramMaker::link() {
+  LinkOptions link;
+  if (Error error = findRuntimeDirectory(parts.target.arch)
+                        .moveInto(link.runtimeDirectory))
+    return std::move(error);
+  Expected<OutputFile> object = OutputFile::create(options.output + ".o");
+  if (!object)
+    return object.takeError();
+  if (Error error = emit(*object, options.output))
+    return std::move(error);
+  link.objects = {object->temporary()};
+  link.name = options.output;
+  link.isStatic = options.isStatic.value_or(false);
+  return linkProgram(link);
+}
+
+/// Returns the digest of the weights. Errors call the file `name`.
+Expected<uint64_t> ProgramMaker::writeProgramWeights(int file, StringRef name,
+                                                     uint64_t offset) {
+  Expected<Sources> sources = openSources(parts.scheduled, parts.checkpoint);
+  if (!sources)
+    return sources.takeError();
+  if (Error error = addPromptStates(parts.scheduled, *sources))
+    return std::move(error);
+  ProgressBar bar("weights");
+  uint64_t digest = 0;
+  WriteOptions write;
+  write.fileName = name.str();
+  write.digest = &digest;
+  write.progress = [&](uint64_t done, uint64_t total) {
+    bar.update(done, total);
+  };
+  if (Error error =
+          writeWeights(parts.scheduled, *sources, file, offset, write))
+    return std::move(error);
+  uint64_t bytes = parts.description.weightBytes;
+  if (::ftruncate(file, offset + bytes) != 0)
+    return createStringError(name + ": cannot be written: " + sys::StrError());
+  if (Error error =
+          writeTrailer(file, name, makeTrailer(offset, bytes, digest)))
+    return std::move(error);
+  return digest;
+}
+
+} // namespace
+
+Error fpmoe::makeProgram(const CompileOptions &options, ProgramParts parts,
+                         Diagnostics &diagnostics) {
+  return ProgramMaker(options, parts, diagnostics).run();
+}

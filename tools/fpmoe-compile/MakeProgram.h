@@ -1,0 +1,33 @@
+//===- MakeProgram.h - From vectors to a program ----------------*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FPMOE_TOOLS_FPMOE_COMPILE_MAKEPROGRAM_H
+#define FPMOE_TOOLS_FPMOE_COMPILE_MAKEPROGRAM_H
+
+#include "lib/Checkpoint/Checkpoint.h"
+#include "lib/Target/CPU/Describe.h"
+#include "tools/fpmoe-compile/Compile.h"
+#include "tools/fpmoe-compile/Diagnostics.h"
+
+namespace fpmoe {
+
+/// What a program is made of.
+struct ProgramParts {
+  const CpuTarget &target;
+  const ProgramDescription &description;
+  mlir::ModuleOp code;      ///< of the codegen phase; it is lowered
+  mlir::ModuleOp scheduled; ///< of the schedule phase: how weights are made
+  const Checkpoint *checkpoint;
+};
+
+/// Goes through the phases behind codegen, and writes what the last one makes.
+llvm::Error makeProgram(const CompileOptions &options, ProgramParts parts,
+                        Diagnostics &diagnostics);
+
+} // namespace fpmoe
+
+#endif
