@@ -344,11 +344,13 @@ Expected<std::vector<uint8_t>> Compiler::readTokenizer(StringRef source) {
   auto warn = [](const Twine &what) {
     errs() << "warning: " << printableLines(what.str()) << "\n";
   };
-  // Weights that are made of nothing need no place; nor a tokenizer, if there is
-  // none.
-  if (makesProgram() && needsCheckpoint(*model.module))
-    if (Error error = checkSource(options.input, source))
-      return std::move(error);
+  if (makesProgram())
+    if (Error error = checkSource(options.input, source)) {
+      if (needsCheckpoint(*model.module))
+        return std::move(error);
+      // Its weights are read from nowhere: only the tokenizer is missed.
+      warn("there will be no tokenizer: " + toString(std::move(error)));
+    }
   if (isGgufPath(source)) {
     Expected<GgufFile> file = readGguf(source);
     if (!file)
