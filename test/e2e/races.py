@@ -58,10 +58,12 @@ def run(*command):
     return done.stdout
 
 
-def instrument(options, work, source):
-    """Makes the program work/sanitized of LLVM IR."""
+def instrument(options, work, source, fingerprint):
+    """Makes the program work/sanitized of LLVM IR, for the weights with this fingerprint."""
     marked = work / "marked.ll"
     text = re.sub(r'"target-(cpu|features)"="[^"]*"', "", source.read_text())
+    # The compiler writes it when it has written the weights.
+    text = re.sub(r"(@fpmoe_weights_fingerprint = .*i64 )-?\d+", rf"\g<1>{fingerprint}", text)
     marked.write_text(re.sub(r"^(attributes #\d+ = \{)", r"\1 sanitize_thread", text, flags=re.M))
     run(options.opt, f"-passes={PASSES}", marked, "-o", work / "model.bc")
     run(options.clang, "-c", "-O0", "-fPIC", work / "model.bc", "-o", work / "model.o")
@@ -77,11 +79,12 @@ def check(options, case, flags, weights, work):
                 f"--weights-file={work / 'weights'}", *flags]
     run(*compiler, "-o", work / "program")
     run(*compiler, "--compile-to=llvm", "-o", work / "model.ll")
-    instrument(options, work, work / "model.ll")
+    info = json.loads(run(work / "program", "info", "--json"))
+    instrument(options, work, work / "model.ll", int(info["fingerprint"], 16))
 
     command = ["generate", "--prompt-ids", " ".join(ids), "--ids", "--temperature=0",
                f"--tokens={TOKENS}"]
-    if json.loads(run(work / "program", "info", "--json"))["top_k"]:
+    if info["top_k"]:
         command.append("--show-experts")
     expected = run(work / "program", *command, "--threads=1")
     for threads in options.threads:
