@@ -23,11 +23,13 @@
 
 enum { MaxWorkers = 16 };
 
-/* What a step has; scratch of each worker, and what fills memory that a step
- * may not read before it writes there: a byte, or -1 to leave it as it is. */
+/* What a step has; scratch of each worker; languages of the text's tokens, or
+ * null; and what fills memory that a step may not read before it writes there:
+ * a byte, or -1 to leave it as it is. */
 typedef struct Session {
   FpmoeStep step;
   uint8_t *scratch[MaxWorkers];
+  const int32_t *languages;
   int fill;
 } Session;
 
@@ -65,6 +67,40 @@ static uint8_t *readWeights(const char *path) {
   return weights;
 }
 
+/* Reads at most `limit` numbers; returns how many there are. */
+static int64_t readNumbers(const char *path, int32_t *numbers, int64_t limit) {
+  FILE *file = fopen(path, "r");
+  if (!file)
+    fail("a file of numbers cannot be read");
+  int64_t count = 0;
+  while (count < limit && fscanf(file, "%d", &numbers[count]) == 1)
+    ++count;
+  fclose(file);
+  return count;
+}
+
+static FILE *openOutput(const char *path) {
+  FILE *file = fopen(path, "wb");
+  if (!file)
+    fail("an output cannot be written");
+  return file;
+}
+
+static void writeAll(FILE *file, const void *data, size_t size, size_t count) {
+  if (fwrite(data, size, count, file) != count)
+    fail("an output cannot be written");
+}
+
+/* The experts of each token of a step, layer by layer. */
+static void writeRoutes(FILE *file, const FpmoeStep *step) {
+  int64_t columns = fpmoe_model.top_k;
+  for (int64_t token = 0; token < step->count; ++token)
+    for (int64_t layer = 0; layer < fpmoe_model.layers; ++layer) {
+      int64_t row = layer * fpmoe_model.max_tokens + token;
+      writeAll(file, step->routes + row * columns, sizeof(int32_t), columns);
+    }
+}
+
 typedef struct Worker {
   const FpmoeStep *step;
   int64_t number;
@@ -90,6 +126,7 @@ static void run(Session *session, const int32_t *tokens, int64_t position,
   step->count = count;
   step->logits_from = count - rows;
   step->segments = segments;
+  step->languages = session->languages ? session->languages + position : NULL;
   memset(step->tickets, 0, model->tickets * sizeof(int64_t));
   if (session->fill >= 0) {
     memset(step->shared, session->fill, model->shared_bytes);
@@ -111,35 +148,57 @@ static void run(Session *session, const int32_t *tokens, int64_t position,
 }
 
 int main(int argc, char **argv) {
-  if (argc != 6 && argc != 7) {
-    fprintf(stderr,
-            "usage: %s WEIGHTS IDS LOGITS CHUNK WORKERS [FILL]\n"
-            "FILL: a byte that scratch and logits hold before every step, and\n"
-            "the cache before the first; else they are zero at first\n",
-            argv[0]);
+  if (argc < 6) {
+    fprintf(
+        stderr,
+        "usage: %s WEIGHTS IDS LOGITS CHUNK WORKERS [OPTION ...]\n"
+        "fill=BYTE       scratch and logits hold it before every step, the\n"
+        "                cache before the first; else they are zero at first\n"
+        "languages=FILE  languages of the tokens\n"
+        "routes=FILE     to write the experts of each token to, as int32\n"
+        "whole           one step, its segments routed as a whole text's\n",
+        argv[0]);
     return 2;
   }
   const FpmoeModel *model = &fpmoe_model;
   int64_t chunk = atoll(argv[4]);
-  int workers = atoi(argv[5]);
+  int workers = atoi(argv[5]), whole = 0;
   if (model->magic != FPMOE_MAGIC || model->abi_version != FPMOE_ABI_VERSION)
     fail("the object was compiled for another interface");
   if (chunk < 1 || workers < 1 || workers > MaxWorkers)
     fail("the chunk is too small or the team too large");
-  chunk = atMost(chunk, model->max_tokens);
 
   int32_t *tokens = allocate(model->context * sizeof(int32_t));
-  int64_t count = 0;
-  FILE *ids = fopen(argv[2], "r");
-  if (!ids)
-    fail("the ids cannot be read");
-  while (count < model->context && fscanf(ids, "%d", &tokens[count]) == 1)
-    ++count;
-  fclose(ids);
+  int64_t count = readNumbers(argv[2], tokens, model->context);
+  Session session = {.fill = -1};
+  FpmoeStep *step = &session.step;
+  FILE *out = openOutput(argv[3]), *routes = NULL;
+  for (int i = 6; i < argc; ++i) {
+    const char *value = strchr(argv[i], '=');
+    value = value ? value + 1 : "";
+    if (!strncmp(argv[i], "fill=", 5)) {
+      session.fill = (int)strtol(value, NULL, 0);
+    } else if (!strncmp(argv[i], "languages=", 10)) {
+      int32_t *languages = allocate(model->context * sizeof(int32_t));
+      if (readNumbers(value, languages, count) < count)
+        fail("there are fewer languages than tokens");
+      session.languages = languages;
+    } else if (!strncmp(argv[i], "routes=", 7)) {
+      routes = openOutput(value);
+      step->routes = allocate(model->layers * model->max_tokens * model->top_k *
+                              sizeof(int32_t));
+    } else if (!strcmp(argv[i], "whole")) {
+      whole = 1;
+      chunk = count;
+    } else {
+      fail("an option is none of fill, languages, routes and whole");
+    }
+  }
+  if (whole && count > model->max_tokens)
+    fail("the whole text is too long for a step");
+  chunk = atMost(chunk, model->max_tokens);
 
   int64_t capacity = (model->context + 15) / 16 * 16;
-  Session session = {.fill = argc > 6 ? (int)strtol(argv[6], NULL, 0) : -1};
-  FpmoeStep *step = &session.step;
   step->weights = readWeights(argv[1]);
   step->cache = allocate(capacity * model->cache_bytes_per_position);
   step->cache_capacity = capacity;
@@ -160,23 +219,21 @@ int main(int argc, char **argv) {
   if (model->dot_peak(3) < 1)
     fail("the loop of dot products did none");
 
-  FILE *out = fopen(argv[3], "wb");
-  if (!out)
-    fail("the logits cannot be written");
   /* As the runtime does, steps end where segments do: later tokens see the
    * keys and values that tokens have when their segment is complete. */
-  int64_t length = model->segment;
+  int64_t length = whole ? 0 : model->segment;
   for (int64_t position = 0, now; position < count; position += now) {
     now = atMost(chunk - position % chunk, count - position);
     if (length > 0)
       now = atMost(now, length - position % length);
-    run(&session, tokens, position, now, now, FPMOE_SEGMENTS_OPEN);
-    size_t values = now * model->vocabulary;
-    if (fwrite(step->logits, sizeof(float), values, out) != values)
-      fail("the logits cannot be written");
+    run(&session, tokens, position, now, now,
+        whole ? FPMOE_SEGMENTS_WHOLE : FPMOE_SEGMENTS_OPEN);
+    writeAll(out, step->logits, sizeof(float), now * model->vocabulary);
+    if (routes)
+      writeRoutes(routes, step);
     if (length > 0 && (position + now) % length == 0)
       run(&session, tokens, position + now - length, length, 0,
           FPMOE_SEGMENTS_CLOSED);
   }
-  return fclose(out) ? 1 : 0;
+  return fclose(out) || (routes && fclose(routes)) ? 1 : 0;
 }

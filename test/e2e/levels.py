@@ -24,141 +24,40 @@ a minute. Prints a line for each check, and another for what differs in it; exit
 fails, with 2 for wrong usage. Needs Python, GCC, and opt and llc of LLVM.
 """
 
-import argparse
 import array
-import concurrent.futures
-import os
-import pathlib
-import re
-import shutil
 import statistics
 import sys
-import tempfile
 
-from compare import has
-from golden import GOLDEN, ROOT, Failure, difference, execute, floats
+import emulation
+from golden import GOLDEN, difference, floats
 
-HERE = pathlib.Path(__file__).resolve().parent
-BASE = "x86-64-v3"
-LEVELS = (BASE, "avx512", "avx512-bf16", "amx-bf16")
 FORMATS = ("f32", "bf16")
-CHUNKS = (1, 7, 64, 512)
-WORKERS = (1, 2, 5)
-FILLS = ("0xff", "0x7f")
 F32_BOUND, LEVEL_BOUND, BF16_BOUND = 1e-4, 1e-1, 5e-2
-TIMEOUT = 600
-
-DOT = "llvm.x86.avx512bf16.dpbf16ps.512"
-TILE_DOT = "llvm.x86.tdpbf16ps.internal"
-EMULATED = {DOT, TILE_DOT, "llvm.x86.tilezero.internal", "llvm.x86.tileloadd64.internal",
-            "llvm.x86.tilestored64.internal"}
-MEANT = {"avx512-bf16": {DOT}, "amx-bf16": {TILE_DOT}}
 
 
-def portable(ir, level, weights):
-    """The IR of a program with all that x86-64-v3 lacks replaced."""
-    used = set(re.findall(r"@(llvm\.x86\.[\w.]+)", ir))
-    if used - EMULATED:
-        raise Failure(f"Instructions.c lacks {', '.join(sorted(used - EMULATED))}")
-    if weights == "bf16" and not MEANT.get(level, set()) <= used:
-        raise Failure(f"the code has no {', '.join(sorted(MEANT[level] - used))}")
-    ir = re.sub(r"^declare .*@llvm\.x86\..*\n", "", ir, flags=re.M)
-    ir = ir.replace("@llvm.x86.", "@emulated.").replace("x86_amx", "i64")
-    # A bf16 is 16 bits: there is no arithmetic on it.
-    ir = re.sub(r"fptrunc <16 x float> (\S+) to <16 x bfloat>",
-                r"call <16 x bfloat> @emulated.vcvtneps2bf16(<16 x float> \1)", ir)
-    ir = re.sub(r"bfloat 0xR([0-9A-F]{4})", lambda match: f"i16 {int(match[1], 16)}", ir)
-    ir = re.sub(r"\.v(\d+)bf16", r".v\1i16", ir).replace("bfloat", "i16")
-    ir = re.sub(r' ?"target-features"="[^"]*"', "", ir)
-    ir = re.sub(r'"target-cpu"="[^"]*"', "sanitize_address", ir)
-    return ir + (HERE / "Instructions.ll").read_text()
-
-
-class Bench:
-    """Builds drivers for programs."""
-
-    def __init__(self, options):
-        self.options, self.support = options, {}
-        for sanitize in {check == "address" for check in options.check}:
-            flags = ("-fsanitize=address",) * sanitize
-            self.support[sanitize] = [*flags]
-            for source in ("StepDriver.c", "Instructions.c"):
-                built = options.work / f"{source}{'.asan' * sanitize}.o"
-                run("gcc", "-O1", "-g", "-Wall", "-Werror", "-mavx2", "-mfma",
-                    f"-I{ROOT / 'include'}", *flags, "-c", HERE / source, "-o", built)
-                self.support[sanitize].append(built)
-
-    def build(self, ir, driver, sanitize):
-        """Makes the driver of a program of which `ir` is the portable IR."""
-        passes = "default<O2>" + ",asan" * sanitize
-        code, linked = f"{driver}.bc", f"{driver}.o"
-        # As lib/Target/CPU/Object.cpp does.
-        run(self.options.llvm / "opt", "-mcpu=x86-64-v3", f"-passes={passes}", "-vectorize-loops=0",
-            "-vectorize-slp=0", "-disable-loop-unrolling", ir, "-o", code)
-        run(self.options.llvm / "llc", "-mcpu=x86-64-v3", "-O3", "-relocation-model=pic",
-            "-filetype=obj", code, "-o", linked)
-        run("gcc", "-pthread", *self.support[sanitize], linked, "-o", driver)
-
-
-class Model:
-    """A checkpoint in one format: its weights, what is expected of it, and its checks."""
+class Golden(emulation.Model):
+    """A golden checkpoint in one format: what is expected of it, and its checks."""
+    sanitized_flags = ("--prefill-tokens=64",)
 
     def __init__(self, bench, case, weights):
-        self.bench, self.options, self.case, self.weights = bench, bench.options, case, weights
-        self.work = self.options.work / case.name / weights
-        self.work.mkdir(parents=True, exist_ok=True)
+        super().__init__(bench, case.name, case, weights)
         self.ids = case / "ids.txt"
-        self.program, self.driver, self.sanitized = (
-            self.work / name for name in ("program", "driver", "sanitized"))
         self.count = len(self.ids.read_text().split())
         self.long = self.work / "ids"  # fills the context
         self.long.write_text(self.ids.read_text() * 4)
-        self.results, self.seen = [], {}
-
-    def compile(self, *flags):
-        run(self.options.fpmoe_compile, self.case, f"--weights={self.weights}", *flags)
-
-    def score(self, chunk):
-        """The logits that the program computes, as bytes."""
-        out = self.work / "score"
-        step = ("--chunk", str(chunk)) if chunk < self.count else ()  # else as many as it can
-        run(self.program, "score", "--ids", self.ids, "--logits", out, "--threads", "2", *step)
-        return out.read_bytes()
-
-    def logits(self, chunk, workers=2, fill=()):
-        """The logits that the driver computes, as bytes."""
-        out = self.work / "logits"
-        run(self.driver, self.blob, self.ids, out, str(chunk), str(workers), *fill)
-        return out.read_bytes()
 
     def prepare(self):
-        """Makes what all levels have in common."""
-        self.compile(f"--cpu={BASE}", "-o", self.program)
         if "golden" not in self.options.check:
             return
         if self.weights == "f32":
-            self.wanted = floats(self.case / "logits.bin")
+            self.wanted = floats(self.source / "logits.bin")
             return
+        self.compile(f"--cpu={emulation.BASE}", "-o", self.program)
         self.base = array.array("f", self.score(1))
         graph, logits = self.work / "model.mlir", self.work / "expected"
         self.compile("--compile-to=quantize", "-o", graph)
-        run(self.options.fpmoe_compile.with_name("fpmoe-eval"), graph, "--ids", self.ids,
-            "--logits", logits)
+        self.evaluate(graph, logits)
         self.wanted = floats(logits)
-
-    def tokens(self, logits):
-        size = len(logits) // self.count
-        return [logits[i * size:(i + 1) * size] for i in range(self.count)]
-
-    def differing(self, got, want):
-        """Says which tokens have logits of other bits; nothing if none has."""
-        if len(got) != len(want):
-            return f"{len(got)} bytes, not {len(want)}"
-        found = [i for i, pair in enumerate(zip(self.tokens(got), self.tokens(want)))
-                 if pair[0] != pair[1]]
-        return found and f"{len(found)} of {self.count} tokens differ, the first is {found[0]}"
-
-    # Each check gives whether all is right, and what there is to say.
 
     def golden(self, chunk):
         got = array.array("f", self.logits(chunk))
@@ -168,123 +67,16 @@ class Model:
         found = difference(got, self.base)
         typical = statistics.median(map(difference, self.tokens(got), self.tokens(self.wanted)))
         return (found <= LEVEL_BOUND and typical <= BF16_BOUND,
-                f"{found:.1g} from {BASE}, {typical:.1g} from the reference")
+                f"{found:.1g} from {emulation.BASE}, {typical:.1g} from the reference")
 
-    def native(self, chunk):
-        found = self.differing(self.logits(chunk), self.score(chunk))
-        return not found, found or "equal"
-
-    def same_bits(self, chunk):
-        one = self.logits(chunk, 1)
-        found = self.differing(one, self.logits(1, 1))
-        said = [f"from token by token: {found}"] if found else []
-        for workers in WORKERS[1:]:
-            if found := self.differing(self.logits(chunk, workers), one):
-                said.append(f"with {workers} workers: {found}")
-        return not said, "; ".join(said) or "equal"
-
-    def fill(self, chunk):
-        zeros, said = self.logits(chunk), []
-        for fill in FILLS:
-            if found := self.differing(self.logits(chunk, fill=[fill]), zeros):
-                said.append(f"{fill}: {found}")
-        return not said, "; ".join(said) or "equal"
-
-    def address(self, chunk):
-        run(self.sanitized, self.blob, self.long, self.work / "logits", str(chunk), "2")
-        return True, "none"
-
-    def report(self, good, level, check, text):
-        self.results.append((good, f"{'ok  ' if good else 'FAIL'} {self.case.name:18} {level:12} "
-                                   f"{self.weights:4} {check:9} {text}"))
-
-    def code(self, level, *flags):
-        """The file of a program's portable IR."""
-        path = self.work / f"{level}.ll"
-        self.compile(f"--cpu={level}", "--compile-to=llvm", "-o", path, *flags)
-        path.write_text(portable(path.read_text(), level, self.weights))
-        return path
-
-    def check(self, level):
-        # How weights lie is the level's.
-        self.blob = self.work / f"{level}.blob"
-        self.compile(f"--cpu={level}", f"--weights-file={self.blob}", "-o",
-                     self.work / f"{level}.program")
-        ir = self.code(level)
-        functions = re.sub("^@.*\n", "", ir.read_text(), flags=re.M)
-        first = self.seen.setdefault(functions, level)
-        if first != level:
-            return self.report(True, level, "code", f"that of {first}")
-        checks = [check for check in self.options.check if check != "native" or has(level)]
-        if "native" in checks and level != BASE:
-            self.compile(f"--cpu={level}", "-o", self.program)
-        if set(checks) - {"address"}:
-            self.bench.build(ir, self.driver, sanitize=False)
-        if "address" in checks:
-            self.bench.build(self.code(level, "--prefill-tokens=64"), self.sanitized, sanitize=True)
-        for check in checks:
-            said = {}
-            for chunk in CHUNKS:
-                try:
-                    found = CHECKS[check](self, chunk)
-                except Failure as failure:
-                    found = False, str(failure)
-                said.setdefault(found, []).append(str(chunk))
-            for (good, what), sizes in said.items():
-                self.report(good, level, check, f"chunks of {', '.join(sizes)}: {what}")
-
-    def run(self):
-        level = BASE
-        try:
-            self.prepare()
-            for level in self.options.cpu:
-                self.check(level)
-        except Failure as failure:
-            self.report(False, level, "stopped:", str(failure))
-        return self.results
-
-
-CHECKS = {"golden": Model.golden, "native": Model.native, "same-bits": Model.same_bits,
-          "fill": Model.fill, "address": Model.address}
-
-
-def run(*command):
-    execute(command, TIMEOUT)
+    CHECKS = {"golden": golden, **emulation.Model.CHECKS}
 
 
 def arguments():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-
-    def choice(flag, names, what):
-        parser.add_argument(flag, default=names, metavar="NAME,...",
-                            type=lambda text: tuple(text.split(",")),
-                            help=f"{what}: some of {', '.join(names)} (default: all)")
-
+    parser = emulation.make_parser(__doc__, FORMATS, Golden.CHECKS)
     parser.add_argument("cases", nargs="*", metavar="CASE",
                         help="folders of test/golden (default: all with logits)")
-    choice("--cpu", LEVELS, "levels")
-    choice("--weights", FORMATS, "formats")
-    choice("--check", tuple(CHECKS), "checks")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N",
-                        help="models at a time (default: one per CPU)")
-    parser.add_argument("--fpmoe-compile", type=pathlib.Path, metavar="PATH",
-                        help="the compiler, with fpmoe-eval beside it (default: from PATH, or "
-                        "build/bin's)")
-    parser.add_argument("--llvm", type=pathlib.Path, metavar="DIR",
-                        default=pathlib.Path("/usr/lib/llvm-22/bin"),
-                        help="folder of opt and llc (default: %(default)s)")
-    parser.add_argument("--work", type=pathlib.Path, metavar="DIR",
-                        help="keep programs and outputs under DIR (default: a temporary one)")
-    parser.add_argument("--quiet", action="store_true", help="print failures and the total only")
-    options = parser.parse_args()
-    for given, known in ((options.cpu, LEVELS), (options.weights, FORMATS),
-                         (options.check, CHECKS)):
-        if unknown := sorted(set(given) - set(known)):
-            parser.error(f"{', '.join(unknown)}: not one of {', '.join(known)}")
-    if not options.fpmoe_compile:
-        options.fpmoe_compile = pathlib.Path(
-            shutil.which("fpmoe-compile") or ROOT / "build" / "bin" / "fpmoe-compile")
+    options = emulation.parse(parser)
     there = {path.parent.name: path.parent for path in sorted(GOLDEN.glob("*/logits.bin"))}
     if unknown := sorted(set(options.cases) - set(there)):
         parser.error(f"no such case: {', '.join(unknown)}; there are {', '.join(there)}")
@@ -294,26 +86,8 @@ def arguments():
 
 def main():
     options = arguments()
-    if not has(BASE):
-        print(f"skipped: this CPU has no {BASE}")
-        return 0
-    os.environ["ASAN_OPTIONS"] = "detect_leaks=0"  # the driver ends with its memory
-    checks = failures = 0
-    with tempfile.TemporaryDirectory(prefix="fpmoe-levels-") as temporary:
-        options.work = options.work or pathlib.Path(temporary)
-        options.work.mkdir(parents=True, exist_ok=True)
-        bench = Bench(options)
-        models = [Model(bench, case, weights)
-                  for case in options.cases for weights in options.weights]
-        with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-            for results in pool.map(Model.run, models):
-                checks += len(results)
-                failures += sum(not good for good, _ in results)
-                for good, line in results:
-                    if not good or not options.quiet:
-                        print(line, flush=True)
-    print(f"{checks - failures} of {checks} checks passed")
-    return 1 if failures else 0
+    return emulation.check_models(options, lambda bench: [
+        Golden(bench, case, weights) for case in options.cases for weights in options.weights])
 
 
 if __name__ == "__main__":
