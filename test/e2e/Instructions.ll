@@ -1,7 +1,7 @@
 ; Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 ; SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 ;
-; What levels.py makes of intrinsics and types that x86-64-v3 lacks: calls of
+; What emulation.py makes of intrinsics and types that x86-64-v3 lacks: calls of
 ; Instructions.c. A tile is the number that it has there.
 
 declare void @emulateDot(ptr, ptr, ptr)

@@ -94,12 +94,12 @@ class Model:
 
     def __init__(self, bench, name, source, weights):
         self.bench, self.options, self.name, self.weights = bench, bench.options, name, weights
-        self.source = source
+        self.source, self.levels, self.runner = source, bench.options.cpu, ()
         self.work = self.options.work / name / weights
         self.work.mkdir(parents=True, exist_ok=True)
         self.program, self.driver, self.sanitized = (
             self.work / name for name in ("program", "driver", "sanitized"))
-        self.results, self.seen = [], {}
+        self.results, self.seen, self.made = [], {}, {}
 
     def compile(self, *flags):
         run(self.options.fpmoe_compile, self.source, f"--weights={self.weights}", *self.flags,
@@ -119,10 +119,14 @@ class Model:
         return out.read_bytes()
 
     def logits(self, chunk, workers=2, *extras):
-        """The logits that the driver computes, as bytes."""
-        out = self.work / "logits"
-        run(self.driver, self.blob, self.ids, out, str(chunk), str(workers), *self.extras, *extras)
-        return out.read_bytes()
+        """The logits that the driver computes, as bytes; each is run once."""
+        key = chunk, workers, *extras
+        if key not in self.made:
+            out = self.work / "logits"
+            run(*self.runner, self.driver, self.blob, self.ids, out, str(chunk), str(workers),
+                *self.extras, *extras)
+            self.made[key] = out.read_bytes()
+        return self.made[key]
 
     def prepare(self):
         """Makes what all levels have in common."""
@@ -179,24 +183,35 @@ class Model:
         path.write_text(portable(path.read_text(), level, self.weights))
         return path
 
-    def check(self, level):
+    def build(self, level):
+        """Builds what the checks of a level run; says which level has the same code, if one has."""
         # How weights lie is the level's.
-        self.level, self.blob = level, self.work / f"{level}.blob"
+        self.blob = self.work / f"{level}.blob"
         self.compile(f"--cpu={level}", f"--weights-file={self.blob}", "-o",
                      self.work / f"{level}.program")
         ir = self.code(level)
         functions = re.sub("^@.*\n", "", ir.read_text(), flags=re.M)
         first = self.seen.setdefault(functions, level)
         if first != level:
-            return self.report(True, level, "code", f"that of {first}")
-        checks = [check for check in self.options.check if check != "native" or has(level)]
-        if "native" in checks:
+            return first
+        if "native" in self.options.check and has(level):
             self.compile(f"--cpu={level}", "-o", self.program)
-        if set(checks) - {"address"}:
+        if set(self.options.check) - {"address"}:
             self.bench.build(ir, self.driver, sanitize=False)
-        if "address" in checks:
+        if "address" in self.options.check:
             self.bench.build(self.code(level, *self.sanitized_flags), self.sanitized, sanitize=True)
-        for check in checks:
+        return None
+
+    def can(self, check, level):
+        return check != "native" or has(level)
+
+    def check(self, level):
+        self.level, self.made = level, {}
+        if first := self.build(level):
+            return self.report(True, level, "code", f"that of {first}")
+        for check in self.options.check:
+            if not self.can(check, level):
+                continue
             said = {}
             for chunk in self.chunks:
                 try:
@@ -211,7 +226,7 @@ class Model:
         level = BASE
         try:
             self.prepare()
-            for level in self.options.cpu:
+            for level in self.levels:
                 self.check(level)
         except Failure as failure:
             self.report(False, level, "stopped:", str(failure))
@@ -222,7 +237,7 @@ def run(*command):
     return execute(command, TIMEOUT)
 
 
-def make_parser(doc, formats, checks):
+def make_parser(doc, formats, checks, levels=LEVELS):
     """A parser of the options that all have."""
     parser = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -232,7 +247,7 @@ def make_parser(doc, formats, checks):
                             type=lambda text: tuple(text.split(",")),
                             help=f"{what}: some of {', '.join(names)} (default: all)")
 
-    choice("--cpu", LEVELS, "levels")
+    choice("--cpu", levels, "levels")
     choice("--weights", formats, "formats")
     choice("--check", tuple(checks), "checks")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N",
@@ -246,7 +261,7 @@ def make_parser(doc, formats, checks):
     parser.add_argument("--work", type=pathlib.Path, metavar="DIR",
                         help="keep programs and outputs under DIR (default: a temporary one)")
     parser.add_argument("--quiet", action="store_true", help="print failures and the total only")
-    parser.set_defaults(known={"cpu": LEVELS, "weights": formats, "check": tuple(checks)})
+    parser.set_defaults(known={"cpu": levels, "weights": formats, "check": tuple(checks)})
     return parser
 
 
@@ -261,23 +276,31 @@ def parse(parser):
     return options
 
 
-def check_models(options, make):
-    """Prints the checks of the models that `make` returns for a Bench; the exit code."""
+def check_models(options, make, after=None):
+    """Prints the checks of the models that `make` returns for a Bench, and those that `after`
+    returns for these models; the exit code."""
     if not has(BASE):
         print(f"skipped: this CPU has no {BASE}")
         return 0
     os.environ["ASAN_OPTIONS"] = "detect_leaks=0"  # the driver ends with its memory
     checks = failures = 0
+
+    def show(results):
+        nonlocal checks, failures
+        checks += len(results)
+        failures += sum(not good for good, _ in results)
+        for good, line in results:
+            if not good or not options.quiet:
+                print(line, flush=True)
+
     with tempfile.TemporaryDirectory(prefix="fpmoe-levels-") as temporary:
         options.work = options.work or pathlib.Path(temporary)
         options.work.mkdir(parents=True, exist_ok=True)
         models = make(Bench(options))
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-            for results in pool.map(Model.run, models):
-                checks += len(results)
-                failures += sum(not good for good, _ in results)
-                for good, line in results:
-                    if not good or not options.quiet:
-                        print(line, flush=True)
+            for results in pool.map(lambda model: model.run(), models):
+                show(results)
+        if after:
+            show(after(models))
     print(f"{checks - failures} of {checks} checks passed")
     return 1 if failures else 0

@@ -4,7 +4,8 @@
 """Compares the instructions of Instructions.c with their definitions in exact numbers.
 
 Operands are random, and such that results are denormal, ties, or overflow. (Where the CPU has the
-instructions, levels.py compares programs that use them.) Tiles of wrong shapes must be refused.
+instructions, levels.py and shapes.py compare programs that use them.) Tiles of wrong shapes must be
+refused.
 """
 
 import ctypes

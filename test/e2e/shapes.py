@@ -1,0 +1,481 @@
+#!/usr/bin/env python3
+# Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Compares the code of tile ops with the reference, on awkward shapes, for every CPU level.
+
+SHAPES are small models of random weights; each aims at some tile ops, and says at which. A model is
+imported from a config.json (or written here, where none can say it), and its weights are scaled so
+that attention is sharp and routes are far from ties: with those of --random-weights every score is
+nearly the same. Its text fills the context. Code of other levels runs as emulation.py says, that of
+aarch64 in QEMU. The checks, each in steps of 1, 7 and all tokens:
+  reference  the logits are those of fpmoe-eval, which runs the graph whose weights are rounded as
+             the program's. Code that multiplies in f32, which is all but that of bf16 on levels
+             that sum products of bf16, differs by the order of sums alone: by 2e-5 of the largest
+             logit at most (7e-6 was seen, where sums have 4133 terms; else 2e-6). The others round
+             what they multiply to 8 bits, too: logits of the typical token differ by 1e-2 of its
+             largest at most, and those of all by 3e-2 of the largest (1e-2 was seen), unless a
+             token was routed to other experts, that are nearly as good;
+  routes     the experts that are recorded are the reference's; where what is multiplied is rounded,
+             nine in ten;
+  native, same-bits, fill, address
+             as emulation.py says, with 1, 2, 5 and 16 workers: more than there are tiles.
+And every tile op of dialects/Mega is one that some shape aims at, and is in its program.
+
+Without arguments everything is checked, which takes an hour of one CPU; with --selection, most
+shapes in one format and on one level, a minute. Prints a line for each check; exits
+with 1 when one fails, with 2 for wrong usage. Needs Python, GCC, and opt and llc of LLVM; for
+aarch64 its GCC and QEMU.
+"""
+
+import array
+import json
+import re
+import shutil
+import statistics
+import sys
+
+import emulation
+from emulation import BASE, run
+from golden import ROOT, difference, floats
+
+sys.path.insert(0, str(ROOT / "test" / "golden"))
+from cases import family  # noqa: E402, the path is needed first
+
+FORMATS = ("f32", "bf16", "f16")
+AARCH64 = "aarch64"
+LEVELS = (*emulation.LEVELS, AARCH64)
+EXACT_BOUND, TYPICAL_BOUND, ROUNDED_BOUND, ROUNDED_ROUTES = 2e-5, 1e-2, 3e-2, 0.9
+
+
+class Shape:
+    """A model and the tile ops that it aims at.
+
+    `config` is that of config.json, or a graph; `selected` are the format and the level of
+    --selection, if it has the shape; `flags` are the compiler's. `text` is "languages", where its
+    tokens have some, "whole", where its segments are routed as published, or "layer-inputs", where
+    the program gives those; `router` is the size of the router's scores.
+    """
+
+    def __init__(self, name, aims, why, config, selected, flags=(), text="", router=3.0):
+        self.name, self.aims, self.why, self.config = name, set(aims.split()), why, config
+        self.selected, self.flags, self.text, self.router = selected, flags, text, router
+
+
+def llama(hidden, heads, kv, head_dim, vocab, width, context, **rest):
+    return family("Llama", "llama", hidden, heads, kv, vocab, width, head_dim=head_dim,
+                  max_position_embeddings=context, **rest)
+
+
+def qwen3(hidden, heads, kv, head_dim, vocab, width, context, **rest):
+    return family("Qwen3", "qwen3", hidden, heads, kv, vocab, width, head_dim=head_dim,
+                  max_position_embeddings=context, **rest)
+
+
+def qwen2_moe(hidden, vocab, context, experts, top_k, width, shared, **rest):
+    return family("Qwen2Moe", "qwen2_moe", hidden, 2, 1, vocab, 8, head_dim=6,
+                  max_position_embeddings=context, num_experts=experts, num_experts_per_tok=top_k,
+                  moe_intermediate_size=width, shared_expert_intermediate_size=shared,
+                  decoder_sparse_step=1, mlp_only_layers=[], **rest)
+
+
+def multipl(**rest):
+    return family("MultiPLMoe", "multipl_moe", 20, 2, 1, 33, ..., head_dim=6,
+                  max_position_embeddings=33, moe_intermediate_size=17, **rest)
+
+
+def low_rank(hidden, width, vocab, context, qkv, output, up, down):
+    """A dense graph with adapters for all tokens and two languages, of these ranks."""
+    heads, dim = 3, 6
+    kv = 1
+    weights, body = [], []
+
+    def weight(name, *sizes, layers=True, mean=0.0, stddev=None):
+        shape = "x".join(map(str, sizes)) + "xf32"
+        stddev = stddev or sizes[-1] ** -0.5
+        label, layer = (f"{name}.{{}}", "[%layer]") if layers else (name, "")
+        weights.append(
+            f"fpmoe.weight @{name}{' layers [0, 1]' * layers} : tensor<{shape}> {{\n"
+            + "^bb0(%layer: index):\n" * layers +
+            f'%0 = fpmoe.random "{label}"{layer} seed 1 mean {mean} stddev {stddev:.4f}'
+            f" : tensor<{shape}>\nfpmoe.yield %0 : tensor<{shape}>\n}}\n")
+        if layers:
+            body.append(f"%{name} = fpmoe.get @{name}[%layer] : tensor<{shape}>")
+        return f"tensor<{shape}>"
+
+    def rows(columns):
+        return f"tensor<?x{columns}xf32>"
+
+    def linear(result, x, name, columns, width, a, ranks, a_type):
+        inner = columns + sum(ranks)
+        shape = weight(name, width, inner)
+        body.append(f"%{result} = fpmoe.linear %{x}, %{name} low_rank %{a} : {a_type} ranks "
+                    f"{ranks} : {rows(columns)}, {shape} -> {rows(width)}")
+
+    norms = [weight(name, hidden, mean=1.0, stddev=0.1) for name in ("norm1", "norm2")]
+    table = f"tensor<{context}x{dim}xf32>"
+    a_qkv = weight("a_qkv", sum(qkv), hidden)
+    a_o = weight("a_o", sum(output), heads * dim)
+    body += [f"%rope = fpmoe.get @rope : {table}",
+             f"%n1 = fpmoe.rms_norm %x, %norm1 eps 1.0e-6 : {rows(hidden)}, {norms[0]}"]
+    for name, count in (("q", heads), ("k", kv), ("v", kv)):
+        linear(f"{name}1", "n1", name, hidden, count * dim, "a_qkv", qkv, a_qkv)
+    body += [f"%q2 = fpmoe.rope %q1, %positions, %rope : {rows(heads * dim)}, {table}",
+             f"%k2 = fpmoe.rope %k1, %positions, %rope : {rows(kv * dim)}, {table}",
+             f"%a = fpmoe.attention %q2, %k2, %v1, %positions layer %layer heads {heads} kv_heads "
+             f"{kv} scale 0.4 : {rows(heads * dim)}, {rows(kv * dim)}, {rows(kv * dim)} -> "
+             f"{rows(heads * dim)}"]
+    linear("a1", "a", "o", heads * dim, hidden, "a_o", output, a_o)
+    gate = weight("gate", width, hidden + sum(up))
+    weight("up", width, hidden + sum(up))
+    last = weight("down", hidden, width + sum(down))
+    a_up, a_down = weight("a_up", sum(up), hidden), weight("a_down", sum(down), width)
+    body += [f"%x1 = fpmoe.add %x, %a1 : {rows(hidden)}",
+             f"%n2 = fpmoe.rms_norm %x1, %norm2 eps 1.0e-6 : {rows(hidden)}, {norms[1]}",
+             f"%m = fpmoe.mlp %n2, %gate, %up, %down up_low_rank %a_up : {a_up} up_ranks {up} "
+             f"down_low_rank %a_down : {a_down} down_ranks {down} : {rows(hidden)}, {gate}, {last}",
+             f"%x2 = fpmoe.add %x1, %m : {rows(hidden)}", f"return %x2 : {rows(hidden)}"]
+    head = weight("table", vocab, hidden, layers=False, stddev=1.0)
+    final = weight("final", hidden, layers=False, mean=1.0, stddev=0.1)
+    lines = "\n".join
+    return f"""module attributes {{fpmoe.model = {{architecture = "none", context = {context} : i64,
+    languages = ["a", "b"], name = "low-rank", source = "none"}}}} {{
+{lines(weights)}
+fpmoe.weight @rope : {table} {{
+  %0 = fpmoe.rope_table theta 1.0e4 : {table}
+  fpmoe.yield %0 : {table}
+}}
+func.func private @layer(%x: {rows(hidden)}, %positions: tensor<?xi32>, %layer: index)
+    -> {rows(hidden)} {{
+{lines(body)}
+}}
+func.func @main(%ids: tensor<?xi32>, %positions: tensor<?xi32>) -> {rows(vocab)} {{
+  %table = fpmoe.get @table : {head}
+  %final = fpmoe.get @final : {final}
+  %x = fpmoe.embedding %ids, %table : {head} -> {rows(hidden)}
+  %y = fpmoe.layers %x, %positions bodies [@layer] order [0, 0] : {rows(hidden)}
+  %n = fpmoe.rms_norm %y, %final eps 1.0e-6 : {rows(hidden)}, {final}
+  %logits = fpmoe.linear %n, %table : {rows(hidden)}, {head} -> {rows(vocab)}
+  return %logits : {rows(vocab)}
+}}
+}}
+"""
+
+
+SEGMENTS = {"num_token_experts": 3, "num_segment_experts": 5, "segment_length": 5,
+            "segment_capacity": 1.5, "max_experts_per_segment": 2}
+
+SHAPES = [
+    Shape("one-column", "embed norm linear expert_up expert_down",
+          "hidden and intermediate size 1; a large epsilon, or norms would be signs",
+          llama(1, 1, 1, 2, 3, 1, 17, rms_norm_eps=1.0), "bf16/avx512-bf16"),
+    Shape("one-position", "rope attention",
+          "a context of one token",
+          llama(15, 1, 1, 2, 33, 16, 1), "f32/x86-64-v3"),
+    Shape("tails", "embed norm qkv linear",
+          "sizes one above those of vectors and of pairs of panels; biases; several groups of "
+          "blocks, the last token alone in its block",
+          llama(33, 3, 1, 10, 65, 17, 205, attention_bias=True), "bf16/avx512-bf16"),
+    Shape("no-tails", "embed norm qkv attention linear expert_up expert_down",
+          "sizes of whole vectors and panels",
+          llama(64, 4, 2, 16, 128, 64, 64), "", ["--prefill-tokens=64"]),
+    Shape("narrow-heads", "rope qkv attention",
+          "heads of 2 columns, with norms, each with keys of its own; yarn, of one frequency",
+          qwen3(17, 5, 5, 2, 33, 33, 40, rope_scaling={
+              "type": "yarn", "factor": 4.0, "original_max_position_embeddings": 10}),
+          "f16/aarch64"),
+    Shape("wide-heads", "rope qkv attention",
+          "heads of 80 columns: five vectors, one more than are made at a time",
+          qwen3(20, 6, 2, 80, 33, 18, 45), ""),
+    Shape("one-group", "attention",
+          "13 heads that share keys: more than are done at a time, and no multiple of it",
+          llama(18, 13, 1, 6, 33, 15, 70), "f16/x86-64-v3"),
+    Shape("window", "attention",
+          "a window of 5, shorter than steps, longer than some",
+          family("Mistral", "mistral", 22, 3, 1, 33, 16, head_dim=14, sliding_window=5,
+                 max_position_embeddings=90), "f32/avx512"),
+    Shape("window-of-one", "attention",
+          "each token sees itself alone",
+          family("Mistral", "mistral", 12, 2, 2, 33, 16, head_dim=6, sliding_window=1,
+                 max_position_embeddings=37), ""),
+    Shape("row-norms", "heads linear expert_up expert_down",
+          "norms of whole rows, clipped; an odd number of heads",
+          family("Olmoe", "olmoe", 30, 3, 1, 33, 5, num_experts=3, num_experts_per_tok=2,
+                 norm_topk_prob=True, clip_qkv=0.75, max_position_embeddings=37),
+          "bf16/avx512-bf16"),
+    Shape("latent", "heads attention linear route record_routes",
+          "values narrower than keys, of which 2 columns turn; latents of 7 and 5; groups of "
+          "experts; a dense layer before",
+          family("DeepseekV2", "deepseek_v2", 34, 3, 3, 65, 33, num_experts_per_tok=3,
+                 q_lora_rank=7, kv_lora_rank=5, qk_nope_head_dim=6, qk_rope_head_dim=2,
+                 v_head_dim=6, n_routed_experts=6, n_shared_experts=1, moe_intermediate_size=3,
+                 first_k_dense_replace=1, n_group=3, topk_group=2, attention_bias=True,
+                 topk_method="group_limited_greedy", norm_topk_prob=False,
+                 routed_scaling_factor=2.5, max_position_embeddings=37),
+          "bf16/amx-bf16"),
+    Shape("all-experts", "route record_routes group gather expert_up expert_down",
+          "five of five experts, of one column; a wider shared one with a gate",
+          qwen2_moe(33, 33, 40, 5, 5, 1, 33, norm_topk_prob=False),
+          "bf16/avx512-bf16"),
+    Shape("one-expert", "route group gather expert_up expert_down",
+          "one expert, and no shared one",
+          qwen2_moe(31, 33, 37, 1, 1, 17, 0, norm_topk_prob=False), "f16/avx512"),
+    Shape("idle-experts", "route group gather expert_up expert_down",
+          "61 experts for 25 tokens, most without one",
+          family("Mixtral", "mixtral", 18, 2, 1, 65, 5, num_local_experts=61, head_dim=6,
+                 num_experts_per_tok=2, max_position_embeddings=25, sliding_window=None),
+          "bf16/amx-bf16"),
+    Shape("crowded-expert", "group gather expert_up expert_down",
+          "the router says the same of all experts: the first one takes all tokens, as many as "
+          "a step has at most",
+          family("Qwen3Moe", "qwen3_moe", 34, 2, 1, 33, 8, head_dim=6, num_experts=4,
+                 num_experts_per_tok=1, norm_topk_prob=False, moe_intermediate_size=33,
+                 decoder_sparse_step=1, mlp_only_layers=[], max_position_embeddings=37),
+          "", ["--prefill-tokens=37"], router=0.0),
+    Shape("multipliers", "embed qkv linear route expert_up expert_down",
+          "multipliers of embedding, scores, residuals and logits; a shared expert without a gate",
+          family("GraniteMoeShared", "granitemoeshared", 18, 3, 1, 65, 16, num_local_experts=4,
+                 num_experts_per_tok=3, shared_intermediate_size=19, embedding_multiplier=3.0,
+                 residual_multiplier=0.5, attention_multiplier=0.4, logits_scaling=0.5,
+                 attention_bias=True, max_position_embeddings=37), "bf16/avx512"),
+    Shape("some-languages", "route record_routes",
+          "experts of two of four languages",
+          qwen2_moe(20, 33, 37, 4, 2, 17, 5, norm_topk_prob=True,
+                    fpmoe={"expert_names": ["a", "b", "c", "d"]}),
+          "", ["--languages=d,b"]),
+    Shape("one-language", "route record_routes group",
+          "no router: every token takes the one expert that is left",
+          qwen2_moe(20, 33, 37, 3, 2, 17, 5, norm_topk_prob=True,
+                    fpmoe={"expert_names": ["a", "b", "c"]}),
+          "bf16/x86-64-v3", ["--languages=b"]),
+    Shape("long-products", "expert_down",
+          "experts so wide that their second product is made in parts, the last a short one",
+          family("Mixtral", "mixtral", 5, 1, 1, 33, 4133, num_local_experts=2, head_dim=6,
+                 num_experts_per_tok=1, max_position_embeddings=17, sliding_window=None),
+          "f32/x86-64-v3"),
+    Shape("segments", "route segment_scores segment_choose group",
+          "segments of 5 tokens, of which the last one stays open",
+          multipl(**SEGMENTS), "f32/avx512"),
+    Shape("whole-text", "segment_scores segment_choose",
+          "segments routed as published",
+          multipl(**SEGMENTS), "bf16/x86-64-v3", text="whole"),
+    Shape("low-rank", "low_rank qkv linear expert_up expert_down",
+          "ranks 0, 1 and 17; tokens change their language",
+          low_rank(20, 18, 33, 40, [0, 1, 17], [17, 0, 1], [1, 17, 0], [0, 0, 1]),
+          "bf16/amx-bf16", text="languages"),
+    Shape("layer-inputs", "keep_rows",
+          "what goes into three layers of 17 columns",
+          llama(17, 2, 1, 6, 33, 16, 37, num_hidden_layers=3), "f32/avx512", text="layer-inputs"),
+]
+
+
+def scaled(ir, router):
+    """The IR of a model whose random weights keep the size of what they multiply."""
+    def scale(match):
+        name, between, stddev, sizes = match.groups()
+        columns = int(sizes.split("x")[-1])
+        if name.endswith("bias"):
+            stddev = 0.3
+        elif "embed" in name:
+            stddev = 1.0
+        elif "norm" not in name:
+            is_router = re.search(r"\.(gate|router\.layer)\.weight$", name)
+            sharp = re.search(r"\.[qk]_(b_)?proj\.weight$", name)
+            stddev = (router if is_router else 1.3 if sharp else 1.0) / columns ** 0.5
+        return f'fpmoe.random "{name}"{between} stddev {float(stddev):.6e} : tensor<{sizes}xf32>'
+
+    return re.sub(r'fpmoe\.random "([^"]+)"(.*?) stddev (\S+) : tensor<([\dx]+)xf32>', scale, ir)
+
+
+class ShapeModel(emulation.Model):
+    """A shape in one format, and its checks."""
+    workers = (1, 2, 5, 16)
+
+    def __init__(self, bench, shape, weights):
+        super().__init__(bench, shape.name, None, weights)
+        self.shape, self.flags, self.ops = shape, tuple(shape.flags), set()
+        self.source = self.work / "model.mlir"
+        if bench.options.selection:
+            self.levels = [level for level in self.levels if f"{weights}/{level}" == shape.selected]
+
+    def prepare(self):
+        if not self.levels:
+            return
+        config = self.shape.config
+        if isinstance(config, str):
+            self.source.write_text(config)
+        else:
+            folder = self.work / "config"
+            folder.mkdir(exist_ok=True)
+            (folder / "config.json").write_text(json.dumps(config))
+            run(self.options.fpmoe_compile, folder, "--random-weights=1", "--compile-to=import",
+                "-o", self.source)
+            self.source.write_text(scaled(self.source.read_text(), self.shape.router))
+        self.count = int(re.search(r"context = (\d+)", self.source.read_text())[1])
+        vocabulary = int(re.search(r"@main\(.*tensor<\?x(\d+)xf32>",
+                                   self.source.read_text())[1])
+        self.ids = self.long = self.work / "ids"
+        self.ids.write_text(" ".join(str(i * (i + 29) % vocabulary) for i in range(self.count)))
+        self.chunks = sorted({1, 7, self.count})
+        flags = []
+        if self.shape.text == "languages":
+            languages = self.work / "languages"
+            languages.write_text(" ".join(str(i * i // 3 % 3 - 1) for i in range(self.count)))
+            flags, self.extras = ["--languages", languages], [f"languages={languages}"]
+            self.scoring = ["--token-languages", languages]
+        elif self.shape.text == "whole":
+            flags, self.extras, self.scoring = ["--whole-text"], ["whole"], ["--whole-text"]
+            self.chunks = [self.count]
+        self.graph, logits = self.work / "quantized.mlir", self.work / "expected"
+        self.compile("--compile-to=quantize", "-o", self.graph)
+        schedule = self.work / "schedule.mlir"
+        self.compile(f"--cpu={BASE}", "--compile-to=schedule", "-o", schedule)
+        self.ops = set(re.findall(r"\bmega\.(\w+)", schedule.read_text()))
+        if self.shape.text == "layer-inputs":
+            self.wanted, self.routes_wanted = self.layer_inputs(), {}
+            return
+        said = self.evaluate(self.graph, logits, "--routes", *flags).decode()
+        self.wanted = floats(logits)
+        self.routes_wanted = {}
+        for line in said.splitlines():
+            if match := re.fullmatch(r"(\d+) (\d+)((?: -?\d+ [\d.e+-]+)+)", line):
+                experts = [int(word) for word in match[3].split()[::2]]
+                self.routes_wanted[int(match[2]), int(match[1])] = experts
+
+    def layer_inputs(self):
+        """Of each token, the rows that go into the layers, one after the other."""
+        rows = []
+        ir = self.graph.read_text()
+        order = re.search(r"(%\w+) = fpmoe.layers (%\w+),.* order (\[.*\]) : (\S+)", ir)
+        for layer, _ in enumerate(json.loads(order[3])):
+            part, out = self.work / "part.mlir", self.work / "part"
+            last = order[1] if layer else order[2]
+            text = ir.replace(f"order {order[3]}", f"order {[0] * max(layer, 1)}")
+            text = re.sub(r"(@main\(.*-> )tensor<.*?>", rf"\g<1>{order[4]}", text)
+            text = re.sub(r"(fpmoe.layers .*\n)[^}]*}", rf"\1return {last} : {order[4]}\n}}", text)
+            part.write_text(text)
+            self.evaluate(part, out)
+            rows.append(self.tokens(floats(out)))
+        return array.array("f", (x for token in zip(*rows) for row in token for x in row))
+
+    def compile(self, *flags):
+        cpu = next((flag for flag in flags if str(flag).startswith("--cpu=")), None)
+        if self.shape.text != "layer-inputs" or not cpu:
+            return super().compile(*flags)
+        # No option of the compiler asks for these: the schedule is made by fpmoe-opt.
+        plain, mine, made = (self.work / name for name in ("plain", "mine.mlir", "made.mlir"))
+        super().compile(cpu, "--compile-to=schedule", "-o", plain)
+        target = re.search(r"mega\.target = #mega\.target<.*?>", plain.read_text())[0]
+        graph = self.graph.read_text()
+        mine.write_text(graph.replace("attributes {", f"attributes {{{target}, ", 1))
+        run(self.options.fpmoe_compile.with_name("fpmoe-opt"), mine,
+            "--fpmoe-schedule=prefill-tokens=64 layer-inputs", "-o", made)
+        run(self.options.fpmoe_compile, made, f"--weights={self.weights}", *flags)
+        return None
+
+    def build(self, level):
+        if level != AARCH64:
+            self.runner = ()
+            return super().build(level)
+        # Weights lie as those of BASE do.
+        self.runner, self.blob = ("qemu-aarch64",), self.work / f"{BASE}.blob"
+        self.compile(f"--cpu={BASE}", f"--weights-file={self.blob}", "-o", self.program)
+        code = self.work / "aarch64.o"
+        self.compile(f"--cpu={AARCH64}", "--compile-to=object", "-o", code)
+        run("aarch64-linux-gnu-gcc", "-static", "-pthread", "-O1", f"-I{ROOT / 'include'}",
+            emulation.HERE / "StepDriver.c", code, "-o", self.driver)
+        return None
+
+    def check(self, level):
+        tools = ("qemu-aarch64", "aarch64-linux-gnu-gcc")
+        if level == AARCH64 and not all(map(shutil.which, tools)):
+            return self.report(True, level, "skipped:", f"there is no {' or no '.join(tools)}")
+        return super().check(level)
+
+    def can(self, check, level):
+        return super().can(check, level) and (level != AARCH64 or check != "address")
+
+    @property
+    def rounds(self):
+        return self.weights == "bf16" and self.level in emulation.MEANT
+
+    def same_routes(self, chunk):
+        """How many routes are the reference's."""
+        if not self.routes_wanted:
+            return 0
+        out = self.work / f"routes.{chunk}"
+        self.logits(chunk, 2, f"routes={out}")
+        got = array.array("i", out.read_bytes())
+        layers = 1 + max(layer for _, layer in self.routes_wanted)
+        columns = len(got) // (self.count * layers)
+        same = 0
+        for (token, layer), experts in self.routes_wanted.items():
+            at = (token * layers + layer) * columns
+            # Behind those that tokens choose, the reference names those of their segments.
+            same += got[at:at + columns].tolist() == experts[:columns]
+        return same
+
+    def reference(self, chunk):
+        got = array.array("f", self.logits(chunk))
+        largest = difference(got, self.wanted)
+        if not self.rounds:
+            return largest <= EXACT_BOUND, f"{largest:.1g}"
+        typical = statistics.median(map(difference, self.tokens(got), self.tokens(self.wanted)))
+        good = largest <= ROUNDED_BOUND or self.same_routes(chunk) < len(self.routes_wanted)
+        return typical <= TYPICAL_BOUND and good, f"{largest:.1g}, typically {typical:.1g}"
+
+    def routes(self, chunk):
+        if not self.routes_wanted:
+            return True, "none"
+        same = self.same_routes(chunk)
+        least = len(self.routes_wanted) * (ROUNDED_ROUTES if self.rounds else 1)
+        return same >= least, f"{same} of {len(self.routes_wanted)}"
+
+    CHECKS = {"reference": reference, "routes": routes, **emulation.Model.CHECKS}
+
+
+def coverage(models):
+    """Whether shapes aim at all tile ops, and their programs have what they aim at."""
+    files = sorted((ROOT / "dialects" / "Mega").glob("*.td"))
+    known = {name for path in files
+             for name in re.findall(r'Mega_TileOp<"(\w+)"', path.read_text())}
+    results, aimed = [], set()
+    for model in models:
+        if model.ops and (absent := model.shape.aims - model.ops):
+            results.append((False, f"FAIL {model.name}: its program has no {', '.join(absent)}"))
+        aimed |= model.shape.aims & model.ops
+    missing = ", ".join(sorted(known - aimed))
+    results.append((bool(known) and not missing,
+                    f"FAIL tile ops at which no shape aims: {missing}" if missing
+                    else f"ok   shapes aim at all of {len(known)} tile ops"))
+    return results
+
+
+def arguments():
+    parser = emulation.make_parser(__doc__, FORMATS, ShapeModel.CHECKS, LEVELS)
+    names = [shape.name for shape in SHAPES]
+    parser.add_argument("shapes", nargs="*", metavar="SHAPE",
+                        help=f"some of {', '.join(names)} (default: all, and whether each tile op "
+                        "has one)")
+    parser.add_argument("--selection", action="store_true",
+                        help="shapes that name a format and a level, in that alone")
+    options = emulation.parse(parser)
+    if unknown := sorted(set(options.shapes) - set(names)):
+        parser.error(f"no such shape: {', '.join(unknown)}; there are {', '.join(names)}")
+    return options
+
+
+def main():
+    options = arguments()
+
+    def make(bench):
+        return [ShapeModel(bench, shape, weights) for shape in SHAPES
+                if not options.shapes or shape.name in options.shapes
+                for weights in options.weights]
+
+    whole = not options.shapes and (not options.selection or (options.cpu, options.weights)
+                                    == (LEVELS, FORMATS))
+    return emulation.check_models(options, make, coverage if whole else None)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
