@@ -77,21 +77,33 @@ void Product::emit(Value block, Value count, Value matrix,
       tile.weights.push_back(
           firstStep ? b.at(place, b.mul(firstStep, tile.stepBytes)) : place);
     }
-    int64_t most =
-        format.usesTiles(b.target)
-            ? rows
-            : std::max<int64_t>(b.target.getAccumulators() / vectors, 1);
+    // Rather one vector after the other than fewer rows: each is read once.
+    int64_t accumulators = b.target.getAccumulators(), together = vectors;
+    if (!format.usesTiles(b.target))
+      together = std::clamp<int64_t>(accumulators / rows, 1, vectors);
+    int64_t most = format.usesTiles(b.target)
+                       ? rows
+                       : std::max<int64_t>(accumulators / together, 1);
     int64_t run = llvm::divideCeil(rows, llvm::divideCeil(rows, most));
+    SmallVector<Value> all = tile.weights;
     for (int64_t row = 0; row < rows; row += run) {
       tile.rows = std::min(run, rows - row);
       tile.operand = source.rows;
       tile.operand.base = b.at(source.rows.base, row * source.rows.rowBytes);
-      Accumulators sums = format.emitProduct(b, tile);
+      SmallVector<Accumulators> sums;
+      for (int64_t v = 0; v < vectors; v += together) {
+        tile.weights.assign(all.begin() + v,
+                            all.begin() + std::min(v + together, vectors));
+        sums.push_back(format.emitProduct(b, tile));
+      }
       for (int64_t i = 0; i < tile.rows; ++i) {
         auto finish = [&] {
           SmallVector<Value> lanes;
-          for (int64_t v = 0; v < vectors; ++v)
-            lanes.push_back(sums[i * vectors + v]);
+          for (int64_t v = 0; v < vectors; ++v) {
+            int64_t part = v / together;
+            int64_t width = std::min(together, vectors - part * together);
+            lanes.push_back(sums[part][i * width + v % together]);
+          }
           epilogue(row + i, vector, lanes);
         };
         if (row + i < sure)
