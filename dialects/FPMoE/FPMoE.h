@@ -34,11 +34,17 @@ struct StoredMatrix {
   bool halves = false;
   /// So many last columns multiply what low ranks put behind the input.
   int64_t tail = 0;
+  /// A first low-rank factor: what it makes is put behind its own input, so
+  /// that this is multiplied before it is rounded to integers, if it is.
+  bool factor = false;
 };
 
 } // namespace fpmoe
 
 #include "dialects/FPMoE/FPMoEOpInterfaces.h.inc"
+
+#define GET_TYPEDEF_CLASSES
+#include "dialects/FPMoE/FPMoETypes.h.inc"
 
 #define GET_ATTRDEF_CLASSES
 #include "dialects/FPMoE/FPMoEAttrs.h.inc"

@@ -12,6 +12,7 @@
 #define FPMOE_DIALECTS_FPMOE_FPMOE_TD
 
 include "dialects/FPMoE/FPMoEBase.td"
+include "dialects/FPMoE/StorageTypes.td"
 include "dialects/FPMoE/RoutingAttrs.td"
 include "dialects/FPMoE/RecipeOps.td"
 include "dialects/FPMoE/MergeOps.td"

@@ -40,6 +40,7 @@ def FPMoEDialect : Dialect {
     `sequence_bias`, a list of dictionaries of `tokens` (an i32 array) and `bias`.
   }];
   let useDefaultAttributePrinterParser = 1;
+  let useDefaultTypePrinterParser = 1;
   let dependentDialects = ["::mlir::func::FuncDialect"];
   let hasOperationAttrVerify = 1;
 }
@@ -51,8 +52,12 @@ class FPMoE_Op<string mnemonic, list<Trait> traits = []>
 class FPMoE_ShapePred<string function>
     : CPred<"::fpmoe::" # function #
             "(::llvm::cast<::mlir::RankedTensorType>($_self).getShape())">;
+/// Integers are a storage format of matrices: see StorageTypes.td.
+def FPMoE_GroupElement
+    : Type<CPred<"::llvm::isa<::fpmoe::Int8Type, ::fpmoe::Int4Type>($_self)">,
+           "int8 or int4 in groups">;
 def FPMoE_Weight
-    : RankedTensorOf<[F32, F16, BF16], [FPMoE_ShapePred<"isWeightShape">],
+    : RankedTensorOf<[F32, F16, BF16, FPMoE_GroupElement], [FPMoE_ShapePred<"isWeightShape">],
                      "tensor of static shape, neither empty nor above 2^50 elements,">;
 def FPMoE_Rows : RankedTensorOf<[F32], [FPMoE_ShapePred<"isRowsShape">],
                                 "rows of 1 to 2^40 columns">;

@@ -26,10 +26,17 @@ using namespace fpmoe;
 #include "dialects/FPMoE/FPMoEInterfaces.cpp.inc"
 #include "dialects/FPMoE/FPMoEOpInterfaces.cpp.inc"
 
+#define GET_TYPEDEF_CLASSES
+#include "dialects/FPMoE/FPMoETypes.cpp.inc"
+
 #define GET_ATTRDEF_CLASSES
 #include "dialects/FPMoE/FPMoEAttrs.cpp.inc"
 
 void FPMoEDialect::initialize() {
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "dialects/FPMoE/FPMoETypes.cpp.inc"
+      >();
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "dialects/FPMoE/FPMoEAttrs.cpp.inc"

@@ -24,14 +24,21 @@ static int64_t rankOf(Value lowRank) {
   return lowRank ? cast<ShapedType>(lowRank.getType()).getDimSize(0) : 0;
 }
 
+/// A first low-rank factor.
+static StoredMatrix factor(Value weight) {
+  return {weight, /*halves=*/false, /*tail=*/0, /*factor=*/true};
+}
+
 SmallVector<StoredMatrix> EmbeddingOp::getMatrices() { return {{getTable()}}; }
 
 SmallVector<StoredMatrix> LinearOp::getMatrices() {
-  return present({{getWeight(), false, rankOf(getLowRank())}, {getLowRank()}});
+  return present(
+      {{getWeight(), false, rankOf(getLowRank())}, factor(getLowRank())});
 }
 
 SmallVector<StoredMatrix> QkvOp::getMatrices() {
-  return present({{getWeight(), false, rankOf(getLowRank())}, {getLowRank()}});
+  return present(
+      {{getWeight(), false, rankOf(getLowRank())}, factor(getLowRank())});
 }
 
 SmallVector<StoredMatrix> ExpertsOp::getMatrices() {
@@ -43,8 +50,8 @@ SmallVector<StoredMatrix> MlpOp::getMatrices() {
   return present({{getGate(), false, upRank},
                   {getUp(), false, upRank},
                   {getDown(), false, downRank},
-                  {getUpLowRank()},
-                  {getDownLowRank()}});
+                  factor(getUpLowRank()),
+                  factor(getDownLowRank())});
 }
 
 SmallVector<StoredMatrix> MoeOp::getMatrices() {
@@ -52,6 +59,6 @@ SmallVector<StoredMatrix> MoeOp::getMatrices() {
                   {getDown()},
                   {getSharedGateUp(), true, rankOf(getUpLowRank())},
                   {getSharedDown(), false, rankOf(getDownLowRank())},
-                  {getUpLowRank()},
-                  {getDownLowRank()}});
+                  factor(getUpLowRank()),
+                  factor(getDownLowRank())});
 }

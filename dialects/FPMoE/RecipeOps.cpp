@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialects/FPMoE/FPMoE.h"
+#include "dialects/FPMoE/Storage.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/PatternMatch.h"
 
@@ -34,7 +35,7 @@ int64_t WeightOp::getInstanceBytes() {
   RankedTensorType type = getTensorType();
   if (auto packing = dyn_cast_or_null<PackingAttrInterface>(type.getEncoding()))
     return packing.getInstanceBytes(type);
-  return type.getNumElements() * (type.getElementTypeBitWidth() / 8);
+  return getStorageBytes(type);
 }
 
 LogicalResult WeightOp::verifyRegions() {
@@ -50,6 +51,13 @@ LogicalResult WeightOp::verifyRegions() {
            << getType() << ", its recipe yields "
            << (result ? result.getType() : Type(NoneType::get(getContext())))
            << " (weight_c2)";
+  for (Operation &op : body)
+    for (Type type : op.getResultTypes())
+      if (auto tensor = dyn_cast<RankedTensorType>(type);
+          tensor && getGroupFormat(tensor.getElementType()) &&
+          !isa<ConvertOp, PackOp>(op))
+        return op.emitOpError("makes ")
+               << type << "; integers are made by fpmoe.convert (weight_c6)";
   int64_t previous = -1;
   for (int64_t layer : getLayers().value_or(ArrayRef<int64_t>())) {
     if (layer <= previous)
@@ -270,6 +278,21 @@ LogicalResult ConvertOp::verify() {
   if (shapeOf(getInput()) != shapeOf(getResult()))
     return emitOpError("changes ") << getInput().getType() << " to "
                                    << getResult().getType() << " (convert_c1)";
+  ArrayRef<int64_t> shape = shapeOf(getResult());
+  if (getTail() < 0 || (getTail() && getTail() >= shape.back()))
+    return emitOpError("has a tail of ")
+           << getTail() << " of " << getResult().getType() << " (convert_c2)";
+  auto isGroup = [](Value value) {
+    return getGroupFormat(
+               cast<RankedTensorType>(value.getType()).getElementType())
+        .has_value();
+  };
+  if (isGroup(getInput()) ||
+      (isGroup(getResult()) ? shape.empty() : getTail() != 0))
+    return emitOpError("of ")
+           << getInput().getType() << " to " << getResult().getType()
+           << ": integers are made once, of rows, and a "
+              "tail is theirs (convert_c3)";
   return success();
 }
 

@@ -94,6 +94,7 @@ def FPMoE_WeightOp : FPMoE_Op<"weight", [
     * `weight_c4`: the shape is static, neither empty nor above 2^50 elements.
     * `weight_c5`: `offset` and `stride` stand together; they are multiples of 64,
       the offset is not negative and the stride holds an instance.
+    * `weight_c6`: values of integers in groups are made by `fpmoe.convert`.
 
     Example:
 
@@ -359,13 +360,28 @@ def FPMoE_ConvertOp : FPMoE_RecipeOp<"convert"> {
   let description = [{
     Rounds to nearest, ties to even.
 
+    Integers (`!fpmoe.int8`, `!fpmoe.int4`) are made group by group: 32 elements of a
+    row, fewer at its end, and before its last `tail` columns, which begin groups of
+    their own. The scale d, a number of IEEE half, is that with the least sum of
+    squared errors among some candidates, and q = x / d to the nearest integer that
+    there is. Where one d of them holds all elements as they are, they stay what they
+    are: converting twice is converting once. A group whose scale would overflow
+    half, or that holds what is no number, is an error.
+
     * `convert_c1`: the shape stays.
+    * `convert_c2`: the tail is not negative, and less than a row.
+    * `convert_c3`: of integers nothing is made; only they have a tail.
 
     Example: `%1 = fpmoe.convert %0 : tensor<8x8xf32> -> tensor<8x8xbf16>`
   }];
-  let arguments = (ins FPMoE_Weight:$input);
+  let arguments = (ins FPMoE_Weight:$input, DefaultValuedAttr<I64Attr, "0">:$tail);
   let results = (outs FPMoE_Weight:$result);
-  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let assemblyFormat = [{
+    $input (`tail` $tail^)? attr-dict `:` type($input) `->` type($result)
+  }];
+  let builders = [OpBuilder<(ins "::mlir::Type":$result, "::mlir::Value":$input), [{
+    build($_builder, $_state, result, input, 0);
+  }]>];
   let hasVerifier = 1;
   let hasFolder = 1;
 }

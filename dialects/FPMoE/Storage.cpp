@@ -6,9 +6,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialects/FPMoE/Storage.h"
-#include "mlir/IR/BuiltinTypes.h"
+#include "dialects/FPMoE/FPMoE.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 
@@ -23,9 +24,28 @@ template <typename T> Type get(MLIRContext *context) { return T::get(context); }
 
 constexpr StorageFormat kFormats[] = {{"f32", get<Float32Type>},
                                       {"f16", get<Float16Type>},
-                                      {"bf16", get<BFloat16Type>}};
+                                      {"bf16", get<BFloat16Type>},
+                                      {"int8", get<fpmoe::Int8Type>},
+                                      {"int4", get<fpmoe::Int4Type>}};
 
 } // namespace
+
+std::optional<fpmoe::GroupFormat> fpmoe::getGroupFormat(Type element) {
+  if (isa<Int8Type>(element))
+    return GroupFormat{8, 128};
+  if (isa<Int4Type>(element))
+    return GroupFormat{4, 8};
+  return std::nullopt;
+}
+
+int64_t fpmoe::getStorageBytes(RankedTensorType type) {
+  std::optional<GroupFormat> format = getGroupFormat(type.getElementType());
+  if (!format)
+    return type.getNumElements() * (type.getElementTypeBitWidth() / 8);
+  int64_t columns = type.getShape().back();
+  return type.getNumElements() / columns *
+         llvm::divideCeil(columns, GroupFormat::kElements) * format->getBytes();
+}
 
 bool fpmoe::isStorageName(StringRef name) {
   return llvm::any_of(kFormats, [&](auto &f) { return f.name == name; });

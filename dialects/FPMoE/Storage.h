@@ -12,13 +12,28 @@
 #ifndef FPMOE_DIALECTS_FPMOE_STORAGE_H
 #define FPMOE_DIALECTS_FPMOE_STORAGE_H
 
-#include "mlir/IR/Types.h"
+#include "mlir/IR/BuiltinTypes.h"
+
+#include <optional>
 
 namespace fpmoe {
 
+/// Elements of a group of integers, which share a scale of IEEE half. They lie
+/// as `bits` bits without a sign, q + zero.
+struct GroupFormat {
+  static constexpr int64_t kElements = 32, kScaleBytes = 2;
+  int64_t bits, zero;
+  int64_t getBytes() const { return kElements * bits / 8 + kScaleBytes; }
+};
+/// How elements of this type stand in groups; nothing if each stands alone.
+std::optional<GroupFormat> getGroupFormat(mlir::Type element);
+
+/// Bytes of a tensor that lies row by row; each row of groups fills them up.
+int64_t getStorageBytes(mlir::RankedTensorType type);
+
 /// Whether there is a format of this name.
 bool isStorageName(llvm::StringRef name);
-/// "f32, f16, bf16"
+/// "f32, f16, bf16, int8, int4"
 std::string listStorageNames();
 /// The element type of a format; null if there is none of this name.
 mlir::Type getStorageType(mlir::MLIRContext *context, llvm::StringRef name);

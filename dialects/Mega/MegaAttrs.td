@@ -35,9 +35,17 @@ def Mega_PackedAttr : Mega_Attr<"Packed", "packed", [
     same columns stand beside each other. The last `tail` elements of K begin at a multiple of 16: they
     multiply what low ranks put behind the rows of an operand.
 
-    * `packed_c1`: n is 16, 32 or 64; k is 1, 2 or 4.
+    Integers stand k = 32 together, a group, and K and the tail are filled up to
+    groups. A group of 16 columns lies as their elements, then their 16 scales of IEEE
+    half; n columns are n / 16 of these. Elements are q + 128 (`!fpmoe.int8`) or q + 8
+    (`!fpmoe.int4`): four of a column fill a word of bytes, 16 words the columns, and 8
+    of these vectors a group. Of 4 bits, vectors 2 i and 2 i + 1 share their bytes, the
+    first one in the lower halves.
+
+    * `packed_c1`: n is 16, 32 or 64; k is 1, 2, 4 or 32.
     * `packed_c2`: the tensor has two dimensions or more, with `halves` N is even,
-      `tail` is not negative and less than K, and k elements have 2 or 4 bytes.
+      `tail` is not negative and less than K, and k elements have 2 or 4 bytes, or are
+      32 integers.
 
     Example: `tensor<3x20x8xbf16, #mega.packed<n = 16, k = 2>>`
   }];
@@ -55,6 +63,15 @@ def Mega_DotInstruction : I32EnumAttr<"DotInstruction", "what sums products of b
   let genSpecializedAttr = 0;
 }
 
+def Mega_IntDotInstruction : I32EnumAttr<"IntDotInstruction", "what sums products of integers", [
+    I32EnumAttrCase<"None", 0, "none">,
+    I32EnumAttrCase<"Avx2", 1, "avx2">,
+    I32EnumAttrCase<"AvxVnni", 2, "avx_vnni">,
+    I32EnumAttrCase<"Avx512Vnni", 3, "avx512_vnni">]> {
+  let cppNamespace = "::mega";
+  let genSpecializedAttr = 0;
+}
+
 def Mega_TargetAttr : Mega_Attr<"Target", "target"> {
   let summary = "The machine that a module is compiled for";
   let description = [{
@@ -65,6 +82,8 @@ def Mega_TargetAttr : Mega_Attr<"Target", "target"> {
     particular.
 
     * `dot`: the instruction that sums products of bf16.
+    * `int_dot`: the instruction that sums products of bytes: `avx2` two of them to 16
+      bits (VPMADDUBSW), `avx_vnni` and `avx512_vnni` four to 32 (VPDPBUSD).
     * `rows`: rows of an operand that are multiplied at a time, where there are many;
       `tile_rows` of products with the tile registers of AMX.
     * `accumulators`: vectors of 16 sums that the registers hold beside what a step
@@ -83,7 +102,8 @@ def Mega_TargetAttr : Mega_Attr<"Target", "target"> {
                         EnumParameter<Mega_DotInstruction>:$dot, "int64_t":$rows,
                         "int64_t":$accumulators, "int64_t":$columns,
                         DefaultValuedParameter<"int64_t", "0">:$tile_rows,
-                        DefaultValuedParameter<"int64_t", "0">:$prefetch);
+                        DefaultValuedParameter<"int64_t", "0">:$prefetch,
+                        DefaultValuedParameter<"::mega::IntDotInstruction", "::mega::IntDotInstruction::None">:$int_dot);
   let assemblyFormat = "`<` struct(params) `>`";
 }
 

@@ -8,6 +8,7 @@
 #ifndef FPMOE_DIALECTS_MEGA_MEGABASE_TD
 #define FPMOE_DIALECTS_MEGA_MEGABASE_TD
 
+include "dialects/FPMoE/FPMoEBase.td"
 include "mlir/IR/EnumAttr.td"
 include "mlir/IR/OpBase.td"
 include "mlir/IR/SymbolInterfaces.td"
@@ -71,7 +72,7 @@ def Mega_TileSizeAttr : EnumAttr<MegaDialect, Mega_TileSizeEnum, "size"> {
 }
 
 def Mega_Buffer : MemRefOf<[AnyType]>;
-def Mega_Weight : RankedTensorOf<[F32, F16, BF16]>;
+def Mega_Weight : RankedTensorOf<[F32, F16, BF16, FPMoE_GroupElement]>;
 
 def Mega_TileOpInterface : OpInterface<"TileOpInterface"> {
   let cppNamespace = "::mega";

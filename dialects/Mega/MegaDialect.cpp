@@ -61,7 +61,8 @@ TargetAttr mega::getTarget(Operation *op) {
     return target;
   return TargetAttr::get(op->getContext(), "generic", DotInstruction::None,
                          /*rows=*/12, /*accumulators=*/24, /*columns=*/16,
-                         /*tile_rows=*/0, /*prefetch=*/0);
+                         /*tile_rows=*/0, /*prefetch=*/0,
+                         IntDotInstruction::None);
 }
 
 LogicalResult ProgramOp::verify() {

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "dialects/FPMoE/Storage.h"
 #include "dialects/Mega/Mega.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -22,8 +23,15 @@ PackedLayout::PackedLayout(RankedTensorType type) {
   halves = packed.getHalves();
   tail = packed.getTail();
   panels = llvm::divideCeil(vectors() * kVectorColumns, n);
-  depth = padColumns(columns - tail, tail) / k;
-  elementBytes = type.getElementTypeBitWidth() / 8;
+  depth = padDepth(columns - tail) / k + padDepth(tail) / k;
+  auto groups = fpmoe::getGroupFormat(type.getElementType());
+  vectorBytes =
+      kVectorColumns *
+      (groups ? groups->getBytes() : k * type.getElementTypeBitWidth() / 8);
+}
+
+int64_t PackedLayout::padDepth(int64_t elements) const {
+  return llvm::alignTo(elements, std::max(k, kVectorColumns));
 }
 
 int64_t PackedLayout::vectors() const {
@@ -41,7 +49,7 @@ int64_t PackedLayout::getRow(int64_t panel, int64_t lane) const {
 }
 
 int64_t PackedLayout::getColumn(int64_t place) const {
-  int64_t first = columns - tail, start = padColumns(first);
+  int64_t first = columns - tail, start = padDepth(first);
   if (place < start)
     return place < first ? place : -1;
   place -= start;
@@ -51,19 +59,23 @@ int64_t PackedLayout::getColumn(int64_t place) const {
 LogicalResult PackedAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                  int64_t n, int64_t k, bool halves,
                                  int64_t tail) {
-  if ((n != 16 && n != 32 && n != 64) || (k != 1 && k != 2 && k != 4))
+  if ((n != 16 && n != 32 && n != 64) ||
+      (k != 1 && k != 2 && k != 4 && k != kGroupElements))
     return emitError() << "packs n = " << n << " columns and k = " << k
-                       << " elements together; n must be 16, 32 or 64, k 1, 2 "
-                          "or 4 (packed_c1)";
+                       << " elements together; n must be 16, 32 or 64, k 1, "
+                          "2, 4 or 32 (packed_c1)";
   return success();
 }
 
 LogicalResult
 PackedAttr::verifyEncoding(ArrayRef<int64_t> shape, Type element,
                            function_ref<InFlightDiagnostic()> emitError) const {
-  int64_t bits = getK() * element.getIntOrFloatBitWidth();
-  if (shape.size() < 2 || (bits != 16 && bits != 32) ||
-      llvm::any_of(shape, ShapedType::isDynamic) ||
+  bool fits = getK() == kGroupElements;
+  if (!fpmoe::getGroupFormat(element)) {
+    int64_t bits = getK() * element.getIntOrFloatBitWidth();
+    fits = bits == 16 || bits == 32;
+  }
+  if (shape.size() < 2 || !fits || llvm::any_of(shape, ShapedType::isDynamic) ||
       (getHalves() && shape[shape.size() - 2] % 2) || getTail() < 0 ||
       getTail() >= shape.back())
     return emitError() << "packs a tensor of " << element << " whose shape is ["
@@ -81,7 +93,7 @@ LogicalResult TargetAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                  StringRef cpu, DotInstruction dot,
                                  int64_t rows, int64_t accumulators,
                                  int64_t columns, int64_t tileRows,
-                                 int64_t prefetch) {
+                                 int64_t prefetch, IntDotInstruction) {
   bool tiles = dot == DotInstruction::AmxBf16;
   if (rows < 1 || accumulators < 1 || prefetch < 0 ||
       (columns != 16 && columns != 32 && columns != 64) ||

@@ -26,6 +26,12 @@ inline int64_t padColumns(int64_t columns, int64_t tail) {
   return padColumns(columns) + padColumns(tail);
 }
 
+/// A step of K of a row that integers multiply: 32 of i8, their scale (f32) and
+/// 8 times their sum (i32). `[blocks, K/32, rows, kGroupStepBytes]` of i8 is an
+/// operand.
+constexpr int64_t kGroupElements = 32, kGroupScaleAt = 32, kGroupSumAt = 36,
+                  kGroupStepBytes = 40;
+
 /// A packed weight in memory: `[matrices, panels, depth, n, k]`, as
 /// #mega.packed describes it.
 struct PackedLayout {
@@ -34,12 +40,14 @@ struct PackedLayout {
 
   int64_t matrices, rows, columns; ///< of the weight: [.., rows, columns]
   int64_t n, k, panels, depth;
-  int64_t elementBytes;
+  int64_t vectorBytes; ///< of the k elements of each of 16 columns
   bool halves;
   int64_t tail;
 
+  /// So many elements of K filled up with zeros.
+  int64_t padDepth(int64_t elements) const;
   /// Bytes of the k elements of each of n columns.
-  int64_t stepBytes() const { return n * k * elementBytes; }
+  int64_t stepBytes() const { return n / kVectorColumns * vectorBytes; }
   int64_t panelBytes() const { return depth * stepBytes(); }
   int64_t matrixBytes() const { return panels * panelBytes(); }
   /// Vectors of columns of a product that hold something.

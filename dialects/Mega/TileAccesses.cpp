@@ -52,6 +52,16 @@ void NormOp::getAccesses(Accesses &accesses) {
   add(*this, accesses, getOperand(), kWrite, {0});
 }
 
+int64_t QuantizeOp::getTileRank() { return 1; }
+bool QuantizeOp::allowsTileSize(TileSize size) {
+  return size == (getGroups() ? TileSize::ExpertBlocks : TileSize::Blocks);
+}
+void QuantizeOp::getAccesses(Accesses &accesses) {
+  add(*this, accesses, getGroups(), kRead, {});
+  add(*this, accesses, getRows(), kRead, {0});
+  add(*this, accesses, getOperand(), kWrite, {0});
+}
+
 int64_t LowRankOp::getTileRank() { return 1; }
 void LowRankOp::getAccesses(Accesses &accesses) {
   add(*this, accesses, getLanguages(), kRead, {});

@@ -10,6 +10,8 @@
 
 #include "dialects/Mega/Mega.h"
 
+#include "llvm/Support/MathExtras.h"
+
 #include <numeric>
 
 using namespace mlir;
@@ -23,7 +25,11 @@ static int64_t dim(Value value, int64_t i) {
 /// Columns of an operand `[blocks, K/k, rows, k]`; -1 of other memory.
 static int64_t columnsOf(Value operand) {
   auto type = cast<MemRefType>(operand.getType());
-  return type.getRank() == 4 ? type.getDimSize(1) * type.getDimSize(3) : -1;
+  if (type.getRank() != 4)
+    return -1;
+  if (type.getElementType().isInteger(8))
+    return type.getDimSize(1) * kGroupElements;
+  return type.getDimSize(1) * type.getDimSize(3);
 }
 
 static bool isPacked(Value weight, size_t rank) {
@@ -78,6 +84,26 @@ LogicalResult NormOp::verify() {
            << getX().getType() << " by " << getWeight().getType() << " into "
            << getOperand().getType() << ", which must both have " << columns
            << " columns (norm_c1)";
+  return success();
+}
+
+LogicalResult QuantizeOp::verify() {
+  auto rows = cast<MemRefType>(getRows().getType());
+  auto operand = cast<MemRefType>(getOperand().getType());
+  int64_t tail = padColumns(getTail());
+  bool fits = rows.getRank() == 4 && rows.getElementType().isF32() &&
+              rows.getDimSize(3) == 1 && operand.getRank() == 4 &&
+              operand.getElementType().isInteger(8) &&
+              operand.getDimSize(3) == kGroupStepBytes &&
+              rows.getDimSize(0) == operand.getDimSize(0) &&
+              rows.getDimSize(2) == operand.getDimSize(2) &&
+              int64_t(getTail()) >= 0 && tail < columnsOf(getRows());
+  int64_t steps =
+      llvm::divideCeil(columnsOf(getRows()) - tail, kGroupElements) +
+      llvm::divideCeil(tail, kGroupElements);
+  if (!fits || operand.getDimSize(1) != steps)
+    return emitOpError("of ") << rows << " with a tail of " << getTail()
+                              << " gives " << operand << " (quantize_c1)";
   return success();
 }
 
@@ -318,11 +344,15 @@ LogicalResult ExpertDownOp::verify() {
                            "expert_down_c1")))
     return failure();
   int64_t depth = getDepth(), vectors = getVectors();
-  if (depth < 1 || depth % kVectorColumns || vectors < 1)
+  int64_t unit = kVectorColumns;
+  for (Value weight : {getDown(), getSharedDown()})
+    if (weight)
+      unit = std::max(unit, layoutOf(weight).k);
+  if (depth < 1 || depth % unit || vectors < 1)
     return emitOpError("takes ")
            << vectors << " vectors, and K " << depth
-           << " elements at a time, which must be a multiple of "
-           << kVectorColumns << " (expert_down_c2)";
+           << " elements at a time, which must be a multiple of " << unit
+           << " (expert_down_c2)";
   return success();
 }
 

@@ -7,7 +7,8 @@
 // Activations are `[max_tokens, width]` f32, their width a multiple of 16. An
 // operand of a product is packed: `[blocks, K/k, rows, k]` in what the weights'
 // format multiplies with, k elements of a row together, K a multiple of 16. Its
-// layout is the default one, or strides by which each row lies together. Rows
+// layout is the default one, or strides by which each row lies together. Integers
+// multiply what mega.quantize makes of an operand of f32. Rows
 // without a token and columns past the last are zero in an operand, so that
 // nothing that another step left there is read.
 //===----------------------------------------------------------------------===//
@@ -80,6 +81,30 @@ def Mega_NormOp : Mega_TileOp<"norm", [], ["allowsTileSize"]> {
   let assemblyFormat = [{
     $x `,` $weight (`from` $logits_from^ `:` type($logits_from))? `into` $operand
     `eps` $eps attr-dict `:` type($x) `,` type($weight) `,` type($operand)
+  }];
+}
+
+def Mega_QuantizeOp : Mega_TileOp<"quantize", [], ["allowsTileSize"]> {
+  let summary = "Rounds rows to integers with a scale for each group";
+  let description = [{
+    Tiles: blocks, or none. With `groups`, blocks are those of experts. Of each 32
+    elements of a row, the last of its columns and of its last `tail` columns filled up
+    with zeros, makes integers q from -127 to 127, their scale d and their sum: d is
+    max |x| / 127, and q is x times 127 / max |x|, to nearest, ties to even. So |x - d q|
+    is at most max |x| / 253 or so. Where the largest is below 2^-100, all q are 0;
+    where one is no number, or not finite, d is no number or infinite.
+
+    * `quantize_c1`: rows are an operand of f32; the operand has as many blocks and rows,
+      and for each 32 columns, begun anew by the tail, 40 bytes: 32 of i8, d (f32) and 8 times the
+      sum of q (i32).
+
+    Example: `mega.quantize %rows into %operand tail 0 : memref<1x48x1x1xf32>, memref<1x2x1x40xi8>`
+  }];
+  let arguments = (ins Mega_Buffer:$rows, Mega_Buffer:$operand,
+                       Optional<Mega_Buffer>:$groups, I64Attr:$tail);
+  let assemblyFormat = [{
+    $rows `into` $operand (`of` $groups^ `:` type($groups))? `tail` $tail attr-dict
+    `:` type($rows) `,` type($operand)
   }];
 }
 

@@ -97,6 +97,7 @@ public:
 private:
   Error experts(const toml::table &table);
   Error compile(const toml::table &table);
+  Error weights(const toml::table &table);
 
   Error errorAt(const toml::source_region &region, const Twine &what) const {
     return fileError((fileName + ":" + Twine(region.begin.line) + ":" +
@@ -227,6 +228,29 @@ Error OptionsParser::compile(const toml::table &table) {
   return Error::success();
 }
 
+Error OptionsParser::weights(const toml::table &table) {
+  // The table is sorted by name; what counts is the order of the file.
+  std::vector<std::pair<toml::source_position, std::string>> rules;
+  for (auto &&[key, node] : table) {
+    std::optional<std::string> format;
+    if (Error e = readString(node, key.str(), format))
+      return e;
+    if (key.str().empty() || StringRef(key.str()).find_first_of(
+                                 StringRef(",=\0", 3)) != StringRef::npos)
+      return errorAt(key.source(),
+                     quoted(key.str()) + " is no pattern of names of weights");
+    rules.push_back(
+        {key.source().begin, std::string(key.str()) + "=" + *format});
+  }
+  llvm::sort(rules, [](const auto &a, const auto &b) {
+    return std::pair(a.first.line, a.first.column) <
+           std::pair(b.first.line, b.first.column);
+  });
+  for (auto &[position, rule] : rules)
+    options.weightRules.push_back(std::move(rule));
+  return Error::success();
+}
+
 /// `[compile]` of a file that has other keys, too.
 Error OptionsParser::compileOf(const toml::table &table) {
   const toml::node *node = table.get("compile");
@@ -241,13 +265,17 @@ Error OptionsParser::top(const toml::table &table) {
     Error e = Error::success();
     if (key.str() == "ignore_config") {
       e = readStrings(node, "ignore_config", options.ignoreConfig);
-    } else if (key.str() == "experts" || key.str() == "compile") {
+    } else if (key.str() == "experts" || key.str() == "compile" ||
+               key.str() == "weights") {
       const toml::table *inner = node.as_table();
       if (!inner)
         return wrongType(node, key.str(), "a table");
-      e = key.str() == "experts" ? experts(*inner) : compile(*inner);
+      e = key.str() == "experts"   ? experts(*inner)
+          : key.str() == "compile" ? compile(*inner)
+                                   : weights(*inner);
     } else {
-      return unknown(key, "'ignore_config', [experts] and [compile]");
+      return unknown(key,
+                     "'ignore_config', [experts], [compile] and [weights]");
     }
     if (e)
       return e;

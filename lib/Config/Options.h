@@ -51,6 +51,8 @@ struct FileOptions {
   // `[compile]`, each as the command-line option of the same name. Strings
   // are not empty; their meaning is checked where the option is used.
   std::optional<std::string> weights;
+  /// `[weights]`, "pattern=format" in the order of the file.
+  std::vector<std::string> weightRules;
   std::optional<std::string> cpu;
   std::optional<std::vector<std::string>> languages;
   std::optional<int64_t> prefillTokens;

@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lib/Weights/Groups.h"
 #include "lib/Weights/Puller.h"
 
 #include "llvm/ADT/TypeSwitch.h"
@@ -77,9 +78,46 @@ static Error visit(Puller &puller, ReshapeOp op, int64_t first,
   return puller.pull(op.getInput(), first, out);
 }
 
+/// The numbers that integers of groups stand for; whole groups are pulled.
+static Error roundGroups(Puller &puller, ConvertOp op,
+                         const GroupFormat &format, int64_t first,
+                         MutableArrayRef<float> out) {
+  int64_t columns = shapeOf(op.getResult()).back();
+  int64_t tail = op.getTail();
+  std::vector<float> row;
+  return cut(first, out, columns,
+             [&](int64_t i, int64_t at, MutableArrayRef<float> part) -> Error {
+               int64_t from = getGroup(columns, tail, at).first;
+               int64_t last = at + int64_t(part.size()) - 1;
+               GroupRange end = getGroup(columns, tail, last);
+               row.resize(end.first + end.count - from);
+               if (Error e = puller.pull(op.getInput(), i * columns + from,
+                                         MutableArrayRef<float>(row)))
+                 return e;
+               for (int64_t c = from; c <= last;) {
+                 GroupRange range = getGroup(columns, tail, c);
+                 Group group;
+                 if (Error e =
+                         makeGroup(op->getParentOfType<WeightOp>(), format,
+                                   ArrayRef(row).slice(c - from, range.count),
+                                   i * columns + c, group))
+                   return e;
+                 for (int64_t j = 0; j < range.count; ++j)
+                   if (int64_t place = c + j - at;
+                       place >= 0 && place < int64_t(part.size()))
+                     part[place] = group.get(format, j);
+                 c += range.count;
+               }
+               return Error::success();
+             });
+}
+
 template <typename T>
 static Error visit(Puller &puller, ConvertOp op, int64_t first,
                    MutableArrayRef<T> out) {
+  if constexpr (std::is_same_v<T, float>)
+    if (auto format = getGroupFormat(op.getType().getElementType()))
+      return roundGroups(puller, op, *format, first, out);
   if (Error e = puller.pull(op.getInput(), first, out))
     return e;
   if constexpr (std::is_same_v<T, float>)
@@ -152,10 +190,14 @@ static Error visit(Puller &puller, ByLayerOp op, int64_t first,
 template <typename T>
 std::optional<Error> arrange(Puller &puller, Operation *op, int64_t first,
                              MutableArrayRef<T> out) {
-  // What was rounded to f16 has no bits of bf16: it is pulled as numbers.
-  if (std::is_same_v<T, uint16_t> && isa<ConvertOp>(op) &&
-      cast<ShapedType>(op->getResult(0).getType()).getElementType().isF16())
-    return std::nullopt;
+  // What was rounded to another format has no bits of bf16: it is pulled as
+  // numbers.
+  if (std::is_same_v<T, uint16_t> && isa<ConvertOp>(op)) {
+    mlir::Type element =
+        cast<ShapedType>(op->getResult(0).getType()).getElementType();
+    if (element.isF16() || getGroupFormat(element))
+      return std::nullopt;
+  }
   return llvm::TypeSwitch<Operation *, std::optional<Error>>(op)
       .Case<StackOp, ConcatOp, SliceOp, SelectOp, ReshapeOp, ConvertOp,
             DeinterleaveOp, AppendRowsOp, AppendColumnsOp, PackOp, ByLayerOp>(

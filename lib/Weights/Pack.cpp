@@ -11,13 +11,16 @@
 #include "lib/Weights/Pack.h"
 #include "lib/Checkpoint/Half.h"
 #include "lib/Checkpoint/Input.h"
+#include "lib/Weights/Groups.h"
 
+#include "llvm/Support/Endian.h"
 #include "llvm/Support/FormatVariadic.h"
 
 #include <cmath>
 
 using namespace llvm;
 using namespace mlir;
+using mega::kVectorColumns;
 
 namespace fpmoe {
 
@@ -47,33 +50,87 @@ Error PanelPacker::pack(int64_t layer, int64_t panel, int64_t from, int64_t to,
   int64_t words = to - from, elements = layout.n * words * layout.k;
   rows.resize(elements);
   mlir::Type element = op.getType().getElementType();
+  if (auto format = getGroupFormat(element))
+    return packGroups(*format, layer, panel, from, to, rows, out);
   auto *narrow = reinterpret_cast<uint16_t *>(rows.data());
-  if (Error e = element.isBF16()
-                    ? readRows(layer, panel, from, to, narrow)
-                    : readRows(layer, panel, from, to, rows.data()))
+  if (Error e =
+          element.isBF16()
+              ? readRows(op.getInput(), layer, panel, from, to, narrow)
+              : readRows(op.getInput(), layer, panel, from, to, rows.data()))
     return e;
   if (element.isF16())
     if (Error e = storeF16(rows, narrow,
                            op->getParentOfType<WeightOp>().getSymName()))
       return e;
-  if (layout.k * layout.elementBytes == sizeof(uint16_t))
+  if (layout.vectorBytes == kVectorColumns * sizeof(uint16_t))
     transpose<uint16_t>(rows.data(), layout.n, words, out);
   else
     transpose<uint32_t>(rows.data(), layout.n, words, out);
   return Error::success();
 }
 
-/// Depth [from, to) of the rows of a panel, one after the other.
+/// Writes lane `lane` of a step of 16 columns, as #mega.packed describes it.
+static void storeGroup(const GroupFormat &format, const Group &group,
+                       int64_t lane, uint8_t *step) {
+  constexpr int64_t word = 4, vector = kVectorColumns * word;
+  for (int64_t i = 0; i < GroupFormat::kElements; ++i) {
+    int64_t number = i / word;
+    uint8_t *at = step + lane * word + i % word;
+    if (format.bits == 8)
+      at[number * vector] = group.q[i];
+    else if (number % 2 == 0)
+      at[number / 2 * vector] = group.q[i];
+    else
+      at[number / 2 * vector] |= group.q[i] << 4;
+  }
+  uint8_t *scales =
+      step + kVectorColumns * GroupFormat::kElements * format.bits / 8;
+  support::endian::write16le(scales + lane * GroupFormat::kScaleBytes,
+                             group.scale);
+}
+
+/// Integers are made here, of what `fpmoe.convert` gets.
+Error PanelPacker::packGroups(const GroupFormat &format, int64_t layer,
+                              int64_t panel, int64_t from, int64_t to,
+                              std::vector<float> &rows, uint8_t *out) const {
+  auto convert = op.getInput().getDefiningOp<ConvertOp>();
+  auto weight = op->getParentOfType<WeightOp>();
+  if (!convert || int64_t(convert.getTail()) != layout.tail)
+    return createStringError("weight " + quoted(weight.getSymName()) +
+                             " packs integers that are not made for it");
+  if (Error e =
+          readRows(convert.getInput(), layer, panel, from, to, rows.data()))
+    return e;
+  int64_t width = (to - from) * layout.k;
+  for (int64_t lane = 0; lane < layout.n; ++lane) {
+    int64_t row = layout.getRow(panel % layout.panels, lane);
+    for (int64_t step = from; step < to; ++step) {
+      ArrayRef<float> numbers(
+          rows.data() + lane * width + (step - from) * layout.k, layout.k);
+      int64_t column = layout.getColumn(step * layout.k);
+      int64_t first =
+          (panel / layout.panels * layout.rows + row) * layout.columns + column;
+      Group group;
+      if (Error e = makeGroup(weight, format, numbers, first, group))
+        return e;
+      storeGroup(format, group, lane % kVectorColumns,
+                 out + (step - from) * layout.stepBytes() +
+                     lane / kVectorColumns * layout.vectorBytes);
+    }
+  }
+  return Error::success();
+}
+
 template <typename T>
-Error PanelPacker::readRows(int64_t layer, int64_t panel, int64_t from,
-                            int64_t to, T *rows) const {
+Error PanelPacker::readRows(mlir::Value value, int64_t layer, int64_t panel,
+                            int64_t from, int64_t to, T *rows) const {
   int64_t matrix = panel / layout.panels;
   panel %= layout.panels;
   int64_t first = from * layout.k, width = (to - from) * layout.k;
   auto read = [&](int64_t row, int64_t column, MutableArrayRef<T> out) {
     return evaluator.evaluate(
-        op.getInput(), layer,
-        (matrix * layout.rows + row) * layout.columns + column, out);
+        value, layer, (matrix * layout.rows + row) * layout.columns + column,
+        out);
   };
   for (int64_t lane = 0; lane < layout.n;) {
     int64_t row = layout.getRow(panel, lane);
@@ -84,7 +141,7 @@ Error PanelPacker::readRows(int64_t layer, int64_t panel, int64_t from,
       continue;
     }
     // Whole rows that follow one another are read at once.
-    if (width == layout.columns && !layout.tail) {
+    if (from == 0 && width == layout.columns && !layout.tail) {
       int64_t count = 1;
       while (lane + count < layout.n &&
              layout.getRow(panel, lane + count) == row + count)

@@ -8,6 +8,7 @@
 #ifndef FPMOE_LIB_WEIGHTS_PACK_H
 #define FPMOE_LIB_WEIGHTS_PACK_H
 
+#include "dialects/FPMoE/Storage.h"
 #include "dialects/Mega/Mega.h"
 #include "lib/Weights/Evaluate.h"
 
@@ -32,9 +33,13 @@ public:
                    std::vector<float> &rows, uint8_t *out) const;
 
 private:
+  /// Depth [from, to) of the rows of a panel of `value`, one after the other.
   template <typename T>
-  llvm::Error readRows(int64_t layer, int64_t panel, int64_t from, int64_t to,
-                       T *rows) const;
+  llvm::Error readRows(mlir::Value value, int64_t layer, int64_t panel,
+                       int64_t from, int64_t to, T *rows) const;
+  llvm::Error packGroups(const GroupFormat &format, int64_t layer,
+                         int64_t panel, int64_t from, int64_t to,
+                         std::vector<float> &rows, uint8_t *out) const;
 
   mutable PackOp op;
   const RecipeEvaluator &evaluator;

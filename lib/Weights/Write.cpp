@@ -252,6 +252,9 @@ Error Writer::writePlain(const Instance &instance, int64_t first, int64_t end,
   int64_t from = first * 16;
   int64_t bytes = std::min<int64_t>(end * 16, instance.bytes) - from;
   mlir::Type element = weight.getTensorType().getElementType();
+  if (getGroupFormat(element))
+    return createStringError("weight " + quoted(weight.getSymName()) +
+                             " of integers is not packed");
   auto fill = [&](auto *out) -> Error {
     int64_t size = sizeof(*out);
     return evaluator.evaluate(weight.getResultValue(), instance.layer,

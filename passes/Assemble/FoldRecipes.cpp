@@ -7,6 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "dialects/FPMoE/Storage.h"
 #include "passes/Assemble/Passes.h"
 #include "passes/Assemble/Recipes.h"
 
@@ -178,7 +179,7 @@ struct RoundOfMove : OpRewritePattern<ConvertOp> {
     Type element = typeOf(op).getElementType();
     if (!isa_and_nonnull<StackOp, ConcatOp, SliceOp, SelectOp, ReshapeOp,
                          DeinterleaveOp, AppendRowsOp>(move) ||
-        element.isF32())
+        element.isF32() || getGroupFormat(element))
       return failure();
     IRMapping mapping;
     for (Value operand : move->getOperands())

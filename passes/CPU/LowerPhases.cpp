@@ -30,6 +30,7 @@ void emitTile(PhaseContext &phase, Operation &op, ArrayRef<Value> tile) {
       .Case([&](mega::RopeOp o) { emitRope(phase, o, tile); })
       .Case([&](mega::NormOp o) { emitNorm(phase, o, tile); })
       .Case([&](mega::HeadsOp o) { emitHeads(phase, o, tile); })
+      .Case([&](mega::QuantizeOp o) { emitQuantize(phase, o, tile); })
       .Case([&](mega::LowRankOp o) { emitLowRank(phase, o, tile); })
       .Case([&](mega::QkvOp o) { emitQkv(phase, o, tile); })
       .Case([&](mega::AttentionOp o) { emitAttention(phase, o, tile); })
@@ -67,10 +68,13 @@ Value emitTileCount(PhaseContext &phase, Attribute size, Operation &first) {
     return b.ceilDiv(b.sub(phase.count, from), phase.blockRows);
   }
   case TileSize::ExpertBlocks: {
-    auto gather = cast<mega::GatherOp>(first);
-    auto layout = mega::GroupTableLayout::withBlocks(
-        gather.getGroups(), dim(gather.getOperand(), 0), phase.blockRows);
-    GroupTable table(phase, gather.getGroups(), layout);
+    auto gather = dyn_cast<mega::GatherOp>(first);
+    auto quantize = dyn_cast<mega::QuantizeOp>(first);
+    Value groups = gather ? gather.getGroups() : quantize.getGroups();
+    Value blocks = gather ? gather.getOperand() : quantize.getOperand();
+    auto layout = mega::GroupTableLayout::withBlocks(groups, dim(blocks, 0),
+                                                     phase.blockRows);
+    GroupTable table(phase, groups, layout);
     return b.loadIndex(table.first, b.i64(layout.groups));
   }
   }
@@ -103,7 +107,7 @@ LogicalResult checkProduct(Operation &op, mega::TargetAttr target) {
         getFormat(cast<ShapedType>(weight.getType()).getElementType());
     auto type = cast<MemRefType>(rows.getType());
     bool fits = type.getElementType() == format.getOperandElement(target) &&
-                type.getDimSize(3) == format.getOperandDepth(target);
+                type.getDimSize(3) == format.getOperandExtent(target);
     if (format.usesTiles(target))
       fits &= type == mega::getRowMajorType(type) &&
               (type.getDimSize(2) == 1 || type.getDimSize(2) % 16 == 0);

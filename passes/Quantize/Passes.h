@@ -23,7 +23,9 @@ struct QuantizeOptions : mlir::PassPipelineOptions<QuantizeOptions> {
   Option<std::string> format{
       *this, "format",
       llvm::cl::desc(
-          "f32, f16 or bf16; by default what the module says of its checkpoint")};
+          "f32, f16, bf16, int8 or int4, and rules, as in "
+          "int4,*down_proj=int8; by default what the module says of its "
+          "checkpoint")};
 };
 
 /// Adds the passes of the phase, the legality check last.

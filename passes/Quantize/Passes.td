@@ -16,7 +16,11 @@ def SetStorage : Pass<"fpmoe-set-storage", "::mlir::ModuleOp"> {
     Weights that are tables of embeddings or matrices of linear maps, of qkv, of
     experts and of feed-forward networks are rounded to the format. Norms,
     biases, routers, scales of shared experts and tables of rotary embedding are
-    small, and stay f32.
+    small, and stay f32. Behind the format, matrices can have others by their names:
+    the first rule that matches counts, and every rule has to name one.
+
+    Low-rank factors that multiply a product's input are f32 where others are integers:
+    what they make is put behind the input before it is rounded to integers itself.
 
     Example (`test/passes/Quantize/set-storage.mlir`), with `format=bf16`:
 
@@ -42,7 +46,7 @@ def SetStorage : Pass<"fpmoe-set-storage", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"format", "format", "std::string", "",
-           "f32, f16 or bf16; by default what the module says of its checkpoint">
+           "f32, f16, bf16, int8 or int4, and rules, as in int4,*down_proj=int8; by default what the module says of its checkpoint">
   ];
 }
 

@@ -11,8 +11,11 @@
 #include "dialects/FPMoE/Storage.h"
 #include "passes/Quantize/Matrices.h"
 #include "passes/Quantize/Passes.h"
+#include "passes/Quantize/StorageRules.h"
 
 #include "mlir/IR/Builders.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 
@@ -25,9 +28,8 @@ namespace {
 struct SetStoragePass : impl::SetStorageBase<SetStoragePass> {
   using SetStorageBase::SetStorageBase;
 
-  /// The element type of the format, or null after an error.
-  Type elementType() {
-    std::string name = format;
+  /// The element type of matrices that no rule names, or null after an error.
+  Type getFallback(std::string name) {
     auto model = getOperation()->getAttrOfType<DictionaryAttr>(kModelAttr);
     if (name.empty() && model)
       if (auto dtype = model.getAs<StringAttr>("dtype"))
@@ -41,25 +43,68 @@ struct SetStoragePass : impl::SetStorageBase<SetStoragePass> {
     return element;
   }
 
+  /// Whether each rule names a matrix.
+  LogicalResult checkRules(const StorageRules &rules,
+                           ArrayRef<StringRef> names) {
+    for (const StorageRules::Rule &rule : rules.rules)
+      if (llvm::none_of(
+              names, [&](StringRef name) { return rules.find(name) == &rule; }))
+        return getOperation().emitError("weights '")
+               << rule.text << "' is the rule of no matrix; there are "
+               << llvm::join(names, ", ");
+    return success();
+  }
+
   void runOnOperation() override {
-    Type element = elementType();
-    if (!element)
+    llvm::Expected<StorageRules> rules = StorageRules::parse(format);
+    if (!rules) {
+      getOperation().emitError("storage format: ")
+          << llvm::toString(rules.takeError());
       return signalPassFailure();
+    }
+    Type fallback = getFallback(rules->fallback);
+    if (!fallback)
+      return signalPassFailure();
+    auto elementOf = [&](WeightOp weight) {
+      const StorageRules::Rule *rule = rules->find(weight.getSymName());
+      return rule ? getStorageType(&getContext(), rule->format) : fallback;
+    };
     SymbolTable symbols(getOperation());
-    SetVector<Operation *> matrices;
-    getOperation().walk([&](GetOp get) {
-      if (llvm::any_of(get->getUses(), isStoredMatrix))
-        matrices.insert(symbols.lookup(get.getWeight()));
+    llvm::MapVector<WeightOp, StoredMatrix> matrices;
+    WalkResult walk = getOperation().walk([&](MatricesOpInterface op) {
+      for (const StoredMatrix &matrix : op.getMatrices()) {
+        auto get = matrix.weight.getDefiningOp<GetOp>();
+        if (!get)
+          continue;
+        auto weight = symbols.lookup<WeightOp>(get.getWeight());
+        StoredMatrix known = matrices.insert({weight, matrix}).first->second;
+        if (getGroupFormat(elementOf(weight)) && known.tail != matrix.tail) {
+          op.emitOpError("multiplies other rows by '")
+              << weight.getSymName() << "' than another op, as integers "
+              << "cannot: its tail is " << matrix.tail << " and " << known.tail;
+          return WalkResult::interrupt();
+        }
+      }
+      return WalkResult::advance();
     });
-    for (Operation *op : matrices) {
-      auto weight = cast<WeightOp>(op);
-      auto type = weight.getTensorType().clone(element);
+    SmallVector<StringRef> names;
+    for (auto [weight, matrix] : matrices)
+      names.push_back(WeightOp(weight).getSymName());
+    if (walk.wasInterrupted() || failed(checkRules(*rules, names)))
+      return signalPassFailure();
+    for (auto [weight, matrix] : matrices) {
+      Type element = elementOf(weight);
+      // Low ranks are made of rows that are no integers yet. They are small.
+      bool plain = matrix.factor && getGroupFormat(element);
+      auto type = cast<RankedTensorType>(weight.getTensorType().clone(
+          plain ? Float32Type::get(&getContext()) : element));
       if (type == weight.getTensorType())
         continue;
+      int64_t tail = getGroupFormat(type.getElementType()) ? matrix.tail : 0;
       auto yield = cast<YieldOp>(weight.getRecipe().front().getTerminator());
       OpBuilder builder(yield);
-      yield.getValueMutable().assign(
-          ConvertOp::create(builder, weight.getLoc(), type, yield.getValue()));
+      yield.getValueMutable().assign(ConvertOp::create(
+          builder, weight.getLoc(), type, yield.getValue(), tail));
       weight.setType(type);
     }
     getOperation().walk([&](GetOp get) {

@@ -88,6 +88,12 @@ LogicalResult ExpertsBuilder::checkFormats() {
                       format.getOperandDepth(b.target),
                       format.usesTiles(b.target));
   };
+  // Low ranks multiply the rows as they are made.
+  auto rowsOf = [&](Value weight) {
+    return getRowsFormat(
+               getFormat(cast<ShapedType>(weight.getType()).getElementType()))
+        .getOperandElement(b.target);
+  };
   for (auto [weights, name] :
        {std::pair(SmallVector<Value>{op.getGateUp(), op.getSharedGateUp(),
                                      op.getUpLowRank()},
@@ -96,8 +102,12 @@ LogicalResult ExpertsBuilder::checkFormats() {
                                      op.getDownLowRank()},
                   "down")}) {
     llvm::erase(weights, Value());
+    bool isFactor = false;
     for (Value weight : weights)
-      if (operandOf(weight) != operandOf(weights.front()))
+      if (isFactor =
+              weight == op.getUpLowRank() || weight == op.getDownLowRank();
+          isFactor ? rowsOf(weight) != rowsOf(weights.front())
+                   : operandOf(weight) != operandOf(weights.front()))
         return op.emitOpError("has matrices of formats that multiply the same "
                               "rows differently on this target: ")
                << weights.front().getType() << " and " << weight.getType()
@@ -126,9 +136,17 @@ LogicalResult ExpertsBuilder::build() {
     rows = buildGroups(rows, columns, anyGateUp());
   // Expert blocks of the shared expert alone are the blocks of the tokens.
   addLowRank(b, rows, op.getUpLowRank(), op.getUpRanksAttr(), "up_low_rank");
-  buildUp(rows);
+  Value ofExperts = op.getUpLowRank() ? Value() : groups;
+  if (b.one && !op.getUpLowRank())
+    b.beginQuantize(rows, anyGateUp(), ofExperts);
+  buildUp(
+      b.multiplied(rows, anyGateUp(), ofExperts, rankOf(op.getUpLowRank())));
   addLowRank(b, act, op.getDownLowRank(), op.getDownRanksAttr(),
              "down_low_rank");
+  ofExperts = op.getDownLowRank() ? Value() : groups;
+  if (!op.getDownLowRank())
+    b.beginQuantize(act, anyDown(), ofExperts);
+  act = b.multiplied(act, anyDown(), ofExperts, rankOf(op.getDownLowRank()));
   buildDown();
   return success();
 }
@@ -233,19 +251,20 @@ void ExpertsBuilder::buildDown() {
   b.endPhase();
   Value down = b.weight(op.getDown()),
         sharedDown = b.weight(op.getSharedDown());
-  int64_t bytes = 1, perPanel = 1, depth = 0;
+  int64_t bytes = 1, perPanel = 1, depth = 0; // bytes of 16 columns of K
   for (Value weight : {down, sharedDown})
     if (weight) {
       mega::PackedLayout layout = layoutOf(weight);
-      bytes = std::max(bytes, layout.elementBytes);
+      bytes = std::max(bytes, layout.vectorBytes / layout.k);
       perPanel = std::max(perPanel, layout.n / mega::kVectorColumns);
       depth = std::max(depth, layout.depth * layout.k);
     }
-  depth = std::min(depth, kDepthBytes / (bytes * mega::kVectorColumns));
+  depth = std::min(depth, kDepthBytes / bytes / mega::kGroupElements *
+                              mega::kGroupElements);
   int64_t total = layoutOf(anyDown()).vectors();
   int64_t vectors = std::max(getVectorsAtOnce(b.target, 1), perPanel);
   if (!b.one) {
-    int64_t vectorBytes = depth * bytes * mega::kVectorColumns;
+    int64_t vectorBytes = depth * bytes;
     vectors = llvm::alignTo(
         std::min<int64_t>(std::max<int64_t>(kTileWeightBytes / vectorBytes, 1),
                           llvm::divideCeil(total, kMinTiles)),

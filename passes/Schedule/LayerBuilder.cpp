@@ -18,10 +18,12 @@ static int64_t columnsOf(Value value) {
   return cast<ShapedType>(value.getType()).getShape().back();
 }
 
+int64_t fpmoe::rankOf(Value lowRank) {
+  return lowRank ? cast<ShapedType>(lowRank.getType()).getDimSize(0) : 0;
+}
+
 int64_t fpmoe::widenedColumns(int64_t columns, Value lowRank) {
-  int64_t rank =
-      lowRank ? cast<ShapedType>(lowRank.getType()).getDimSize(0) : 0;
-  return mega::padColumns(columns, rank);
+  return mega::padColumns(columns, rankOf(lowRank));
 }
 
 /// Whether low ranks multiply the same rows as the weight that they widen.
@@ -30,7 +32,8 @@ static LogicalResult checkLowRank(Operation *op, mega::TargetAttr target,
   if (!lowRank)
     return success();
   auto elementOf = [&](Value matrix) {
-    return getFormat(cast<ShapedType>(matrix.getType()).getElementType())
+    return getRowsFormat(
+               getFormat(cast<ShapedType>(matrix.getType()).getElementType()))
         .getOperandElement(target);
   };
   if (elementOf(weight) == elementOf(lowRank))
@@ -148,6 +151,7 @@ Value LayerBuilder::normed(Value source, Value norm, FloatAttr eps,
   mega::NormOp::create(b, b.loc, source, w, /*logits_from=*/Value(), operand,
                        eps);
   addLowRank(b, operand, lowRank, ranks, "low_rank");
+  operand = b.multiplied(operand, weight, /*groups=*/Value(), rankOf(lowRank));
   if (!lowRank)
     operands[key] = operand;
   return operand;
@@ -331,9 +335,15 @@ LogicalResult LayerBuilder::buildLinear(LinearOp op) {
   if (!source)
     return op.emitOpError("in a layer must be a product of the attention or "
                           "have a norm");
-  if (!op.getNorm())
+  if (!op.getNorm()) {
     addLowRank(b, source, op.getLowRank(), op.getRanksAttr(),
                "output_low_rank");
+    // Heads are tiles of their own: integers are made of whole rows.
+    if (!op.getLowRank())
+      b.beginQuantize(source, op.getWeight(), /*groups=*/Value());
+    source = b.multiplied(source, op.getWeight(), /*groups=*/Value(),
+                          rankOf(op.getLowRank()));
+  }
   Value out = x;
   StringRef name =
       op.getWeight().getDefiningOp<GetOp>().getWeight().rsplit('.').second;

@@ -57,14 +57,36 @@ Value ProgramBuilder::buffer(StringRef name, BufferSpace space,
 
 Value ProgramBuilder::operand(StringRef name, BufferSpace space, Value weight,
                               int64_t count, int64_t rows, int64_t columns) {
-  const Format &format =
-      getFormat(cast<ShapedType>(weight.getType()).getElementType());
+  const Format &format = getRowsFormat(
+      getFormat(cast<ShapedType>(weight.getType()).getElementType()));
   int64_t k = format.getOperandDepth(target);
   Value value = buffer(name, space, {count, columns / k, rows, k},
                        format.getOperandElement(target));
   if (format.usesTiles(target))
     value.setType(mega::getRowMajorType(cast<MemRefType>(value.getType())));
   return value;
+}
+
+Value ProgramBuilder::multiplied(Value rows, Value weight, Value groups,
+                                 int64_t tail) {
+  const Format &format =
+      getFormat(cast<ShapedType>(weight.getType()).getElementType());
+  if (!format.takesIntegers())
+    return rows;
+  int64_t k = format.getOperandDepth(target);
+  auto type = cast<MemRefType>(rows.getType());
+  int64_t behind = mega::padColumns(tail);
+  int64_t steps = llvm::divideCeil(type.getDimSize(1) - behind, k) +
+                  llvm::divideCeil(behind, k);
+  auto made = rows.getDefiningOp<mega::BufferOp>();
+  Value integers =
+      buffer((made.getName().value_or("rows") + "_integers").str(), common(),
+             {type.getDimSize(0), steps, type.getDimSize(2),
+              format.getOperandExtent(target)},
+             format.getOperandElement(target));
+  mega::QuantizeOp::create(*this, loc, rows, integers, groups,
+                           getI64IntegerAttr(tail));
+  return integers;
 }
 
 Value ProgramBuilder::input(mega::StepInput input) {
@@ -101,6 +123,16 @@ void ProgramBuilder::beginPhase(StringRef name, const Sizes &sizes) {
                             sizes.empty() ? ArrayAttr() : getArrayAttr(sizes));
   mega::BarrierOp::create(*this, loc);
   setInsertionPointToStart(&phase.getBody().emplaceBlock());
+}
+
+void ProgramBuilder::beginQuantize(Value rows, Value weight, Value groups) {
+  if (!getFormat(cast<ShapedType>(weight.getType()).getElementType())
+           .takesIntegers())
+    return;
+  // Of one token, every worker makes all: that is less than to meet.
+  beginPhase("quantize", one ? Sizes()
+                             : Sizes{size(groups ? TileSize::ExpertBlocks
+                                                 : TileSize::Blocks)});
 }
 
 void ProgramBuilder::beginTopPhase(StringRef name, const Sizes &sizes) {
@@ -220,6 +252,7 @@ private:
                  b.one ? ProgramBuilder::Sizes()
                        : ProgramBuilder::Sizes{b.size(TileSize::LogitsBlocks)});
     mega::NormOp::create(b, b.loc, memory.x, norm, from, rows, op.getEpsAttr());
+    rows = b.multiplied(rows, weight, /*groups=*/Value(), /*tail=*/0);
     Value logits = b.buffer("logits", mega::BufferSpace::Logits,
                             {ShapedType::kDynamic, vocabulary}, b.getF32Type());
     int64_t vectors = b.vectorsPerTile(weight);

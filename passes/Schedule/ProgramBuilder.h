@@ -67,10 +67,13 @@ public:
   // Memory.
   Value buffer(llvm::StringRef name, BufferSpace space,
                llvm::ArrayRef<int64_t> sizes, mlir::Type element);
-  /// Rows that `weight` multiplies: `count` blocks of `rows` rows of `columns`
-  /// columns, a multiple of 16.
+  /// Rows that `weight` multiplies, as they are made: `count` blocks of `rows`
+  /// rows of `columns` columns, a multiple of 16.
   Value operand(llvm::StringRef name, BufferSpace space, Value weight,
                 int64_t count, int64_t rows, int64_t columns);
+  /// The rows as `weight` multiplies them: themselves, or integers, which the
+  /// phase makes that is built. `tail`: of columns that low ranks put behind.
+  Value multiplied(Value rows, Value weight, Value groups, int64_t tail);
   /// What the caller says of the step.
   Value input(mega::StepInput input);
   /// A weight of the graph, in front of the phase that is built; null of null.
@@ -95,6 +98,8 @@ public:
   /// Starts a phase, and a barrier behind it; later ops go into the phase. With
   /// no sizes, every worker does all of it.
   void beginPhase(llvm::StringRef name, const Sizes &sizes);
+  /// Starts a phase for `multiplied`, if it makes integers.
+  void beginQuantize(Value rows, Value weight, Value groups);
   /// Sets the place behind the last phase.
   void endPhase() { setInsertionPointToEnd(phases); }
   /// Names of phases of a layer are counted anew.
@@ -129,6 +134,9 @@ mlir::LogicalResult buildLayer(ProgramBuilder &b, mlir::func::FuncOp body,
 /// any.
 void addLowRank(ProgramBuilder &b, mlir::Value operand, mlir::Value lowRank,
                 mlir::DenseI64ArrayAttr ranks, llvm::StringRef name);
+
+/// Rows of a first low-rank factor; 0 of null.
+int64_t rankOf(mlir::Value lowRank);
 
 /// Columns of an operand of `columns` columns with what low ranks add.
 int64_t widenedColumns(int64_t columns, mlir::Value lowRank);

@@ -60,6 +60,11 @@ static std::string joined(const char *const *names, int64_t count) {
   return text;
 }
 
+/// With the scales of groups, and with padding.
+static double bitsPerWeight(const FpmoeModel &m) {
+  return m.parameters > 0 ? 8.0 * m.weight_bytes / m.parameters : 0;
+}
+
 static std::string table() {
   const FpmoeModel &m = fpmoe_model;
   std::string text;
@@ -74,9 +79,10 @@ static std::string table() {
   row("compiled by", m.compiler);
   row("target", m.target);
   row("this CPU", cpuName() + format(", %d threads", usableCpus()));
-  row("weights", format("%s, %s, %s per decoded token", m.weight_format,
-                        bytesText(m.weight_bytes).c_str(),
-                        bytesText(m.decode_weight_bytes).c_str()));
+  row("weights",
+      format("%s, %s, %.1f bits each, %s per decoded token", m.weight_format,
+             bytesText(m.weight_bytes).c_str(), bitsPerWeight(m),
+             bytesText(m.decode_weight_bytes).c_str()));
   row("weights file",
       *fpmoe_weights_file ? fpmoe_weights_file : "in the program");
   row("parameters",
@@ -167,6 +173,7 @@ static std::string json() {
   json.value("abi_version", int64_t(m.abi_version));
   json.value("weight_format", m.weight_format);
   json.value("weight_bytes", m.weight_bytes);
+  json.value("bits_per_weight", bitsPerWeight(m));
   json.value("decode_weight_bytes", m.decode_weight_bytes);
   json.value("weights_file", fpmoe_weights_file);
   json.value("fingerprint", format("%016llx", static_cast<unsigned long long>(

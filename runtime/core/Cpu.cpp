@@ -30,6 +30,7 @@ CpuWords fpmoe::readCpuWords() {
     words.leaf1Ecx = ecx;
   if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) {
     words.leaf7Ebx = ebx;
+    words.leaf7Ecx = ecx;
     words.leaf7Edx = edx;
     if (eax >= 1 && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx))
       words.leaf7Sub1Eax = eax;
@@ -75,6 +76,10 @@ static constexpr Feature features[] = {
     {FPMOE_CPU_AVX512, "avx512bw", &CpuWords::leaf7Ebx, 1u << 30, avx512State},
     {FPMOE_CPU_AVX512, "avx512vl", &CpuWords::leaf7Ebx, 1u << 31, avx512State},
     {FPMOE_CPU_AVX512_BF16, "avx512_bf16", &CpuWords::leaf7Sub1Eax, 1u << 5,
+     avx512State},
+    {FPMOE_CPU_AVX_VNNI, "avx_vnni", &CpuWords::leaf7Sub1Eax, 1u << 4,
+     avxState},
+    {FPMOE_CPU_AVX512_VNNI, "avx512_vnni", &CpuWords::leaf7Ecx, 1u << 11,
      avx512State},
     {FPMOE_CPU_AMX_BF16, "amx_bf16", &CpuWords::leaf7Edx, 1u << 22, tileState},
     {FPMOE_CPU_AMX_BF16, "amx_tile", &CpuWords::leaf7Edx, 1u << 24, tileState},

@@ -25,6 +25,7 @@ namespace fpmoe {
 struct CpuWords {
   uint32_t leaf1Ecx = 0;
   uint32_t leaf7Ebx = 0;
+  uint32_t leaf7Ecx = 0;
   uint32_t leaf7Edx = 0;
   uint32_t leaf7Sub1Eax = 0;
   uint32_t extended1Ecx = 0;

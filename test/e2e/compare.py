@@ -17,8 +17,10 @@ import sys
 
 AVX2 = {"avx", "avx2", "fma", "movbe", "f16c", "abm", "bmi1", "bmi2"}
 AVX512 = AVX2 | {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
-FLAGS = {"x86-64-v3": AVX2, "avx512": AVX512, "avx512-bf16": AVX512 | {"avx512_bf16"},
-         "amx-bf16": AVX512 | {"avx512_bf16", "amx_tile", "amx_bf16"}}
+VNNI = AVX512 | {"avx512_vnni"}
+FLAGS = {"x86-64-v3": AVX2, "x86-64-v3-vnni": AVX2 | {"avx_vnni"}, "avx512": AVX512,
+         "avx512-vnni": VNNI, "avx512-bf16": VNNI | {"avx512_bf16"},
+         "amx-bf16": VNNI | {"avx512_bf16", "amx_tile", "amx_bf16"}}
 
 
 def has(level):
@@ -38,7 +40,7 @@ def main():
                         "random, a checkpoint")
     parser.add_argument("work", type=pathlib.Path, help="folder to write to")
     parser.add_argument("--cpu", required=True)
-    parser.add_argument("--weights", required=True, choices=("f32", "bf16"))
+    parser.add_argument("--weights", required=True, choices=("f32", "f16", "bf16", "int8", "int4"))
     parser.add_argument("--tolerance", required=True)
     options = parser.parse_args()
     if not has(options.cpu):

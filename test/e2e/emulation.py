@@ -26,26 +26,34 @@ from golden import ROOT, Failure, execute
 
 HERE = pathlib.Path(__file__).resolve().parent
 BASE = "x86-64-v3"
-LEVELS = (BASE, "avx512", "avx512-bf16", "amx-bf16")
+LEVELS = (BASE, "x86-64-v3-vnni", "avx512", "avx512-vnni", "avx512-bf16", "amx-bf16")
 FILLS = ("0xff", "0x7f")
 TIMEOUT = 600
 
 DOT = "llvm.x86.avx512bf16.dpbf16ps.512"
 TILE_DOT = "llvm.x86.tdpbf16ps.internal"
-EMULATED = {DOT, TILE_DOT, "llvm.x86.tilezero.internal", "llvm.x86.tileloadd64.internal",
+PAIR_DOT, WIDEN = "llvm.x86.avx2.pmadd.ub.sw", "llvm.x86.avx2.pmadd.wd"
+WORD_DOT = "llvm.x86.avx512.vpdpbusd"
+EMULATED = {DOT, TILE_DOT, f"{WORD_DOT}.256", f"{WORD_DOT}.512", "llvm.x86.tilezero.internal", "llvm.x86.tileloadd64.internal",
             "llvm.x86.tilestored64.internal"}
-MEANT = {"avx512-bf16": {DOT}, "amx-bf16": {TILE_DOT}}
+AVX2 = {PAIR_DOT, WIDEN}
+INTEGERS = {BASE: AVX2, "avx512": AVX2, "x86-64-v3-vnni": {f"{WORD_DOT}.256"},
+            **dict.fromkeys(("avx512-vnni", "avx512-bf16", "amx-bf16"), {f"{WORD_DOT}.512"})}
+# The intrinsics that products of a format have on a level.
+MEANT = {"bf16": {"avx512-bf16": {DOT}, "amx-bf16": {TILE_DOT}}, "int8": INTEGERS,
+         "int4": INTEGERS}
 
 
 def portable(ir, level, weights):
     """The IR of a program with all that x86-64-v3 lacks replaced."""
     used = set(re.findall(r"@(llvm\.x86\.[\w.]+)", ir))
-    if used - EMULATED:
-        raise Failure(f"Instructions.c lacks {', '.join(sorted(used - EMULATED))}")
-    if weights == "bf16" and not MEANT.get(level, set()) <= used:
-        raise Failure(f"the code has no {', '.join(sorted(MEANT[level] - used))}")
-    ir = re.sub(r"^declare .*@llvm\.x86\..*\n", "", ir, flags=re.M)
-    ir = ir.replace("@llvm.x86.", "@emulated.").replace("x86_amx", "i64")
+    if used - EMULATED - AVX2:
+        raise Failure(f"Instructions.c lacks {', '.join(sorted(used - EMULATED - AVX2))}")
+    meant = MEANT.get(weights, {}).get(level, set())
+    if not meant <= used:
+        raise Failure(f"the code has no {', '.join(sorted(meant - used))}")
+    ir = re.sub(r"^declare .*@llvm\.x86\.(?!avx2\.).*\n", "", ir, flags=re.M)
+    ir = re.sub(r"@llvm\.x86\.(?!avx2\.)", "@emulated.", ir).replace("x86_amx", "i64")
     # A bf16 is 16 bits: there is no arithmetic on it.
     ir = re.sub(r"fptrunc <16 x float> (\S+) to <16 x bfloat>",
                 r"call <16 x bfloat> @emulated.vcvtneps2bf16(<16 x float> \1)", ir)

@@ -14,7 +14,10 @@ aarch64 in QEMU. The checks, each in steps of 1, 7 and all tokens:
              logit at most (7e-6 was seen, where sums have 4133 terms; else 2e-6). The others round
              what they multiply to 8 bits, too: logits of the typical token differ by 1e-2 of its
              largest at most, and those of all by 3e-2 of the largest (1e-2 was seen), unless a
-             token was routed to other experts, that are nearly as good;
+             token was routed to other experts, that are nearly as good. Integers multiply rows
+             that are rounded to 8 bits, with a scale for each 32 elements: logits of the typical
+             token differ by 6e-2 of its largest at most;
+  levels     integers are summed exactly, and groups in one order: all levels give the same bits;
   routes     the experts that are recorded are the reference's; where what is multiplied is rounded,
              nine in ten;
   native, same-bits, fill, address
@@ -41,10 +44,12 @@ from golden import ROOT, difference, floats
 sys.path.insert(0, str(ROOT / "test" / "golden"))
 from cases import family  # noqa: E402, the path is needed first
 
-FORMATS = ("f32", "bf16", "f16")
+FORMATS = ("f32", "bf16", "f16", "int8", "int4")
+INTEGERS = ("int8", "int4")
 AARCH64 = "aarch64"
 LEVELS = (*emulation.LEVELS, AARCH64)
 EXACT_BOUND, TYPICAL_BOUND, ROUNDED_BOUND, ROUNDED_ROUTES = 2e-5, 1e-2, 3e-2, 0.9
+INTEGER_BOUND = 6e-2
 
 
 class Shape:
@@ -185,10 +190,10 @@ SHAPES = [
           "f16/aarch64"),
     Shape("wide-heads", "rope qkv attention",
           "heads of 80 columns: five vectors, one more than are made at a time",
-          qwen3(20, 6, 2, 80, 33, 18, 45), ""),
+          qwen3(20, 6, 2, 80, 33, 18, 45), "f16/avx512"),
     Shape("one-group", "attention",
           "13 heads that share keys: more than are done at a time, and no multiple of it",
-          llama(18, 13, 1, 6, 33, 15, 70), "f16/x86-64-v3"),
+          llama(18, 13, 1, 6, 33, 15, 70), "int4/x86-64-v3"),
     Shape("window", "attention",
           "a window of 5, shorter than steps, longer than some",
           family("Mistral", "mistral", 22, 3, 1, 33, 16, head_dim=14, sliding_window=5,
@@ -215,10 +220,10 @@ SHAPES = [
     Shape("all-experts", "route record_routes group gather expert_up expert_down",
           "five of five experts, of one column; a wider shared one with a gate",
           qwen2_moe(33, 33, 40, 5, 5, 1, 33, norm_topk_prob=False),
-          "bf16/avx512-bf16"),
+          "int8/x86-64-v3"),
     Shape("one-expert", "route group gather expert_up expert_down",
           "one expert, and no shared one",
-          qwen2_moe(31, 33, 37, 1, 1, 17, 0, norm_topk_prob=False), "f16/avx512"),
+          qwen2_moe(31, 33, 37, 1, 1, 17, 0, norm_topk_prob=False), "int8/avx512-vnni"),
     Shape("idle-experts", "route group gather expert_up expert_down",
           "61 experts for 25 tokens, most without one",
           family("Mixtral", "mixtral", 18, 2, 1, 65, 5, num_local_experts=61, head_dim=6,
@@ -261,7 +266,7 @@ SHAPES = [
     Shape("low-rank", "low_rank qkv linear expert_up expert_down",
           "ranks 0, 1 and 17; tokens change their language",
           low_rank(20, 18, 33, 40, [0, 1, 17], [17, 0, 1], [1, 17, 0], [0, 0, 1]),
-          "bf16/amx-bf16", text="languages"),
+          "int4/x86-64-v3-vnni", text="languages"),
     Shape("layer-inputs", "keep_rows",
           "what goes into three layers of 17 columns",
           llama(17, 2, 1, 6, 33, 16, 37, num_hidden_layers=3), "f32/avx512", text="layer-inputs"),
@@ -293,6 +298,8 @@ class ShapeModel(emulation.Model):
     def __init__(self, bench, shape, weights):
         super().__init__(bench, shape.name, None, weights)
         self.shape, self.flags, self.ops = shape, tuple(shape.flags), set()
+        self.of_levels = {}  # logits of integers, by the size of steps
+        self.aims = shape.aims | ({"quantize"} if weights in INTEGERS else set())
         self.source = self.work / "model.mlir"
         if bench.options.selection:
             self.levels = [level for level in self.levels if f"{weights}/{level}" == shape.selected]
@@ -396,7 +403,7 @@ class ShapeModel(emulation.Model):
 
     @property
     def rounds(self):
-        return self.weights == "bf16" and self.level in emulation.MEANT
+        return self.weights == "bf16" and self.level in emulation.MEANT["bf16"]
 
     def same_routes(self, chunk):
         """How many routes are the reference's."""
@@ -417,20 +424,30 @@ class ShapeModel(emulation.Model):
     def reference(self, chunk):
         got = array.array("f", self.logits(chunk))
         largest = difference(got, self.wanted)
-        if not self.rounds:
+        if not self.rounds and self.weights not in INTEGERS:
             return largest <= EXACT_BOUND, f"{largest:.1g}"
         typical = statistics.median(map(difference, self.tokens(got), self.tokens(self.wanted)))
+        if self.weights in INTEGERS:
+            return typical <= INTEGER_BOUND, f"{largest:.1g}, typically {typical:.1g}"
         good = largest <= ROUNDED_BOUND or self.same_routes(chunk) < len(self.routes_wanted)
         return typical <= TYPICAL_BOUND and good, f"{largest:.1g}, typically {typical:.1g}"
 
+    def levels_agree(self, chunk):
+        if self.weights not in INTEGERS:
+            return True, "not of integers"
+        got = self.logits(chunk)
+        first = self.of_levels.setdefault(chunk, got)
+        return got == first, "equal" if got == first else "other bits than the first level's"
+
     def routes(self, chunk):
-        if not self.routes_wanted:
+        if not self.routes_wanted or self.weights in INTEGERS:
             return True, "none"
         same = self.same_routes(chunk)
         least = len(self.routes_wanted) * (ROUNDED_ROUTES if self.rounds else 1)
         return same >= least, f"{same} of {len(self.routes_wanted)}"
 
-    CHECKS = {"reference": reference, "routes": routes, **emulation.Model.CHECKS}
+    CHECKS = {"reference": reference, "routes": routes, "levels": levels_agree,
+              **emulation.Model.CHECKS}
 
 
 def coverage(models):
@@ -440,9 +457,9 @@ def coverage(models):
              for name in re.findall(r'Mega_TileOp<"(\w+)"', path.read_text())}
     results, aimed = [], set()
     for model in models:
-        if model.ops and (absent := model.shape.aims - model.ops):
+        if model.ops and (absent := model.aims - model.ops):
             results.append((False, f"FAIL {model.name}: its program has no {', '.join(absent)}"))
-        aimed |= model.shape.aims & model.ops
+        aimed |= model.aims & model.ops
     missing = ", ".join(sorted(known - aimed))
     results.append((bool(known) and not missing,
                     f"FAIL tile ops at which no shape aims: {missing}" if missing

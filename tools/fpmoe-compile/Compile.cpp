@@ -8,7 +8,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "tools/fpmoe-compile/Compile.h"
-#include "dialects/FPMoE/Storage.h"
 #include "dialects/Mega/Mega.h"
 #include "lib/Checkpoint/Gguf.h"
 #include "lib/Target/Link/Link.h"
@@ -23,6 +22,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "passes/Quantize/StorageRules.h"
 #include "tools/fpmoe-compile/Diagnostics.h"
 #include "tools/fpmoe-compile/EmitCheckpoint.h"
 #include "tools/fpmoe-compile/Explain.h"
@@ -107,10 +107,9 @@ Error Compiler::run() {
   phases.weights = options.weights.value_or("");
   phases.prefillTokens = options.prefillTokens.value_or(512);
   phases.layerInputs = options.layerInputs;
-  if (!phases.weights.empty() && !isStorageName(phases.weights))
-    return createStringError("weights '" + phases.weights +
-                             "' is not a format (known: " + listStorageNames() +
-                             ")");
+  if (Expected<StorageRules> rules = StorageRules::parse(phases.weights);
+      !rules)
+    return createStringError("weights " + toString(rules.takeError()));
 
   // IR of the schedule phase, read from a file, is past the earlier ones.
   bool isScheduled = !model.module->getOps<mega::ProgramOp>().empty();

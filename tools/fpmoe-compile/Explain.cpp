@@ -182,7 +182,10 @@ std::string fpmoe::explainProgram(const ProgramDescription &d, StringRef graph,
                formatCount(d.parameters) + " in the program, " +
                    formatCount(d.activeParameters) + " of them for a token");
   text += line("weights", d.weightFormat + ", " + formatBytes(d.weightBytes) +
-                              "; " + formatBytes(d.decodeWeightBytes) +
+                              formatv(", {0:F1} bits each; ",
+                                      8.0 * d.weightBytes / d.parameters)
+                                  .str() +
+                              formatBytes(d.decodeWeightBytes) +
                               " are read for a token");
   text += line("cache", formatBytes(d.cacheBytesPerPosition) +
                             " a position, " +

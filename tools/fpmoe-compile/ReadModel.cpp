@@ -14,6 +14,7 @@
 #include "lib/Tool/Process.h"
 #include "lib/Weights/Evaluate.h"
 #include "mlir/Parser/Parser.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
@@ -117,7 +118,13 @@ Error Reader::readGraph() {
 
 void Reader::inheritOptions(const FileOptions &file) {
   inherit(options.cpu, file.cpu);
-  inherit(options.weights, file.weights);
+  // The file's rules go with its format: an option stands for both.
+  if (!options.weights && (file.weights || !file.weightRules.empty())) {
+    std::vector<std::string> parts = file.weightRules;
+    if (file.weights)
+      parts.insert(parts.begin(), *file.weights);
+    options.weights = llvm::join(parts, ",");
+  }
   inherit(options.languages, file.languages);
   inherit(options.prefillTokens, file.prefillTokens);
   inherit(options.context, file.context);
@@ -181,9 +188,9 @@ Error Reader::readRecipe() {
   import.recipes = model.assembly.get();
   import.name = model.assembly->getRecipe().name;
   import.generation = *generation;
-  Expected<mlir::OwningOpRef<mlir::ModuleOp>> imported = importModel(
-      &context, model.assembly->getTokenizerDirectory(),
-      model.assembly->getConfig(), nullptr, import);
+  Expected<mlir::OwningOpRef<mlir::ModuleOp>> imported =
+      importModel(&context, model.assembly->getTokenizerDirectory(),
+                  model.assembly->getConfig(), nullptr, import);
   if (!imported)
     return imported.takeError();
   model.module = std::move(*imported);

@@ -33,15 +33,16 @@ static cl::opt<std::string> compileTo(
 static cl::opt<std::string>
     dumpDirectory("dump-dir", cl::value_desc("directory"), cl::cat(category),
                   cl::desc("Write the IR after every phase there"));
-static cl::opt<std::string> cpu(
-    "cpu", cl::value_desc("level"), cl::cat(category),
-    cl::desc(
-        "native (this machine, the default), amx-bf16, avx512-bf16, avx512, "
-        "x86-64-v3 or aarch64"));
+static cl::opt<std::string>
+    cpu("cpu", cl::value_desc("level"), cl::cat(category),
+        cl::desc("native (this machine, the default), amx-bf16, avx512-bf16, "
+                 "avx512-vnni, "
+                 "avx512, x86-64-v3-vnni, x86-64-v3 or aarch64"));
 static cl::opt<std::string>
     weights("weights", cl::value_desc("format"), cl::cat(category),
-            cl::desc("Storage of matrices: f32, f16 or bf16 (default: as the "
-                     "checkpoint)"));
+            cl::desc("Storage of matrices: f32, f16, bf16, int8 or int4 "
+                     "(default: as the checkpoint), and others by their names: "
+                     "int4,*down_proj=int8"));
 static cl::list<std::string> languages(
     "languages", cl::value_desc("names"), cl::CommaSeparated, cl::cat(category),
     cl::desc("Keep only these experts; with one, the router goes too"));
@@ -177,8 +178,8 @@ int main(int argc, char **argv) {
     int64_t limit = getSizeLimit("max_position_embeddings");
     if (context < 1 || context > limit)
       return reportError("--context is " + Twine(context) +
-                      ", it must be between 1 and " + Twine(limit),
-                  2);
+                             ", it must be between 1 and " + Twine(limit),
+                         2);
     options.context = context;
   }
   if (ropeScaling.getNumOccurrences()) {

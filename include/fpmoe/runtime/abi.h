@@ -63,7 +63,9 @@ enum {
   FPMOE_CPU_AVX2 = 1 << 0, /* with FMA, BMI2, F16C: x86-64-v3 */
   FPMOE_CPU_AVX512 = 1 << 1, /* F, BW, CD, DQ, VL: x86-64-v4   */
   FPMOE_CPU_AVX512_BF16 = 1 << 2,
-  FPMOE_CPU_AMX_BF16 = 1 << 3
+  FPMOE_CPU_AMX_BF16 = 1 << 3,
+  FPMOE_CPU_AVX_VNNI = 1 << 4,
+  FPMOE_CPU_AVX512_VNNI = 1 << 5
 };
 
 /* What is added to the logit of the last token of a sequence where the others
@@ -105,7 +107,7 @@ typedef struct FpmoeModel {
   const char *name;             /* file name of the model, for people         */
   const char *architecture;     /* "Qwen2MoeForCausalLM"                      */
   const char *target;           /* "x86_64 avx512-bf16"                       */
-  const char *weight_format;    /* "f32", "f16", "bf16"                       */
+  const char *weight_format;    /* of matrices: "bf16", "int4, int8"          */
   const char *compiler;         /* "fpmoe 0.1.0"                              */
   int64_t vocabulary;
   int64_t hidden;

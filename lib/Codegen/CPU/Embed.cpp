@@ -7,6 +7,7 @@
 // A token's row is a column of a packed table.
 //===----------------------------------------------------------------------===//
 
+#include "dialects/FPMoE/Storage.h"
 #include "lib/Codegen/CPU/Phase.h"
 
 using namespace mlir;
@@ -27,25 +28,73 @@ static Value loadElement(KernelBuilder &b, Type type, Value from) {
   return arith::BitcastOp::create(b, b.getF32Type(), bits);
 }
 
+/// Calls use(i, element) for the elements of a step of K that lie together, of
+/// column `lane` of the 16 at `from`.
+using Use = function_ref<void(int64_t, Value)>;
+static void forEachElement(KernelBuilder &b, Type type,
+                           const mega::PackedLayout &layout, Value from,
+                           Value lane, Use use) {
+  std::optional<GroupFormat> groups = getGroupFormat(type);
+  int64_t columnBytes = layout.vectorBytes / kLanes;
+  if (!groups) {
+    from = b.at(from, b.mul(lane, columnBytes));
+    for (int64_t i = 0; i < layout.k; ++i)
+      use(i, loadElement(b, type, b.at(from, i * columnBytes / layout.k)));
+    return;
+  }
+  // See #mega.packed: words of four elements, and the scales behind them.
+  constexpr int64_t word = 4, vector = word * kLanes;
+  Value column = b.at(from, b.mul(lane, word));
+  Value scale = loadElement(
+      b, b.getF16Type(),
+      b.at(b.at(from, layout.vectorBytes - kLanes * GroupFormat::kScaleBytes),
+           b.mul(lane, GroupFormat::kScaleBytes)));
+  for (int64_t i = 0; i < layout.k; ++i) {
+    int64_t number = i / word;
+    bool isHalf = groups->bits == 4;
+    Value bits = arith::ExtUIOp::create(
+        b, b.getI32Type(),
+        b.load(b.getI8Type(),
+               b.at(column, (isHalf ? number / 2 : number) * vector + i % word),
+               /*align=*/1));
+    if (isHalf && number % 2)
+      bits = arith::ShRUIOp::create(b, bits, b.i32(4));
+    else if (isHalf)
+      bits = arith::AndIOp::create(b, bits, b.i32(15));
+    Value q = arith::SubIOp::create(b, bits, b.i32(groups->zero));
+    use(i, b.fmul(arith::SIToFPOp::create(b, b.getF32Type(), q), scale));
+  }
+}
+
 void fpmoe::emitEmbed(PhaseContext &phase, mega::EmbedOp op, Tile tile) {
   KernelBuilder &b = phase.b;
   auto type = cast<RankedTensorType>(op.getTable().getType());
   mega::PackedLayout layout(type);
   Value id = b.loadIndex(phase.base(op.getTokens()), tile[0]);
-  Value source =
-      b.at(phase.weight(op.getTable()),
-           b.add(b.mul(b.div(id, layout.n), layout.panelBytes()),
-                 b.mul(b.rem(id, layout.n), layout.k * layout.elementBytes)));
-  Value x = b.at(phase.base(op.getX()), b.mul(tile[0], dim(op.getX(), 1) * 4));
-  b.loop(0, layout.depth, 1, [&](Value step) {
+  Value lane = b.rem(id, layout.n);
+  Value source = b.at(phase.weight(op.getTable()),
+                      b.add(b.mul(b.div(id, layout.n), layout.panelBytes()),
+                            b.mul(b.div(lane, kLanes), layout.vectorBytes)));
+  lane = b.rem(lane, kLanes);
+  int64_t width = dim(op.getX(), 1);
+  Value x = b.at(phase.base(op.getX()), b.mul(tile[0], width * 4));
+  auto emitStep = [&](Value step, int64_t columns) {
     Value from = b.at(source, b.mul(step, layout.stepBytes()));
     Value to = b.at(x, b.mul(step, layout.k * 4));
-    for (int64_t i = 0; i < layout.k; ++i) {
-      Value element = loadElement(b, type.getElementType(),
-                                  b.at(from, i * layout.elementBytes));
-      if (op.getMultiplier())
-        element = b.fmul(element, b.f32(op.getMultiplier()->convertToDouble()));
-      b.store(element, b.at(to, i * 4));
-    }
-  });
+    forEachElement(b, type.getElementType(), layout, from, lane,
+                   [&](int64_t i, Value element) {
+                     if (i >= columns)
+                       return;
+                     if (op.getMultiplier())
+                       element =
+                           b.fmul(element,
+                                  b.f32(op.getMultiplier()->convertToDouble()));
+                     b.store(element, b.at(to, i * 4));
+                   });
+  };
+  // The activations have vectors of 16 columns, the table perhaps groups of 32.
+  int64_t whole = width / layout.k;
+  b.loop(0, whole, 1, [&](Value step) { emitStep(step, layout.k); });
+  if (width % layout.k)
+    emitStep(b.i64(whole), width % layout.k);
 }

@@ -69,6 +69,7 @@ private:
       OperandBlock act = phase.block(op.getAct(), slot);
       emitRows(product, b.i64(0), b.i64(1), expert, columns, act,
                [&](int64_t) { return weight; });
+      clearBehind(product, columns, act, 1);
     };
     if (!turn)
       return emitProduct();
@@ -102,7 +103,20 @@ private:
           act.store(zero, row, b.mul(b.div(vector, 2), kLanes));
         });
       });
+      clearBehind(product, columns, act, rows);
     });
+  }
+
+  /// Sets to zero what follows in a group of integers behind the last columns
+  /// of an expert that is narrower than others.
+  void clearBehind(Product &product, const Product::Columns &columns,
+                   const OperandBlock &act, int64_t rows) {
+    int64_t vectors = product.getLayout().vectors();
+    int64_t width = vectors / 2 * kLanes;
+    int64_t end = llvm::alignTo(width, mega::kGroupElements);
+    if (end > width && end <= act.getColumns())
+      b.ifThen(b.equal(columns.last, b.i64(vectors)),
+               [&] { act.clear(b.i64(0), b.i64(rows), width, end); });
   }
 
   void emitRows(Product &product, Value block, Value count, Value expert,

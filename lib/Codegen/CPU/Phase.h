@@ -60,6 +60,7 @@ void emitEmbed(PhaseContext &phase, mega::EmbedOp op, Tile tile);
 void emitRope(PhaseContext &phase, mega::RopeOp op, Tile tile);
 void emitNorm(PhaseContext &phase, mega::NormOp op, Tile tile);
 void emitHeads(PhaseContext &phase, mega::HeadsOp op, Tile tile);
+void emitQuantize(PhaseContext &phase, mega::QuantizeOp op, Tile tile);
 void emitLowRank(PhaseContext &phase, mega::LowRankOp op, Tile tile);
 void emitQkv(PhaseContext &phase, mega::QkvOp op, Tile tile);
 void emitAttention(PhaseContext &phase, mega::AttentionOp op, Tile tile);

@@ -45,8 +45,7 @@ Value Product::vectorAt(Value matrix, Value vector) {
   int64_t perPanel = layout.n / kLanes;
   Value offset = b.mul(b.div(vector, perPanel), layout.panelBytes());
   if (perPanel > 1)
-    offset = b.add(offset, b.mul(b.rem(vector, perPanel),
-                                 kLanes * layout.k * layout.elementBytes));
+    offset = b.add(offset, b.mul(b.rem(vector, perPanel), layout.vectorBytes));
   if (matrix)
     offset = b.add(offset, b.mul(matrix, layout.matrixBytes()));
   return b.at(weights, offset);
@@ -78,9 +77,9 @@ void Product::emit(Value block, Value count, Value matrix,
           firstStep ? b.at(place, b.mul(firstStep, tile.stepBytes)) : place);
     }
     // Rather one vector after the other than fewer rows: each is read once.
-    int64_t accumulators = b.target.getAccumulators(), together = vectors;
+    int64_t accumulators = format.getAccumulators(b.target), together = vectors;
     if (!format.usesTiles(b.target))
-      together = std::clamp<int64_t>(accumulators / rows, 1, vectors);
+      together = std::min(format.getVectorsAtOnce(b.target, rows), vectors);
     int64_t most = format.usesTiles(b.target)
                        ? rows
                        : std::max<int64_t>(accumulators / together, 1);

@@ -15,8 +15,16 @@ const Format &fpmoe::getFormat(Type element) {
     return getBF16Format();
   if (element.isF16())
     return getF16Format();
+  if (isa<Int8Type>(element))
+    return getInt8Format();
+  if (isa<Int4Type>(element))
+    return getInt4Format();
   assert(element.isF32() && "weights are of a format");
   return getF32Format();
+}
+
+const Format &fpmoe::getRowsFormat(const Format &format) {
+  return format.takesIntegers() ? getF32Format() : format;
 }
 
 Type Format::getOperandElement(mega::TargetAttr target) const {
@@ -40,6 +48,11 @@ Value Format::emitPeak(KernelBuilder &b, Value iterations, int64_t &ops) const {
   for (Value sum : ArrayRef<Value>(sums).drop_front())
     total = b.fadd(total, sum);
   return total;
+}
+
+int64_t Format::getVectorsAtOnce(mega::TargetAttr target, int64_t rows) const {
+  int64_t fit = std::max<int64_t>(getAccumulators(target) / rows, 1);
+  return fit >= 4 ? 4 : fit >= 2 ? 2 : 1;
 }
 
 int64_t fpmoe::getVectorsAtOnce(mega::TargetAttr target, int64_t rows) {

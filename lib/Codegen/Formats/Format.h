@@ -39,8 +39,8 @@ struct ProductTile {
 };
 
 /// What a product gives: 16 lanes of f32 for each row r and vector v, at
-/// [r * vectors + v]. Those of tile registers are read from the stack where they
-/// are wanted, and only until the next product of the function.
+/// [r * vectors + v]. Those of tile registers are read from the stack where
+/// they are wanted, and only until the next product of the function.
 class Accumulators {
 public:
   Accumulators(llvm::SmallVector<mlir::Value> lanes)
@@ -67,9 +67,25 @@ public:
   /// stand together.
   virtual mlir::Type getOperandElement(mega::TargetAttr target) const;
   virtual int64_t getOperandDepth(mega::TargetAttr target) const { return 1; }
+  /// The last dimension of an operand: those elements, and what belongs to
+  /// them.
+  virtual int64_t getOperandExtent(mega::TargetAttr target) const {
+    return getOperandDepth(target);
+  }
+  /// Whether rows are rounded to integers (mega.quantize) to be multiplied;
+  /// they are made as rows of f32.
+  virtual bool takesIntegers() const { return false; }
   /// Whether products use tile registers, which need operands whose rows lie
   /// together, and a multiple of 16 of them or one.
   virtual bool usesTiles(mega::TargetAttr target) const { return false; }
+
+  /// Sums, of a row and a vector of columns each, that registers have room for.
+  virtual int64_t getAccumulators(mega::TargetAttr target) const {
+    return target.getAccumulators();
+  }
+  /// How many vectors of columns a product of so many rows takes at once, so
+  /// that its sums fit into registers and hide their latency.
+  virtual int64_t getVectorsAtOnce(mega::TargetAttr target, int64_t rows) const;
 
   virtual Accumulators emitProduct(KernelBuilder &b,
                                    const ProductTile &tile) const = 0;
@@ -83,8 +99,11 @@ public:
 /// The format of weights with this element type, which has one.
 const Format &getFormat(mlir::Type element);
 
-/// How many vectors of columns a product of so many rows takes at once, so that
-/// its sums fit into registers and hide their latency.
+/// The format that rows have when they are made: `format`, or f32.
+const Format &getRowsFormat(const Format &format);
+
+/// Vectors of columns that a tile has for so many rows at least, in whatever
+/// format.
 int64_t getVectorsAtOnce(mega::TargetAttr target, int64_t rows);
 
 /// A product by multiplications and additions of f32. `load(from, i)` gives 16
@@ -102,6 +121,8 @@ void emitPrefetch(KernelBuilder &b, const ProductTile &tile, mlir::Value from);
 const Format &getF32Format();
 const Format &getF16Format();
 const Format &getBF16Format();
+const Format &getInt8Format();
+const Format &getInt4Format();
 
 /// Products of pairs of bf16 with the tile registers of AMX.
 Accumulators emitTileProduct(KernelBuilder &b, const ProductTile &tile);

@@ -7,7 +7,9 @@
 
 #include "lib/Target/CPU/Describe.h"
 #include "dialects/FPMoE/Storage.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SmallPtrSet.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace fpmoe;
@@ -25,28 +27,40 @@ public:
       d.context = program.getContext();
       d.layers = program.getLayersOp().getOrder().size();
       d.sharedBytes = std::max(
-          d.sharedBytes,
-          program.getScratchBytes(mega::BufferSpace::Shared));
+          d.sharedBytes, program.getScratchBytes(mega::BufferSpace::Shared));
       d.privateBytes = std::max(
-          d.privateBytes,
-          program.getScratchBytes(mega::BufferSpace::Private));
+          d.privateBytes, program.getScratchBytes(mega::BufferSpace::Private));
       d.tickets = std::max(d.tickets, program.getNumTickets());
       if (program.getMaxTokens() == 1)
         describeDecode(program);
     });
     for (auto weight : module.getOps<WeightOp>())
       if (!weight.getResultValue().getDefiningOp<RopeFrequenciesOp>())
-        d.parameters += weight.getTensorType().getNumElements() *
-                        weight.getNumInstances();
+        d.parameters +=
+            weight.getTensorType().getNumElements() * weight.getNumInstances();
+    describeFormats();
   }
 
 private:
+  /// Formats of packed weights, that with the most bytes first: "int4, int8".
+  void describeFormats() {
+    llvm::MapVector<StringRef, int64_t> bytes;
+    for (auto weight : module.getOps<WeightOp>())
+      if (RankedTensorType type = weight.getTensorType(); type.getEncoding())
+        bytes[getStorageName(type.getElementType())] +=
+            weight.getInstanceBytes() * weight.getNumInstances();
+    SmallVector<std::pair<StringRef, int64_t>> formats(bytes.begin(),
+                                                       bytes.end());
+    llvm::stable_sort(formats, [](const auto &a, const auto &b) {
+      return a.second > b.second;
+    });
+    d.weightFormat = llvm::join(llvm::make_first_range(formats), ", ");
+  }
+
   void describeDecode(mega::ProgramOp program) {
     program.walk([&](Operation *op) {
       if (auto embed = dyn_cast<mega::EmbedOp>(op)) {
         d.hidden = embed.getTable().getType().getDimSize(1);
-        d.weightFormat = getStorageName(
-            embed.getTable().getType().getElementType());
       }
       if (auto buffer = dyn_cast<mega::BufferOp>(op);
           buffer && buffer.getSpace() == mega::BufferSpace::Cache) {
@@ -112,7 +126,8 @@ private:
     if (auto down = dyn_cast<mega::ExpertDownOp>(op);
         down && down.getDown() == use.getResult())
       of = weight.getTensorType().getDimSize(0), some = taken;
-    int64_t elements = weight.getTensorType().getNumElements() / of * some * instances;
+    int64_t elements =
+        weight.getTensorType().getNumElements() / of * some * instances;
     d.activeParameters += elements;
     d.decodeWeightBytes += weight.getInstanceBytes() / of * some * instances;
     if (!weight.getTensorType().getEncoding())

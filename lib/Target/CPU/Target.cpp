@@ -17,33 +17,45 @@ struct Level {
   const char *name, *arch, *cpu, *features;
   uint32_t required;
   mega::DotInstruction dot;
+  mega::IntDotInstruction intDot;
   int64_t rows, tileRows, accumulators, columns, prefetch;
 };
 
 constexpr uint32_t kAvx2 = FPMOE_CPU_AVX2;
 constexpr uint32_t kAvx512 = kAvx2 | FPMOE_CPU_AVX512;
-constexpr uint32_t kAvx512Bf16 = kAvx512 | FPMOE_CPU_AVX512_BF16;
+constexpr uint32_t kAvxVnni = kAvx2 | FPMOE_CPU_AVX_VNNI;
+constexpr uint32_t kAvx512Vnni = kAvx512 | FPMOE_CPU_AVX512_VNNI;
+constexpr uint32_t kAvx512Bf16 = kAvx512Vnni | FPMOE_CPU_AVX512_BF16;
 
 constexpr auto kNoDot = mega::DotInstruction::None;
 constexpr auto kBf16Dot = mega::DotInstruction::Avx512Bf16;
 constexpr auto kTileDot = mega::DotInstruction::AmxBf16;
+using IntDot = mega::IntDotInstruction;
 
 /// From best to worst of each architecture. 32 registers of 512 bits hold the
 /// sums of 12 rows and two vectors; 16 of 256 bits, or 32 of 128, those of 5
 /// rows and one vector, and weights that are widened; tile registers those of
-/// 32 rows and two vectors. Processors with AVX2 and no more read several panels
-/// at once faster than one; those with AVX-512 gain 5 to 8% from asking 2.5 KB
-/// ahead, and lose from 4 KB on.
+/// 32 rows and two vectors. Processors with AVX2 and no more read several
+/// panels at once faster than one; those with AVX-512 gain 5 to 8% from
+/// asking 2.5 KB ahead, and lose from 4 KB on.
 constexpr Level kLevels[] = {
     {"amx-bf16", "x86_64", "x86-64-v4",
-     "+avx512bf16,+amx-tile,+amx-bf16,-prefer-256-bit",
-     kAvx512Bf16 | FPMOE_CPU_AMX_BF16, kTileDot, 12, 32, 24, 64, 2560},
-    {"avx512-bf16", "x86_64", "x86-64-v4", "+avx512bf16,-prefer-256-bit",
-     kAvx512Bf16, kBf16Dot, 12, 0, 24, 64, 2560},
-    {"avx512", "x86_64", "x86-64-v4", "-prefer-256-bit", kAvx512, kNoDot, 12, 0,
-     24, 64, 2560},
-    {"x86-64-v3", "x86_64", "x86-64-v3", "", kAvx2, kNoDot, 5, 0, 5, 16, 0},
-    {"aarch64", "aarch64", "generic", "+neon", 0, kNoDot, 5, 0, 5, 16, 0},
+     "+avx512vnni,+avx512bf16,+amx-tile,+amx-bf16,-prefer-256-bit",
+     kAvx512Bf16 | FPMOE_CPU_AMX_BF16, kTileDot, IntDot::Avx512Vnni, 12, 32, 24,
+     64, 2560},
+    {"avx512-bf16", "x86_64", "x86-64-v4",
+     "+avx512vnni,+avx512bf16,-prefer-256-bit", kAvx512Bf16, kBf16Dot,
+     IntDot::Avx512Vnni, 12, 0, 24, 64, 2560},
+    {"avx512-vnni", "x86_64", "x86-64-v4", "+avx512vnni,-prefer-256-bit",
+     kAvx512Vnni, kNoDot, IntDot::Avx512Vnni, 12, 0, 24, 64, 2560},
+    {"avx512", "x86_64", "x86-64-v4", "-prefer-256-bit", kAvx512, kNoDot,
+     IntDot::Avx2, 12, 0, 24, 64, 2560},
+    {"x86-64-v3-vnni", "x86_64", "x86-64-v3", "+avxvnni", kAvxVnni, kNoDot,
+     IntDot::AvxVnni, 5, 0, 5, 16, 0},
+    {"x86-64-v3", "x86_64", "x86-64-v3", "", kAvx2, kNoDot, IntDot::Avx2, 5, 0,
+     5, 16, 0},
+    {"aarch64", "aarch64", "generic", "+neon", 0, kNoDot, IntDot::None, 5, 0, 5,
+     16, 0},
 };
 
 #if defined(__x86_64__)
@@ -70,6 +82,7 @@ CpuTarget makeTarget(const Level &level) {
           level.features,
           level.required,
           level.dot,
+          level.intDot,
           level.rows,
           level.tileRows,
           level.accumulators,
@@ -81,7 +94,7 @@ CpuTarget makeTarget(const Level &level) {
 
 mega::TargetAttr CpuTarget::getAttr(mlir::MLIRContext *context) const {
   return mega::TargetAttr::get(context, name, dot, rows, accumulators, columns,
-                               tileRows, prefetch);
+                               tileRows, prefetch, intDot);
 }
 
 std::string fpmoe::listCpuTargets() {

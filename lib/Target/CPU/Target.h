@@ -24,10 +24,11 @@ struct CpuTarget {
   std::string name; ///< as on the command line: "avx512-bf16"
   std::string arch; ///< "x86_64" or "aarch64"
   std::string triple;
-  std::string cpu;            ///< LLVM's name of the processor
-  std::string features;       ///< LLVM's feature string
-  uint32_t requiredFeatures;  ///< FPMOE_CPU_* that a program checks at start
-  mega::DotInstruction dot;   ///< these: see #mega.target
+  std::string cpu;           ///< LLVM's name of the processor
+  std::string features;      ///< LLVM's feature string
+  uint32_t requiredFeatures; ///< FPMOE_CPU_* that a program checks at start
+  mega::DotInstruction dot;  ///< these: see #mega.target
+  mega::IntDotInstruction intDot;
   int64_t rows, tileRows, accumulators, columns, prefetch;
 
   /// What passes know of it: the module attribute `mega.target`.
@@ -36,8 +37,8 @@ struct CpuTarget {
 
 /// The level called `name`; "native" is the best one whose programs start on
 /// this machine, whose CPU has these words.
-llvm::Expected<CpuTarget>
-getCpuTarget(llvm::StringRef name, const CpuWords &words = readCpuWords());
+llvm::Expected<CpuTarget> getCpuTarget(llvm::StringRef name,
+                                       const CpuWords &words = readCpuWords());
 
 /// Names of all levels, for messages: "native, avx512-bf16, ...".
 std::string listCpuTargets();

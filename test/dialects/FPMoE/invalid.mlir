@@ -139,6 +139,15 @@ fpmoe.weight @w at 0 stride 64 : tensor<17xf32> {
 
 // -----
 
+// weight_c6
+fpmoe.weight @w : tensor<8x64x!fpmoe.int8> {
+  // expected-error@+1 {{makes 'tensor<8x64x!fpmoe.int8>'; integers are made by fpmoe.convert (weight_c6)}}
+  %0 = fpmoe.load "w" : tensor<8x64x!fpmoe.int8>
+  fpmoe.yield %0 : tensor<8x64x!fpmoe.int8>
+}
+
+// -----
+
 // load_c1
 fpmoe.weight @w layers [0] : tensor<8xf32> {
 ^bb0(%layer: index):
@@ -340,6 +349,37 @@ fpmoe.weight @w : tensor<4x2xbf16> {
   // expected-error@+1 {{changes 'tensor<8xf32>' to 'tensor<4x2xbf16>' (convert_c1)}}
   %1 = fpmoe.convert %0 : tensor<8xf32> -> tensor<4x2xbf16>
   fpmoe.yield %1 : tensor<4x2xbf16>
+}
+
+// -----
+
+// convert_c2
+fpmoe.weight @w : tensor<4x64x!fpmoe.int4> {
+  %0 = fpmoe.load "a" : tensor<4x64xf32>
+  // expected-error@+1 {{has a tail of 64 of 'tensor<4x64x!fpmoe.int4>' (convert_c2)}}
+  %1 = fpmoe.convert %0 tail 64 : tensor<4x64xf32> -> tensor<4x64x!fpmoe.int4>
+  fpmoe.yield %1 : tensor<4x64x!fpmoe.int4>
+}
+
+// -----
+
+// convert_c3: rounded twice
+fpmoe.weight @w : tensor<4x64x!fpmoe.int4> {
+  %0 = fpmoe.load "a" : tensor<4x64xf32>
+  %1 = fpmoe.convert %0 : tensor<4x64xf32> -> tensor<4x64x!fpmoe.int8>
+  // expected-error@+1 {{integers are made once, of rows, and a tail is theirs (convert_c3)}}
+  %2 = fpmoe.convert %1 : tensor<4x64x!fpmoe.int8> -> tensor<4x64x!fpmoe.int4>
+  fpmoe.yield %2 : tensor<4x64x!fpmoe.int4>
+}
+
+// -----
+
+// convert_c3
+fpmoe.weight @w : tensor<4x64xbf16> {
+  %0 = fpmoe.load "a" : tensor<4x64xf32>
+  // expected-error@+1 {{integers are made once, of rows, and a tail is theirs (convert_c3)}}
+  %1 = fpmoe.convert %0 tail 3 : tensor<4x64xf32> -> tensor<4x64xbf16>
+  fpmoe.yield %1 : tensor<4x64xbf16>
 }
 
 // -----

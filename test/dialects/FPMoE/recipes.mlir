@@ -133,6 +133,22 @@ fpmoe.weight @half : tensor<8x8xf16> {
   fpmoe.yield %1 : tensor<8x8xf16>
 }
 
+// CHECK: fpmoe.weight @int8 : tensor<8x70x!fpmoe.int8> {
+fpmoe.weight @int8 : tensor<8x70x!fpmoe.int8> {
+  %0 = fpmoe.load "a" : tensor<8x70xf32>
+  // CHECK: fpmoe.convert %{{.*}} : tensor<8x70xf32> -> tensor<8x70x!fpmoe.int8>
+  %1 = fpmoe.convert %0 : tensor<8x70xf32> -> tensor<8x70x!fpmoe.int8>
+  fpmoe.yield %1 : tensor<8x70x!fpmoe.int8>
+}
+
+// CHECK: fpmoe.weight @int4 : tensor<8x70x!fpmoe.int4> {
+fpmoe.weight @int4 : tensor<8x70x!fpmoe.int4> {
+  %0 = fpmoe.load "a" : tensor<8x70xf32>
+  // CHECK: fpmoe.convert %{{.*}} tail 6 : tensor<8x70xf32> -> tensor<8x70x!fpmoe.int4>
+  %1 = fpmoe.convert %0 tail 6 : tensor<8x70xf32> -> tensor<8x70x!fpmoe.int4>
+  fpmoe.yield %1 : tensor<8x70x!fpmoe.int4>
+}
+
 // CHECK: fpmoe.weight @deinterleave : tensor<8x6xf32> {
 fpmoe.weight @deinterleave : tensor<8x6xf32> {
   %0 = fpmoe.load "q" : tensor<8x6xf32>

@@ -247,20 +247,32 @@ mega.program @p max_tokens 1 rows 1 context 64 {
 // -----
 
 // packed_c1
-// expected-error@+1 {{packs n = 48 columns and k = 2 elements together; n must be 16, 32 or 64, k 1, 2 or 4 (packed_c1)}}
+// expected-error@+1 {{packs n = 48 columns and k = 2 elements together; n must be 16, 32 or 64, k 1, 2, 4 or 32 (packed_c1)}}
 func.func private @f(tensor<20x8xbf16, #mega.packed<n = 48, k = 2>>)
 
 // -----
 
 // packed_c1
-// expected-error@+1 {{packs n = 0 columns and k = 1 elements together; n must be 16, 32 or 64, k 1, 2 or 4 (packed_c1)}}
+// expected-error@+1 {{packs n = 0 columns and k = 1 elements together; n must be 16, 32 or 64, k 1, 2, 4 or 32 (packed_c1)}}
 func.func private @f(tensor<20x8xbf16, #mega.packed<n = 0, k = 1>>)
 
 // -----
 
 // packed_c1
-// expected-error@+1 {{packs n = 16 columns and k = 3 elements together; n must be 16, 32 or 64, k 1, 2 or 4 (packed_c1)}}
+// expected-error@+1 {{packs n = 16 columns and k = 3 elements together; n must be 16, 32 or 64, k 1, 2, 4 or 32 (packed_c1)}}
 func.func private @f(tensor<20x8xbf16, #mega.packed<n = 16, k = 3>>)
+
+// -----
+
+// packed_c2: a group of integers is 32
+// expected-error@+1 {{packs a tensor of '!fpmoe.int8' whose shape is [20, 64] with #mega.packed<n = 16, k = 4>, which it does not fit (packed_c2)}}
+func.func private @f(tensor<20x64x!fpmoe.int8, #mega.packed<n = 16, k = 4>>)
+
+// -----
+
+// packed_c2
+// expected-error@+1 {{which it does not fit (packed_c2)}}
+func.func private @f(tensor<20x64xf32, #mega.packed<n = 16, k = 32>>)
 
 // -----
 

@@ -143,6 +143,30 @@ mega.program @p max_tokens 4 rows 4 context 64 {
 
 // -----
 
+// quantize_c1: the tail begins a group
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %rows = mega.buffer shared : memref<1x64x4x1xf32>
+  %operand = mega.buffer shared : memref<1x2x4x40xi8>
+  mega.phase "p" tiles [blocks] {
+    // expected-error@+1 {{of 'memref<1x64x4x1xf32>' with a tail of 6 gives 'memref<1x2x4x40xi8>' (quantize_c1)}}
+    mega.quantize %rows into %operand tail 6 : memref<1x64x4x1xf32>, memref<1x2x4x40xi8>
+  }
+}
+
+// -----
+
+// quantize_c1
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %rows = mega.buffer shared : memref<1x64x4x1xbf16>
+  %operand = mega.buffer shared : memref<1x2x4x40xi8>
+  mega.phase "p" tiles [blocks] {
+    // expected-error@+1 {{of 'memref<1x64x4x1xbf16>' with a tail of 0 gives 'memref<1x2x4x40xi8>' (quantize_c1)}}
+    mega.quantize %rows into %operand tail 0 : memref<1x64x4x1xbf16>, memref<1x2x4x40xi8>
+  }
+}
+
+// -----
+
 // low_rank_c1
 fpmoe.weight @a : tensor<6x50xf32> {
   %0 = fpmoe.load "a" : tensor<6x50xf32>

@@ -489,6 +489,15 @@ mega.program @low_rank_example max_tokens 1 rows 1 context 64 {
     mega.low_rank %operand, %a of %languages ranks [2, 4] : memref<1x48x1x1xf32>, tensor<6x32xf32, #mega.packed<n = 16, k = 1>>, memref<?xi32>
   }
 }
+// CHECK-LABEL: mega.program @quantize_example
+// CHECK: mega.quantize %{{.*}} into %{{.*}} tail 0 : memref<1x48x1x1xf32>, memref<1x2x1x40xi8>
+mega.program @quantize_example max_tokens 1 rows 1 context 64 {
+  %rows = mega.buffer shared : memref<1x48x1x1xf32>
+  %operand = mega.buffer shared : memref<1x2x1x40xi8>
+  mega.phase "quantize" tiles [blocks] {
+    mega.quantize %rows into %operand tail 0 : memref<1x48x1x1xf32>, memref<1x2x1x40xi8>
+  }
+}
 mega.program @linear_example max_tokens 1 rows 1 context 64 {
   %x = mega.buffer shared : memref<1x32xf32>
   %operand = mega.buffer shared : memref<1x32x1x1xf32>

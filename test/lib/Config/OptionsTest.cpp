@@ -33,7 +33,10 @@ TEST(Options, ReadsEveryKey) {
                               "context = 131072\n"
                               "rope_scaling = \"yarn:4:32768\"\n"
                               "static = true\n"
-                              "weights_file = \"w.bin\"\n",
+                              "weights_file = \"w.bin\"\n"
+                              "[weights]\n"
+                              "\"*down_proj\" = \"int8\"\n"
+                              "\"*\" = \"int4\"\n",
                               "fpmoe.toml");
   ASSERT_TRUE(bool(options)) << toString(options.takeError());
   using Strings = std::vector<std::string>;
@@ -50,6 +53,8 @@ TEST(Options, ReadsEveryKey) {
   EXPECT_EQ(options->ropeScaling->originalPositions, 32768);
   EXPECT_EQ(options->isStatic, true);
   EXPECT_EQ(options->weightsFile, "w.bin");
+  // In the order of the file.
+  EXPECT_EQ(options->weightRules, (Strings{"*down_proj=int8", "*=int4"}));
 }
 
 TEST(Options, ReadsTheExampleOfTheReadme) {
@@ -93,6 +98,15 @@ TEST(Options, MissingNamedFile) {
             "directory");
 }
 
+TEST(Options, RulesOfWeights) {
+  EXPECT_EQ(fault("[weights]\n\"a=b\" = \"int8\"\n"),
+            "fpmoe.toml:2:1: 'a=b' is no pattern of names of weights");
+  EXPECT_EQ(fault("[weights]\n\"a\" = 8\n"),
+            "fpmoe.toml:2:7: 'a' must be a string that is not empty");
+  EXPECT_EQ(fault("weights = \"int8\"\n"),
+            "fpmoe.toml:1:11: 'weights' must be a table");
+}
+
 TEST(Options, SyntaxError) {
   std::string error = fault("[compile]\nstatic = \n");
   EXPECT_TRUE(StringRef(error).starts_with("fpmoe.toml:2:")) << error;
@@ -111,7 +125,7 @@ TEST(Options, LetterAfterAValue) {
 TEST(Options, UnknownKey) {
   EXPECT_EQ(fault("\n\n    [colours]\n"),
             "fpmoe.toml:3:6: unknown key 'colours', known here are "
-            "'ignore_config', [experts] and [compile]");
+            "'ignore_config', [experts], [compile] and [weights]");
   EXPECT_EQ(fault("[experts]\nname = []\n"),
             "fpmoe.toml:2:1: unknown key 'name', known here are 'names'");
   EXPECT_EQ(fault("[compile]\n  threads = 1\n"),
@@ -211,7 +225,7 @@ TEST(Options, NestingBombs) {
   }
   EXPECT_EQ(fault("[a" + repeat(".a", 4096) + "]"),
             "fpmoe.toml:1:2: unknown key 'a', known here are 'ignore_config', "
-            "[experts] and [compile]");
+            "[experts], [compile] and [weights]");
   for (std::string text :
        {"[a" + repeat(".a", 300000) + "]", "a" + repeat(".a", 300000) + " = 1"})
     EXPECT_EQ(fault(text), "fpmoe.toml: has more than 4096 dots, keys could be "

@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "WriteFixture.h"
+#include "lib/Checkpoint/Half.h"
 
 #include <limits>
 
@@ -85,6 +86,97 @@ TEST_F(PackTest, EveryPacking) {
       for (int n : {16, 32, 64})
         ASSERT_NO_FATAL_FAILURE(expectPacked(shape, element, n, k));
   }
+}
+
+/// The number at a place of a packed weight of integers, as the description of
+/// #mega.packed says.
+static float readInteger(llvm::StringRef file, const mega::PackedLayout &layout,
+                         int64_t bits, int64_t panel, int64_t lane,
+                         int64_t place) {
+  llvm::StringRef step = file.substr(panel * layout.panelBytes() +
+                                     place / 32 * layout.stepBytes() +
+                                     lane / 16 * layout.vectorBytes);
+  auto byte = [&](int64_t at) { return static_cast<uint8_t>(step[at]); };
+  int64_t word = place % 32 / 4, column = lane % 16;
+  int64_t vector = bits == 8 ? word : word / 2;
+  int q = byte(vector * 64 + column * 4 + place % 4);
+  if (bits == 4)
+    q = word % 2 ? q >> 4 : q & 15;
+  int64_t scale = 16 * 32 * bits / 8 + column * 2;
+  return fromF16(byte(scale) | byte(scale + 1) << 8) * (q - (1 << (bits - 1)));
+}
+
+// Integers of groups, and their scales, stand for what the reference evaluates.
+TEST_F(PackTest, Integers) {
+  for (const Shape &shape : shapes)
+    for (int bits : {8, 4})
+      for (int n : {16, 32, 64}) {
+        add("w", shape.sizes, false);
+        openCheckpoint();
+        std::string element = bits == 8 ? "!fpmoe.int8" : "!fpmoe.int4";
+        std::string packing =
+            "n = " + std::to_string(n) + ", k = 32" + shape.rest;
+        SCOPED_TRACE(shape.text + "x" + element + " " + packing);
+        std::string plain = "tensor<" + shape.text + "x" + element + ">";
+        std::string packed = "tensor<" + shape.text + "x" + element +
+                             ", #mega.packed<" + packing + ">>";
+        size_t at = shape.rest.find("tail = ");
+        std::string tail =
+            at == std::string::npos ? "" : " tail " + shape.rest.substr(at + 7);
+        parse("fpmoe.weight @w at 0 stride 1048576 : " + packed +
+              " {\n%a = fpmoe.load \"w\" : tensor<" + shape.text +
+              "xf32>\n%c = fpmoe.convert %a" + tail + " : tensor<" +
+              shape.text + "xf32> -> " + plain + "\n%0 = fpmoe.pack %c : " +
+              plain + " -> " + packed + "\nfpmoe.yield %0 : " + packed + "\n}");
+        std::string file = write(2, 0);
+        WeightOp op = weight("w");
+        ASSERT_EQ(file.size(), size_t(op.getInstanceBytes())) << file;
+        mega::PackedLayout layout(op.getTensorType());
+        std::vector<float> values(op.getTensorType().getNumElements());
+        RecipeEvaluator evaluator(checkpoint.get());
+        ASSERT_FALSE(evaluator.evaluate(op.getResultValue(), 0, 0,
+                                        llvm::MutableArrayRef<float>(values)));
+        for (int64_t panel = 0; panel < layout.matrices * layout.panels;
+             ++panel)
+          for (int64_t lane = 0; lane < n; ++lane)
+            for (int64_t place = 0; place < layout.depth * 32; ++place) {
+              int64_t row = layout.getRow(panel % layout.panels, lane);
+              int64_t column = layout.getColumn(place);
+              float expected =
+                  row < 0 || column < 0
+                      ? 0
+                      : values[(panel / layout.panels * layout.rows + row) *
+                                   layout.columns +
+                               column];
+              ASSERT_EQ(readInteger(file, layout, bits, panel, lane, place),
+                        expected)
+                  << panel << " " << lane << " " << place;
+            }
+        // Any window of the value is the same.
+        std::vector<float> part(values.size() - 5);
+        ASSERT_FALSE(evaluator.evaluate(op.getResultValue(), 0, 3,
+                                        llvm::MutableArrayRef<float>(part)));
+        for (size_t i = 0; i < part.size(); ++i)
+          ASSERT_EQ(part[i], values[i + 3]) << i;
+      }
+}
+
+// What cannot be rounded is named.
+TEST_F(PackTest, IntegersOfNoNumber) {
+  addCounted({20, 7});
+  tensors["w"].values[9] = std::numeric_limits<float>::quiet_NaN();
+  openCheckpoint();
+  parse("fpmoe.weight @w at 0 stride 65536 : tensor<20x7x!fpmoe.int4, "
+        "#mega.packed<n = 16, k = 32>> {\n"
+        "%a = fpmoe.load \"w\" : tensor<20x7xf32>\n"
+        "%c = fpmoe.convert %a : tensor<20x7xf32> -> tensor<20x7x!fpmoe.int4>\n"
+        "%0 = fpmoe.pack %c : tensor<20x7x!fpmoe.int4> -> "
+        "tensor<20x7x!fpmoe.int4, #mega.packed<n = 16, k = 32>>\n"
+        "fpmoe.yield %0 : tensor<20x7x!fpmoe.int4, #mega.packed<n = 16, k = "
+        "32>>\n}");
+  EXPECT_EQ(write(1, 0),
+            "error: weight 'w': element [1, 2] is no number, which integers "
+            "cannot be made of; --weights=f32 or bf16 takes it as it is");
 }
 
 // A panel is made some of its depth at a time: here 16384 elements of K, as

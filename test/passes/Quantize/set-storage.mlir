@@ -6,8 +6,30 @@
 // RUN: fpmoe-opt %s > %t.same
 // RUN: fpmoe-opt %s --fpmoe-set-storage=format=f32 | diff - %t.same
 // RUN: not fpmoe-opt %s --fpmoe-set-storage=format=int3 2>&1 | FileCheck %s --check-prefix=UNKNOWN
+// RUN: fpmoe-opt %s --fpmoe-quantize=format=int4,w=int8,*gate_up=bf16 | FileCheck %s --check-prefix=RULES
+// RUN: fpmoe-opt %s --fpmoe-quantize=format=*down=int8 | FileCheck %s --check-prefix=RULE
+// RUN: not fpmoe-opt %s --fpmoe-set-storage=format=int4,norm=int8 2>&1 | FileCheck %s --check-prefix=NONE
+// RUN: not fpmoe-opt %s --fpmoe-set-storage=format=int4,w 2>&1 | FileCheck %s --check-prefix=NORULE
+// RUN: sed 's/dtype = "bf16"/dtype = "int3"/' %s | not fpmoe-opt --fpmoe-set-storage 2>&1 | FileCheck %s --check-prefix=DTYPE
 
-// UNKNOWN: error: storage format is 'int3', it must be one of f32, f16, bf16
+// UNKNOWN: error: storage format: 'int3' is not a format (known: f32, f16, bf16, int8, int4)
+// NONE: error: weights 'norm=int8' is the rule of no matrix; there are table, {{.*}}shared_down
+// NORULE: error: storage format: 'w' is no rule; rules are PATTERN=FORMAT, as in *down_proj=int8 (known: f32, f16, bf16, int8, int4)
+// DTYPE: error: storage format is 'int3', it must be one of f32, f16, bf16, int8, int4
+
+// Matrices have the format of the first rule that has their name, and are rounded
+// to integers behind everything else.
+// RULES: fpmoe.weight @table : tensor<16x8x!fpmoe.int4> {
+// RULES-NEXT: %[[F32:.*]] = fpmoe.load "table" : tensor<16x8xf32>
+// RULES-NEXT: %[[INT:.*]] = fpmoe.convert %[[F32]] : tensor<16x8xf32> -> tensor<16x8x!fpmoe.int4>
+// RULES-NEXT: fpmoe.yield %[[INT]]
+// RULES: fpmoe.weight @w : tensor<8x8x!fpmoe.int8> {
+// RULES: fpmoe.weight @norm : tensor<8xf32> {
+// RULES: fpmoe.weight @gate_up : tensor<3x12x8xbf16> {
+// RULES: fpmoe.weight @down : tensor<3x8x6x!fpmoe.int4> {
+// RULES: fpmoe.weight @shared_gate_up : tensor<12x8xbf16> {
+// RULE: fpmoe.weight @w : tensor<8x8xbf16> {
+// RULE: fpmoe.weight @down : tensor<3x8x6x!fpmoe.int8> {
 
 // Without an option the format is that of the checkpoint.
 module attributes {fpmoe.model = {name = "toy", architecture = "Qwen2MoeForCausalLM",

@@ -28,6 +28,8 @@ module @pack attributes {mega.target = #mega.target<cpu = "x86-64-v3", dot = non
   // C16: fpmoe.weight @six : tensor<96x8xbf16, #mega.packed<n = 16, k = 2>>
   // C32: fpmoe.weight @six : tensor<96x8xbf16, #mega.packed<n = 32, k = 2>>
   // C64: fpmoe.weight @six : tensor<96x8xbf16, #mega.packed<n = 32, k = 2>>
+  // C16: fpmoe.weight @integers : tensor<50x70x!fpmoe.int4, #mega.packed<n = 16, k = 32>>
+  // C64: fpmoe.weight @integers : tensor<50x70x!fpmoe.int4, #mega.packed<n = 64, k = 32>>
   // C16: fpmoe.weight @half : tensor<64x8xf16, #mega.packed<n = 16, k = 1>>
   // C64: fpmoe.weight @half : tensor<64x8xf16, #mega.packed<n = 64, k = 1>>
   // C16: fpmoe.weight @f32 : tensor<64x8xf32, #mega.packed<n = 16, k = 1>>
@@ -54,6 +56,11 @@ module @pack attributes {mega.target = #mega.target<cpu = "x86-64-v3", dot = non
   fpmoe.weight @six : tensor<96x8xbf16> {
     %0 = fpmoe.load "six" : tensor<96x8xbf16>
     fpmoe.yield %0 : tensor<96x8xbf16>
+  }
+  fpmoe.weight @integers : tensor<50x70x!fpmoe.int4> {
+    %0 = fpmoe.load "integers" : tensor<50x70xf32>
+    %1 = fpmoe.convert %0 : tensor<50x70xf32> -> tensor<50x70x!fpmoe.int4>
+    fpmoe.yield %1 : tensor<50x70x!fpmoe.int4>
   }
   fpmoe.weight @half : tensor<64x8xf16> {
     %0 = fpmoe.load "half" : tensor<64x8xf16>
@@ -101,6 +108,8 @@ module @pack attributes {mega.target = #mega.target<cpu = "x86-64-v3", dot = non
     %4 = fpmoe.linear %n, %six : tensor<?x8xf32>, tensor<96x8xbf16> -> tensor<?x96xf32>
     %5 = fpmoe.embedding %ids, %half : tensor<64x8xf16> -> tensor<?x8xf32>
     %6 = fpmoe.linear %5, %f32 : tensor<?x8xf32>, tensor<64x8xf32> -> tensor<?x64xf32>
+    %integers = fpmoe.get @integers : tensor<50x70x!fpmoe.int4>
+    %7 = fpmoe.embedding %ids, %integers : tensor<50x70x!fpmoe.int4> -> tensor<?x70xf32>
     return %0, %1, %2, %3, %4, %5, %6, %0 : tensor<?x20xf32>, tensor<?x20xf32>, tensor<?x32xf32>, tensor<?x50xf32>, tensor<?x96xf32>, tensor<?x8xf32>, tensor<?x64xf32>, tensor<?x20xf32>
   }
 }

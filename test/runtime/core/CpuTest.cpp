@@ -20,14 +20,15 @@ using Names = std::vector<std::string>;
 
 static CpuWords everything() {
   CpuWords words;
-  words.leaf1Ecx = words.leaf7Ebx = words.leaf7Edx = words.leaf7Sub1Eax =
-      words.extended1Ecx = ~0u;
+  words.leaf1Ecx = words.leaf7Ebx = words.leaf7Ecx = words.leaf7Edx =
+      words.leaf7Sub1Eax = words.extended1Ecx = ~0u;
   words.enabledState = 0x600e7;
   return words;
 }
 
 static constexpr uint32_t all = FPMOE_CPU_AVX2 | FPMOE_CPU_AVX512 |
-                                FPMOE_CPU_AVX512_BF16 | FPMOE_CPU_AMX_BF16;
+                                FPMOE_CPU_AVX512_BF16 | FPMOE_CPU_AMX_BF16 |
+                                FPMOE_CPU_AVX_VNNI | FPMOE_CPU_AVX512_VNNI;
 
 TEST(CpuTest, nothingMissing) {
   EXPECT_EQ(missingFeatures(all, everything()), Names());
@@ -39,6 +40,10 @@ TEST(CpuTest, namesWhatIsMissing) {
   words.leaf7Sub1Eax &= ~(1u << 5);
   EXPECT_EQ(missingFeatures(all, words), Names{"avx512_bf16"});
   EXPECT_EQ(missingFeatures(FPMOE_CPU_AVX512, words), Names());
+  words = everything();
+  words.leaf7Sub1Eax &= ~(1u << 4);
+  words.leaf7Ecx &= ~(1u << 11);
+  EXPECT_EQ(missingFeatures(all, words), (Names{"avx_vnni", "avx512_vnni"}));
   words = everything();
   words.leaf7Ebx &= ~((1u << 5) | (1u << 30));
   EXPECT_EQ(missingFeatures(all, words), (Names{"avx2", "avx512bw"}));
@@ -80,5 +85,7 @@ TEST(CpuTest, agreesWithTheCompilerAboutThisCpu) {
                 __builtin_cpu_supports("avx512vl"));
   EXPECT_EQ(missingFeatures(FPMOE_CPU_AVX512_BF16, words).empty(),
             !!__builtin_cpu_supports("avx512bf16"));
+  EXPECT_EQ(missingFeatures(FPMOE_CPU_AVX512_VNNI, words).empty(),
+            !!__builtin_cpu_supports("avx512vnni"));
 }
 #endif

@@ -32,15 +32,16 @@ TEST(TargetTest, aLevelIsMadeWhateverThisCpuHas) {
   EXPECT_EQ(choose("amx-bf16", CpuWords()), "amx-bf16");
   EXPECT_EQ(choose("x86-64-v2", CpuWords()),
             "cpu 'x86-64-v2' is not known; choose one of native, amx-bf16, "
-            "avx512-bf16, avx512, x86-64-v3, aarch64");
+            "avx512-bf16, avx512-vnni, avx512, x86-64-v3-vnni, x86-64-v3, "
+            "aarch64");
 }
 
 #if defined(__x86_64__)
 /// All but tile registers, which the system may refuse.
 static CpuWords everythingButTiles() {
   CpuWords words;
-  words.leaf1Ecx = words.leaf7Ebx = words.leaf7Sub1Eax = words.extended1Ecx =
-      ~0u;
+  words.leaf1Ecx = words.leaf7Ebx = words.leaf7Ecx = words.leaf7Sub1Eax =
+      words.extended1Ecx = ~0u;
   words.enabledState = 0xe7;
   return words;
 }
@@ -48,9 +49,13 @@ static CpuWords everythingButTiles() {
 TEST(TargetTest, nativeIsTheBestLevelThatStarts) {
   CpuWords words = everythingButTiles();
   EXPECT_EQ(choose("native", words), "avx512-bf16");
-  words.leaf7Sub1Eax = 0;
+  words.leaf7Sub1Eax = 1u << 4; // avx_vnni
+  EXPECT_EQ(choose("native", words), "avx512-vnni");
+  words.leaf7Ecx = 0;
   EXPECT_EQ(choose("native", words), "avx512");
   words.leaf7Ebx &= ~(1u << 31); // avx512vl
+  EXPECT_EQ(choose("native", words), "x86-64-v3-vnni");
+  words.leaf7Sub1Eax = 0;
   EXPECT_EQ(choose("native", words), "x86-64-v3");
   words.enabledState = 0; // no ymm
   EXPECT_EQ(choose("native", words).rfind("cpu 'native'", 0), 0u);

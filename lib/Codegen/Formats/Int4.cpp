@@ -1,0 +1,36 @@
+//===- Int4.cpp - Weights of 4 bits in groups -----------------------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Codegen/Formats/Integers.h"
+
+using namespace mlir;
+using namespace fpmoe;
+
+namespace {
+
+class Int4Format final : public IntegerFormat {
+  int64_t getElementBits() const override { return 4; }
+
+  void forEachWord(KernelBuilder &b, Value from, ColumnPart part,
+                   Use use) const override {
+    auto type = VectorType::get({part.lanes * kWordBytes}, b.getI8Type());
+    for (int64_t word = 0; word < kGroupWords; word += 2) {
+      Value bytes = b.load(
+          type, b.at(from, word / 2 * kWordsBytes + part.first * kWordBytes),
+          /*align=*/32);
+      use(word, emitHalf(b, bytes, /*isUpper=*/false), false);
+      use(word + 1, emitHalf(b, bytes, /*isUpper=*/true), true);
+    }
+  }
+};
+
+} // namespace
+
+const Format &fpmoe::getInt4Format() {
+  static const Int4Format format;
+  return format;
+}

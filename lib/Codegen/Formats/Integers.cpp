@@ -1,0 +1,260 @@
+//===- Integers.cpp - Products of integers in groups ----------------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+// VPMADDUBSW sums two products to 16 bits: with elements of at most 15, those
+// of a whole group, 16 products for each of two sums, stay below 2^15. Elements
+// of 8 bits are two of 4. VPDPBUSD sums four to 32 bits.
+//===----------------------------------------------------------------------===//
+
+#include "lib/Codegen/Formats/Integers.h"
+#include "dialects/FPMoE/Storage.h"
+
+#include <numeric>
+
+using namespace mlir;
+using namespace fpmoe;
+using mega::IntDotInstruction;
+
+static Value callIntrinsic(KernelBuilder &b, StringRef name, Type result,
+                           ValueRange arguments) {
+  return LLVM::CallIntrinsicOp::create(b, result, b.getStringAttr(name),
+                                       arguments)
+      .getResult(0);
+}
+
+static Value splatOf(KernelBuilder &b, VectorType type, int64_t value) {
+  return arith::ConstantOp::create(
+      b, DenseElementsAttr::get(
+             type, b.getIntegerAttr(type.getElementType(), value)));
+}
+
+Value fpmoe::emitHalf(KernelBuilder &b, Value bytes, bool isUpper) {
+  auto type = cast<VectorType>(bytes.getType());
+  if (isUpper) { // there are no shifts of bytes
+    auto wide = VectorType::get({type.getNumElements() / 2}, b.getI16Type());
+    Value words = vector::BitCastOp::create(b, wide, bytes);
+    words = arith::ShRUIOp::create(b, words, splatOf(b, wide, 4));
+    bytes = vector::BitCastOp::create(b, type, words);
+  }
+  return arith::AndIOp::create(b, bytes, splatOf(b, type, 15));
+}
+
+/// From the rows of each vector to the vectors of each row.
+static SmallVector<Value> regroup(ArrayRef<Value> sums, int64_t rows,
+                                  int64_t vectors) {
+  SmallVector<Value> result;
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t v = 0; v < vectors; ++v)
+      result.push_back(sums[v * rows + r]);
+  return result;
+}
+
+SmallVector<ColumnPart> WordDot::getParts(mega::TargetAttr target) {
+  if (isShort(target) || target.getIntDot() == IntDotInstruction::AvxVnni)
+    return {{0, kLanes / 2}, {kLanes / 2, kLanes / 2}}; // 256 bits
+  return {{0, kLanes}};
+}
+
+bool WordDot::isShort(mega::TargetAttr target) {
+  return target.getIntDot() == IntDotInstruction::Avx2;
+}
+
+Value WordDot::constant(VectorType type, int64_t value) {
+  return splatOf(b, type, value);
+}
+
+Value WordDot::splat(Value scalar) {
+  return vector::BroadcastOp::create(b, vectorOf(scalar.getType()), scalar);
+}
+
+Value WordDot::zero() {
+  return constant(isShort(b.target)
+                      ? VectorType::get({2 * lanes}, b.getI16Type())
+                      : vectorOf(b.getI32Type()),
+                  0);
+}
+
+Value WordDot::add(Value sum, Value words, Value x) {
+  Value row = vector::BitCastOp::create(b, bytes(), splat(x));
+  switch (b.target.getIntDot()) {
+  case IntDotInstruction::Avx2:
+    return arith::AddIOp::create(b, sum,
+                                 callIntrinsic(b, "llvm.x86.avx2.pmadd.ub.sw",
+                                               sum.getType(), {words, row}));
+  case IntDotInstruction::AvxVnni:
+    return callIntrinsic(b, "llvm.x86.avx512.vpdpbusd.256", sum.getType(),
+                         {sum, words, row});
+  case IntDotInstruction::Avx512Vnni:
+    return callIntrinsic(b, "llvm.x86.avx512.vpdpbusd.512", sum.getType(),
+                         {sum, words, row});
+  case IntDotInstruction::None:
+    break;
+  }
+  VectorType type = vectorOf(b.getI32Type());
+  Value columns = vector::BitCastOp::create(b, type, words);
+  for (int64_t i = 0; i < kWordBytes; ++i) {
+    Value w = arith::AndIOp::create(
+        b, arith::ShRUIOp::create(b, columns, constant(type, 8 * i)),
+        constant(type, 255));
+    Value element = arith::ShRSIOp::create(
+        b, arith::ShLIOp::create(b, splat(x), constant(type, 24 - 8 * i)),
+        constant(type, 24));
+    sum = arith::AddIOp::create(b, sum, arith::MulIOp::create(b, w, element));
+  }
+  return sum;
+}
+
+Value WordDot::widen(Value sum) {
+  if (!isShort(b.target))
+    return sum;
+  Value ones = constant(cast<VectorType>(sum.getType()), 1);
+  return callIntrinsic(b, "llvm.x86.avx2.pmadd.wd", vectorOf(b.getI32Type()),
+                       {sum, ones});
+}
+
+Value WordDot::emitPeak(Value iterations, int64_t &ops) {
+  constexpr int64_t kSums = 12; // enough to hide latency, as registers go
+  ops = 2 * kSums * lanes * kWordBytes;
+  // A factor that depends on the argument, so that nothing can be folded; and
+  // one on the sum, so that no product can be taken out of the loop.
+  Value x = b.toI32(iterations);
+  SmallVector<Value> sums;
+  for (int64_t i = 0; i < kSums; ++i)
+    sums.push_back(constant(cast<VectorType>(zero().getType()), i));
+  sums = b.loop(b.i64(0), iterations, 1, sums, [&](Value, ValueRange carried) {
+    SmallVector<Value> next(carried);
+    for (Value &sum : next)
+      sum = add(sum, vector::BitCastOp::create(b, bytes(), sum), x);
+    return next;
+  });
+  Value total = sums.front();
+  for (Value sum : ArrayRef<Value>(sums).drop_front())
+    total = arith::AddIOp::create(b, total, sum);
+  total = vector::BitCastOp::create(b, vectorOf(b.getI32Type()), total);
+  total = arith::SIToFPOp::create(b, vectorOf(b.getF32Type()), total);
+  SmallVector<int64_t> repeated;
+  for (int64_t i = 0; i < kLanes; ++i)
+    repeated.push_back(i % lanes);
+  return vector::ShuffleOp::create(b, total, total, repeated);
+}
+
+Type IntegerFormat::getOperandElement(mega::TargetAttr target) const {
+  return IntegerType::get(target.getContext(), 8);
+}
+
+/// Beside a sum of f32, there is one of a group for each.
+int64_t IntegerFormat::getAccumulators(mega::TargetAttr target) const {
+  int64_t registers = target.getAccumulators();
+  return WordDot::getParts(target).size() > 1
+             ? registers
+             : std::max<int64_t>(registers / 2, 1);
+}
+
+int64_t IntegerFormat::getVectorsAtOnce(mega::TargetAttr target,
+                                        int64_t rows) const {
+  // Of one row, several streams of weights are read faster than one.
+  return rows > 1 && WordDot::getParts(target).size() > 1
+             ? 1
+             : Format::getVectorsAtOnce(target, rows);
+}
+
+Value IntegerFormat::emitPeak(KernelBuilder &b, Value iterations,
+                              int64_t &ops) const {
+  if (b.target.getIntDot() == IntDotInstruction::None)
+    return Format::emitPeak(b, iterations, ops);
+  int64_t lanes = WordDot::getParts(b.target).front().lanes;
+  return WordDot(b, lanes).emitPeak(iterations, ops);
+}
+
+/// Of each group: (sum of (q + zero) x - zero sum of x) * scale of the row *
+/// scale of the column. The integers are below 2^24, so that they are exact as
+/// f32.
+SmallVector<Value> IntegerFormat::emitParts(KernelBuilder &b,
+                                            const ProductTile &tile,
+                                            ArrayRef<ColumnPart> parts) const {
+  WordDot dot(b, parts.front().lanes);
+  bool isSplit = WordDot::isShort(b.target) && getElementBits() == 8;
+  VectorType i32 = dot.vectorOf(b.getI32Type());
+  VectorType f32 = dot.vectorOf(b.getF32Type());
+  Value zero = arith::ConstantOp::create(b, DenseElementsAttr::get(f32, 0.0f));
+  SmallVector<Value> zeros(tile.rows * tile.weights.size() * parts.size(),
+                           zero);
+  return b.loop(b.i64(0), tile.steps, 1, zeros, [&](Value k, ValueRange sums) {
+    SmallVector<Value> next(sums);
+    Value *total = next.begin();
+    Value offset = b.mul(k, tile.stepBytes);
+    Value first = b.at(tile.operand.base, b.mul(k, tile.operand.stepBytes));
+    auto load = [&](Type type, int64_t row, int64_t at) {
+      return b.load(type, b.at(first, row * tile.operand.rowBytes + at));
+    };
+    for (Value weights : tile.weights) {
+      Value from = b.at(weights, offset);
+      emitPrefetch(b, tile, from);
+      for (ColumnPart part : parts) {
+        SmallVector<Value> lower(tile.rows, dot.zero()), upper = lower;
+        forEachWord(
+            b, from, part, [&](int64_t word, Value bytes, bool isUpper) {
+              for (int64_t r = 0; r < tile.rows; ++r) {
+                Value &sum = isSplit && isUpper ? upper[r] : lower[r];
+                sum = dot.add(sum, bytes,
+                              load(b.getI32Type(), r, word * kWordBytes));
+              }
+            });
+        int64_t scalesAt = kGroupWords * kWordsBytes * getElementBits() / 8 +
+                           part.first * GroupFormat::kScaleBytes;
+        Value scales = arith::ExtFOp::create(
+            b, f32,
+            b.load(dot.vectorOf(b.getF16Type()), b.at(from, scalesAt),
+                   /*align=*/2));
+        for (int64_t r = 0; r < tile.rows; ++r, ++total) {
+          // 8 times the sum of the row, which is zero times it of 4 bits.
+          Value less = dot.splat(load(b.getI32Type(), r, mega::kGroupSumAt));
+          Value four = dot.constant(i32, 4), sum = dot.widen(lower[r]);
+          if (isSplit) {
+            Value high = dot.widen(upper[r]);
+            high = arith::SubIOp::create(b, high, less);
+            sum = arith::AddIOp::create(b, sum,
+                                        arith::ShLIOp::create(b, high, four));
+          } else {
+            if (getElementBits() == 8)
+              less = arith::ShLIOp::create(b, less, four);
+            sum = arith::SubIOp::create(b, sum, less);
+          }
+          Value scale = dot.splat(load(b.getF32Type(), r, mega::kGroupScaleAt));
+          Value number = arith::SIToFPOp::create(b, f32, sum);
+          *total = b.fma(b.fmul(number, scale), scales, *total);
+        }
+      }
+    }
+    return next;
+  });
+}
+
+Accumulators IntegerFormat::emitProduct(KernelBuilder &b,
+                                        const ProductTile &tile) const {
+  SmallVector<ColumnPart> parts = WordDot::getParts(b.target);
+  int64_t rows = tile.rows, vectors = tile.weights.size();
+  if (parts.size() == 1)
+    return regroup(emitParts(b, tile, parts), rows, vectors);
+  // One row reads weights once; many have not the registers for all at once.
+  SmallVector<Value> low, high;
+  if (rows == 1) {
+    SmallVector<Value> both = emitParts(b, tile, parts);
+    for (int64_t v = 0; v < vectors; ++v) {
+      low.push_back(both[2 * v]);
+      high.push_back(both[2 * v + 1]);
+    }
+  } else {
+    low = emitParts(b, tile, parts[0]);
+    high = emitParts(b, tile, parts[1]);
+  }
+  SmallVector<int64_t> all(kLanes);
+  std::iota(all.begin(), all.end(), 0);
+  SmallVector<Value> sums;
+  for (auto [l, h] : llvm::zip(low, high))
+    sums.push_back(vector::ShuffleOp::create(b, l, h, all));
+  return regroup(sums, rows, vectors);
+}

@@ -1,0 +1,105 @@
+//===- Integers.h - Products of integers in groups --------------*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+// What the formats of integers share: the product is exact within a group of
+// 32 elements of K; groups are added in f32, in their order.
+//===----------------------------------------------------------------------===//
+
+#ifndef FPMOE_LIB_CODEGEN_FORMATS_INTEGERS_H
+#define FPMOE_LIB_CODEGEN_FORMATS_INTEGERS_H
+
+#include "lib/Codegen/Formats/Format.h"
+
+namespace fpmoe {
+
+/// Four elements of a column, a word, and of 16 columns.
+constexpr int64_t kWordBytes = 4, kWordsBytes = kLanes * kWordBytes;
+/// Words of a column in a group.
+constexpr int64_t kGroupWords = mega::kGroupElements / kWordBytes;
+
+/// Some of 16 columns: as many as a register has words.
+struct ColumnPart {
+  int64_t first, lanes;
+};
+
+/// Sums words of products of bytes, w[0..3] without a sign times x[0..3] with
+/// one, for the columns of a part.
+class WordDot {
+public:
+  WordDot(KernelBuilder &b, int64_t lanes) : b(b), lanes(lanes) {}
+  /// Parts of 16 columns: one or two.
+  static llvm::SmallVector<ColumnPart> getParts(mega::TargetAttr target);
+
+  /// Whether sums are of 16 bits: w must be at most 15, and at most 8 words are
+  /// added to a sum.
+  static bool isShort(mega::TargetAttr target);
+  /// A sum of no words.
+  mlir::Value zero();
+  /// `words` is a vector of the columns' words, as bytes; `x` four bytes of a
+  /// row, as i32.
+  mlir::Value add(mlir::Value sum, mlir::Value words, mlir::Value x);
+  /// The sum as i32 lanes.
+  mlir::Value widen(mlir::Value sum);
+  /// See Format::emitPeak.
+  mlir::Value emitPeak(mlir::Value iterations, int64_t &ops);
+
+  mlir::VectorType vectorOf(mlir::Type element) {
+    return mlir::VectorType::get({lanes}, element);
+  }
+  mlir::VectorType bytes() {
+    return mlir::VectorType::get({lanes * kWordBytes}, b.getI8Type());
+  }
+  /// An integer in all lanes, and a scalar.
+  mlir::Value constant(mlir::VectorType type, int64_t value);
+  mlir::Value splat(mlir::Value scalar);
+
+private:
+  KernelBuilder &b;
+  int64_t lanes;
+};
+
+/// A format of integers, q + zero in memory.
+class IntegerFormat : public Format {
+public:
+  int64_t getPackedDepth() const override { return mega::kGroupElements; }
+  mlir::Type getOperandElement(mega::TargetAttr target) const override;
+  int64_t getOperandDepth(mega::TargetAttr target) const override {
+    return mega::kGroupElements;
+  }
+  int64_t getOperandExtent(mega::TargetAttr target) const override {
+    return mega::kGroupStepBytes;
+  }
+  bool takesIntegers() const override { return true; }
+  int64_t getAccumulators(mega::TargetAttr target) const override;
+  int64_t getVectorsAtOnce(mega::TargetAttr target,
+                           int64_t rows) const override;
+  Accumulators emitProduct(KernelBuilder &b,
+                           const ProductTile &tile) const override;
+  mlir::Value emitPeak(KernelBuilder &b, mlir::Value iterations,
+                       int64_t &ops) const override;
+
+protected:
+  /// Calls use(word, bytes, isUpper) for one word of the columns after the
+  /// other, of a part of the group at `from`: four elements, or where sums are
+  /// short, the lower or upper 4 bits of each.
+  using Use = llvm::function_ref<void(int64_t, mlir::Value, bool)>;
+  virtual void forEachWord(KernelBuilder &b, mlir::Value from, ColumnPart part,
+                           Use use) const = 0;
+  virtual int64_t getElementBits() const = 0;
+
+private:
+  /// The sums of the parts of each vector and row, in this order.
+  llvm::SmallVector<mlir::Value>
+  emitParts(KernelBuilder &b, const ProductTile &tile,
+            llvm::ArrayRef<ColumnPart> parts) const;
+};
+
+/// The lower or upper 4 bits of each byte.
+mlir::Value emitHalf(KernelBuilder &b, mlir::Value bytes, bool isUpper);
+
+} // namespace fpmoe
+
+#endif
