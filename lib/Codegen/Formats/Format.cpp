@@ -56,8 +56,7 @@ int64_t Format::getVectorsAtOnce(mega::TargetAttr target, int64_t rows) const {
 }
 
 int64_t fpmoe::getVectorsAtOnce(mega::TargetAttr target, int64_t rows) {
-  int64_t fit = std::max<int64_t>(target.getAccumulators() / rows, 1);
-  return fit >= 4 ? 4 : fit >= 2 ? 2 : 1;
+  return getF32Format().getVectorsAtOnce(target, rows);
 }
 
 void fpmoe::emitPrefetch(KernelBuilder &b, const ProductTile &tile,
