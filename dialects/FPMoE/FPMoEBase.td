@@ -31,7 +31,8 @@ def FPMoEDialect : Dialect {
     beside the graph: `name`, `architecture`, `context` (positions), `source`
     (directory of the tokenizer and of the weights), `eos` (token ids),
     `temperature`, `top_p`, `top_k` (sampling defaults), `dtype` (the storage format
-    that fits the checkpoint: `"f32"`, `"f16"` or `"bf16"`). A model that is
+    that fits the checkpoint). Where its matrices are integers in part, or differ,
+    `formats` is a dictionary from names of `fpmoe.load` to formats. A model that is
     assembled from parts has `parts`, a dictionary from the names of the parts to
     their directories; `source` is then the directory of the tokenizer.
     Where tokens have languages, `languages` are their names. Further defaults
@@ -54,8 +55,8 @@ class FPMoE_ShapePred<string function>
             "(::llvm::cast<::mlir::RankedTensorType>($_self).getShape())">;
 /// Integers are a storage format of matrices: see StorageTypes.td.
 def FPMoE_GroupElement
-    : Type<CPred<"::llvm::isa<::fpmoe::Int8Type, ::fpmoe::Int4Type>($_self)">,
-           "int8 or int4 in groups">;
+    : Type<CPred<"::llvm::isa<::fpmoe::Int8Type, ::fpmoe::UInt4Type, ::fpmoe::Int4Type>($_self)">,
+           "int8, uint4 or int4 in groups">;
 def FPMoE_Weight
     : RankedTensorOf<[F32, F16, BF16, FPMoE_GroupElement], [FPMoE_ShapePred<"isWeightShape">],
                      "tensor of static shape, neither empty nor above 2^50 elements,">;

@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialects/FPMoE/FPMoE.h"
+#include "dialects/FPMoE/Storage.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
@@ -106,6 +107,15 @@ LogicalResult FPMoEDialect::verifyOperationAttribute(Operation *op,
       return op->emitError(
           "'fpmoe.model' has 'parts' that are not a dictionary "
           "of directories");
+  }
+  if (Attribute formats = model.get("formats")) {
+    auto names = dyn_cast<DictionaryAttr>(formats);
+    if (!names || !llvm::all_of(names, [](NamedAttribute entry) {
+          auto format = dyn_cast<StringAttr>(entry.getValue());
+          return format && isStorageName(format);
+        }))
+      return op->emitError("'fpmoe.model' has 'formats' that are not a "
+                           "dictionary of storage formats");
   }
   if (Attribute languages = model.get("languages")) {
     auto names = dyn_cast<ArrayAttr>(languages);

@@ -360,13 +360,15 @@ def FPMoE_ConvertOp : FPMoE_RecipeOp<"convert"> {
   let description = [{
     Rounds to nearest, ties to even.
 
-    Integers (`!fpmoe.int8`, `!fpmoe.int4`) are made group by group: 32 elements of a
-    row, fewer at its end, and before its last `tail` columns, which begin groups of
-    their own. The scale d, a number of IEEE half, is that with the least sum of
-    squared errors among some candidates, and q = x / d to the nearest integer that
-    there is. Where one d of them holds all elements as they are, they stay what they
-    are: converting twice is converting once. A group whose scale would overflow
-    half, or that holds what is no number, is an error.
+    Integers (`!fpmoe.int8`, `!fpmoe.int4`, `!fpmoe.uint4`) are made group by group: 32
+    elements of a row, fewer at its end, and before its last `tail` columns, which
+    begin groups of their own. The scale d, and a minimum m where there are minima,
+    numbers of IEEE half, are those with the least sum of squared errors among some
+    candidates, and q = (x - m) / d to the nearest integer that there is. Where one d of
+    them holds all elements as they are, they stay what they are: converting twice is
+    converting once. A group whose scale would overflow half, or that holds what is no
+    number, is an error. Groups that were made before, with regard to what the
+    matrix multiplies (lib/Calibrate), take the place of these.
 
     * `convert_c1`: the shape stays.
     * `convert_c2`: the tail is not negative, and less than a row.

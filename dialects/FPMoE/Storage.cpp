@@ -26,6 +26,7 @@ constexpr StorageFormat kFormats[] = {{"f32", get<Float32Type>},
                                       {"f16", get<Float16Type>},
                                       {"bf16", get<BFloat16Type>},
                                       {"int8", get<fpmoe::Int8Type>},
+                                      {"uint4", get<fpmoe::UInt4Type>},
                                       {"int4", get<fpmoe::Int4Type>}};
 
 } // namespace
@@ -35,6 +36,8 @@ std::optional<fpmoe::GroupFormat> fpmoe::getGroupFormat(Type element) {
     return GroupFormat{8, 128};
   if (isa<Int4Type>(element))
     return GroupFormat{4, 8};
+  if (isa<UInt4Type>(element))
+    return GroupFormat{4, 0, /*hasMinimum=*/true};
   return std::nullopt;
 }
 
@@ -54,6 +57,17 @@ bool fpmoe::isStorageName(StringRef name) {
 std::string fpmoe::listStorageNames() {
   return llvm::join(
       llvm::map_range(kFormats, [](auto &f) { return f.name.str(); }), ", ");
+}
+
+StringRef fpmoe::joinStorage(StringRef a, StringRef b) {
+  if (a == b)
+    return a;
+  static constexpr StringLiteral kIntegers[] = {"int8", "uint4", "int4"};
+  if (llvm::is_contained(kIntegers, a) && llvm::is_contained(kIntegers, b))
+    for (StringRef format : kIntegers)
+      if (format == a || format == b)
+        return format;
+  return "f32";
 }
 
 Type fpmoe::getStorageType(MLIRContext *context, StringRef name) {

@@ -41,4 +41,15 @@ def FPMoE_Int4 : FPMoE_GroupType<"Int4", "int4"> {
   }];
 }
 
+def FPMoE_UInt4 : FPMoE_GroupType<"UInt4", "uint4"> {
+  let summary = "Integers of 4 bits with a scale and a minimum for each group";
+  let description = [{
+    An element is d q + m: q is an integer from 0 to 15, d the scale and m the minimum
+    of its group, numbers of IEEE half; the sum is rounded to f32. 5 bits an element.
+    Groups are those of `!fpmoe.int8`.
+
+    Example: `fpmoe.weight @uint4 : tensor<8x70x!fpmoe.uint4> {`
+  }];
+}
+
 #endif

@@ -37,8 +37,8 @@ def Mega_PackedAttr : Mega_Attr<"Packed", "packed", [
 
     Integers stand k = 32 together, a group, and K and the tail are filled up to
     groups. A group of 16 columns lies as their elements, then their 16 scales of IEEE
-    half; n columns are n / 16 of these. Elements are q + 128 (`!fpmoe.int8`) or q + 8
-    (`!fpmoe.int4`): four of a column fill a word of bytes, 16 words the columns, and 8
+    half and, of `!fpmoe.uint4`, their 16 minima; n columns are n / 16 of these. Elements
+    are q + 128 (`!fpmoe.int8`), q + 8 (`!fpmoe.int4`) or q (`!fpmoe.uint4`): four of a column fill a word of bytes, 16 words the columns, and 8
     of these vectors a group. Of 4 bits, vectors 2 i and 2 i + 1 share their bytes, the
     first one in the lower halves.
 

@@ -10,6 +10,7 @@
 
 #include "lib/Import/Import.h"
 
+#include "dialects/FPMoE/Storage.h"
 #include "lib/Config/GgufConfig.h"
 #include "lib/Import/ImportBuilder.h"
 
@@ -145,11 +146,35 @@ Error Importer::claimEmptyExperts(TensorClaims &claims) {
   return Error::success();
 }
 
-/// Claims what the graph loads; gives the storage format that keeps all its
-/// large matrices as they are: f32 unless they agree on another.
-Expected<StringRef> Importer::claimTensors() {
+/// The storage format that holds a type of checkpoints; of blocks other than
+/// those of Q4_0, Q4_1 and Q8_0 nearly.
+static StringRef getStorage(DType dtype) {
+  switch (dtype) {
+  case DType::BF16:
+    return "bf16";
+  case DType::F16:
+    return "f16";
+  case DType::Q4_0:
+    return "int4";
+  case DType::Q4_1:
+  case DType::Q4_K:
+    return "uint4";
+  case DType::Q5_0:
+  case DType::Q5_1:
+  case DType::Q5_K:
+  case DType::Q6_K:
+  case DType::Q8_0:
+    return "int8";
+  default:
+    return "f32";
+  }
+}
+
+/// Claims what the graph loads, and tells how its large matrices are stored.
+Expected<StoredTensors> Importer::claimTensors() {
   TensorClaims claims(*checkpoint);
-  bool isBF16 = true, isF16 = true;
+  StoredTensors stored;
+  bool hasIntegers = false;
   for (WeightOp op : module->getOps<WeightOp>()) {
     for (LoadOp load : op.getRecipe().getOps<LoadOp>()) {
       auto type = cast<mlir::RankedTensorType>(load.getType());
@@ -162,10 +187,12 @@ Expected<StringRef> Importer::claimTensors() {
             claims.claim(name, type.getShape());
         if (!tensor)
           return tensor.takeError();
-        if (isFormatted(op)) {
-          isBF16 &= (*tensor)->dtype == DType::BF16;
-          isF16 &= (*tensor)->dtype == DType::F16;
-        }
+        if (!isFormatted(op))
+          continue;
+        StringRef format = getStorage((*tensor)->dtype);
+        StringRef &known = stored.formats[load.getName()];
+        known = known.empty() ? format : joinStorage(known, format);
+        hasIntegers |= format.contains("int");
       }
     }
   }
@@ -181,7 +208,14 @@ Expected<StringRef> Importer::claimTensors() {
     return std::move(error);
   if (Error error = claims.finish())
     return std::move(error);
-  return StringRef(isBF16 ? "bf16" : isF16 ? "f16" : "f32");
+  // f32 unless all agree on another.
+  for (auto &[name, format] : stored.formats)
+    stored.dtype = stored.dtype.empty() || stored.dtype == format
+                       ? format
+                       : StringRef("f32");
+  if (!hasIntegers || stored.dtype != "f32")
+    stored.formats.clear();
+  return stored;
 }
 
 /// The defaults of generation_config.json beside the usual three that mean
@@ -234,7 +268,8 @@ static mlir::DictionaryAttr getSampling(mlir::Builder &builder,
   return builder.getDictionaryAttr(entries);
 }
 
-void Importer::setModelAttribute(StringRef directory, StringRef storage) {
+void Importer::setModelAttribute(StringRef directory,
+                                 const StoredTensors &stored) {
   SmallString<128> path(directory);
   if (sys::fs::real_path(directory, path))
     path = directory;
@@ -249,7 +284,13 @@ void Importer::setModelAttribute(StringRef directory, StringRef storage) {
   add("architecture", builder.getStringAttr(config.architecture));
   add("context", builder.getI64IntegerAttr(config.maxPositions));
   add("source", builder.getStringAttr(directory));
-  add("dtype", builder.getStringAttr(storage));
+  add("dtype", builder.getStringAttr(stored.dtype));
+  SmallVector<mlir::NamedAttribute> formats;
+  for (auto &[name, format] : stored.formats)
+    formats.push_back(
+        builder.getNamedAttr(name, builder.getStringAttr(format)));
+  if (!formats.empty())
+    add("formats", builder.getDictionaryAttr(formats));
   add("eos", builder.getDenseI32ArrayAttr(SmallVector<int32_t>(
                  generation.eosTokens.begin(), generation.eosTokens.end())));
   // Without sampling the likeliest token is taken: a temperature of 0.
@@ -296,20 +337,19 @@ Expected<mlir::OwningOpRef<mlir::ModuleOp>> Importer::run(StringRef directory) {
   for (const LayerKind &layerKind : kinds)
     buildBody(layerKind);
   buildMain();
-  StringRef storage = "bf16"; // of random weights
+  StoredTensors stored;
+  stored.dtype = "bf16"; // of random weights
   if (checkpoint) {
-    Expected<StringRef> claimed = claimTensors();
-    if (!claimed)
-      return claimed.takeError();
-    storage = *claimed;
+    if (Error error = claimTensors().moveInto(stored))
+      return std::move(error);
   } else if (options.recipes) {
     if (!failure.empty())
       return createStringError(failure);
     if (Error error = options.recipes->finish())
       return std::move(error);
-    storage = options.recipes->isBF16() ? "bf16" : "f32";
+    stored.dtype = options.recipes->isBF16() ? "bf16" : "f32";
   }
-  setModelAttribute(directory, storage);
+  setModelAttribute(directory, stored);
   if (failed(mlir::verify(*module)))
     return createStringError(directory +
                              ": the imported graph fails verification");

@@ -47,6 +47,15 @@ struct LowRankPaths {
   int64_t rank() const;
 };
 
+/// How a checkpoint stores what the graph loads.
+struct StoredTensors {
+  /// Of all large matrices, or f32 where they differ.
+  llvm::StringRef dtype;
+  /// By the name of their load, where some are integers and they differ.
+  std::map<llvm::StringRef, llvm::StringRef> formats;
+};
+
+
 class Importer {
 public:
   Importer(mlir::MLIRContext *context, const ModelConfig &config,
@@ -129,8 +138,9 @@ private:
 
   llvm::Error claimHead(TensorClaims &claims);
   llvm::Error claimEmptyExperts(TensorClaims &claims);
-  llvm::Expected<llvm::StringRef> claimTensors();
-  void setModelAttribute(llvm::StringRef directory, llvm::StringRef storage);
+  llvm::Expected<StoredTensors> claimTensors();
+  void setModelAttribute(llvm::StringRef directory,
+                         const StoredTensors &stored);
 
   mlir::RankedTensorType f32(Shape shape) {
     return mlir::RankedTensorType::get(shape, builder.getF32Type());

@@ -10,6 +10,7 @@
 #include "lib/Reference/Frame.h"
 
 #include "lib/Checkpoint/Input.h"
+#include "llvm/Support/Parallel.h"
 
 using namespace llvm;
 using namespace mlir;
@@ -129,6 +130,12 @@ Error Interpreter::Frame::visit(LinearOp op) {
     x = std::move(*wide);
   }
   const WeightRef &matrix = weight(op.getWeight());
+  // Of texts, the logits would be large, and nobody takes them.
+  if (owner.textRows && op.getResult().hasOneUse() && layer < 0 &&
+      isa<func::ReturnOp>(*op.getResult().user_begin())) {
+    bindings[op.getResult()] = Rows();
+    return store.products->see(x, matrix);
+  }
   Expected<Rows> y = multiply(store, x, matrix, 0, matrix.shape().front());
   if (!y)
     return y.takeError();
@@ -163,10 +170,42 @@ Error Interpreter::Frame::visit(ScaleOp op) {
              scale(rows(op.getInput()), op.getMultiplier().convertToDouble()));
 }
 
+/// Every text for itself, with a cache that is dropped behind it.
+Expected<Rows> Interpreter::Frame::attendTexts(AttentionOp op,
+                                               const AttentionShape &shape) {
+  int64_t length = owner.textRows, texts = positions.size() / length;
+  auto take = [&](Value value, int64_t text) {
+    const Rows &all = rows(value);
+    Rows part(length, all.columns);
+    llvm::copy(ArrayRef(all.data).slice(text * part.data.size(),
+                                        part.data.size()),
+               part.data.begin());
+    return part;
+  };
+  std::vector<Rows> parts(texts);
+  Ids ofText(positions.begin(), positions.begin() + length);
+  auto attend = [&](Rows &result) -> Error {
+    int64_t i = &result - parts.data();
+    LayerCache cache;
+    return attention(cache, take(op.getQuery(), i), take(op.getKey(), i),
+                     take(op.getValue(), i), ofText, shape)
+        .moveInto(result);
+  };
+  if (Error e = parallelForEachError(parts, attend))
+    return std::move(e);
+  Rows all(texts * length, parts.front().columns);
+  auto end = all.data.begin();
+  for (const Rows &part : parts)
+    end = llvm::copy(part.data, end);
+  return all;
+}
+
 Error Interpreter::Frame::visit(AttentionOp op) {
   AttentionShape shape{static_cast<int64_t>(op.getHeads()),
                        static_cast<int64_t>(op.getKvHeads()),
                        op.getScale().convertToDouble(), op.getWindow()};
+  if (owner.textRows)
+    return set(op.getResult(), attendTexts(op, shape));
   LayerCache &cache = owner.caches[std::get<int64_t>(bindings[op.getLayer()])];
   return set(op.getResult(),
              attention(cache, rows(op.getQuery()), rows(op.getKey()),

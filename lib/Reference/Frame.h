@@ -68,6 +68,7 @@ private:
     const WeightRef *table;
     int64_t headDim;
   };
+  llvm::Expected<Rows> attendTexts(AttentionOp op, const AttentionShape &shape);
   llvm::Expected<Rows> turnHeads(Rows x, const HeadSteps &steps);
   void record(const Routes &routes);
 

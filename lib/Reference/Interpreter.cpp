@@ -170,6 +170,29 @@ Expected<Rows> Interpreter::run(ArrayRef<int32_t> ids) {
   return all;
 }
 
+Error Interpreter::runTexts(ArrayRef<Ids> texts) {
+  int64_t length = texts.empty() ? 0 : texts.front().size();
+  auto model = module->getAttrOfType<DictionaryAttr>(kModelAttr);
+  if (length == 0 || !options.products || (segment && length % segment) ||
+      (model && length > model.getAs<IntegerAttr>("context").getInt()))
+    return createStringError(Twine(texts.size()) + " texts of " +
+                             Twine(length) + " tokens cannot be run together");
+  Ids ids, positions;
+  for (const Ids &text : texts) {
+    assert(int64_t(text.size()) == length && "texts are of one length");
+    append_range(ids, text);
+    append_range(positions, llvm::seq<int32_t>(0, length));
+  }
+  runLanguages.assign(ids.size(), -1);
+  textRows = length;
+  Expected<Rows> nothing =
+      Frame(*this, positions,
+            segment ? SegmentMode::closed : SegmentMode::open, -1)
+          .runMain(getFunction("main"), ids);
+  textRows = 0;
+  return nothing.takeError();
+}
+
 Expected<Rows> Interpreter::runPart(ArrayRef<int32_t> ids, int64_t first,
                                     SegmentMode mode) {
   Ids positions(ids.size());

@@ -31,6 +31,8 @@ struct InterpreterOptions {
   /// Whether a run is a whole text, whose segments are routed as published
   /// (`two_level`); otherwise they are routed causally, as the text grows.
   bool wholeText = false;
+  /// What multiplies rows by matrices; null: the reference.
+  Products *products = nullptr;
 };
 
 /// What the router of a layer did with a token.
@@ -59,6 +61,12 @@ public:
   /// positions beyond the context, and ops that the reference does not know.
   llvm::Expected<Rows> run(llvm::ArrayRef<int32_t> ids);
 
+  /// Runs texts of one length, each of them from position 0 and alone, all
+  /// through one layer after the other, for what options.products sees of it:
+  /// there are no logits. Segments are routed causally; the texts have whole
+  /// ones. Fails as run() does.
+  llvm::Error runTexts(llvm::ArrayRef<Ids> texts);
+
   /// The languages of tokens, by position: for weights of low rank that differ
   /// by language. Tokens further on have none.
   void setLanguages(Ids byPosition) { languages = std::move(byPosition); }
@@ -79,7 +87,9 @@ private:
   Interpreter(mlir::ModuleOp module, const Sources &sources,
               InterpreterOptions options)
       : module(module), symbols(module), store(sources, options.keptBytes),
-        options(options) {}
+        options(options) {
+    store.products = options.products;
+  }
 
   mlir::ModuleOp module;
   mlir::SymbolTable symbols;
@@ -96,6 +106,8 @@ private:
   Ids languages;
   /// Of the tokens that are run, a number or -1 each.
   Ids runLanguages;
+  /// Rows of each text of runTexts(), else 0.
+  int64_t textRows = 0;
   /// Of the segment that is not complete.
   Ids openIds;
   std::map<int64_t, LayerCache> caches;

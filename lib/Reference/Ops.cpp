@@ -76,6 +76,8 @@ Expected<Rows> rmsNorm(WeightStore &store, const Rows &x,
 
 Expected<Rows> multiply(WeightStore &store, const Rows &x,
                         const WeightRef &weight, int64_t first, int64_t count) {
+  if (store.products)
+    return store.products->multiply(x, weight, first, count);
   Rows y(x.rows, count);
   auto use = [&](int64_t from, ArrayRef<float> block) {
     for (int64_t row = 0; row < x.rows; ++row)

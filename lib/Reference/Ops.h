@@ -69,6 +69,17 @@ struct FeedForward {
   std::optional<LowRank> downLowRank = std::nullopt;
 };
 
+/// Takes the place of the reference's products of rows by matrices.
+class Products {
+public:
+  virtual ~Products() = default;
+  /// As multiply() below.
+  virtual llvm::Expected<Rows> multiply(const Rows &x, const WeightRef &weight,
+                                        int64_t first, int64_t count) = 0;
+  /// A product by a whole weight, whose result nobody takes.
+  virtual llvm::Error see(const Rows &x, const WeightRef &weight) = 0;
+};
+
 /// Errors of all functions: reading a weight fails; and what else they say.
 
 /// Fails for an id that is not a row of the table.

@@ -31,6 +31,8 @@ struct WeightRef {
   int64_t columns() const { return shape().back(); }
 };
 
+class Products;
+
 class WeightStore {
 public:
   /// Keeps up to `budget` bytes of weights.
@@ -46,6 +48,9 @@ public:
 
   /// All elements of a small weight, such as a norm or a bias.
   llvm::Expected<std::vector<float>> getAll(const WeightRef &ref);
+
+  /// What multiplies in the place of multiply(); null: nothing does.
+  Products *products = nullptr;
 
 private:
   using Key = std::pair<mlir::Operation *, int64_t>;

@@ -8,7 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lib/Weights/Groups.h"
+#include "lib/Weights/GroupFile.h"
 #include "lib/Weights/Puller.h"
 
 #include "llvm/ADT/TypeSwitch.h"
@@ -84,9 +84,28 @@ static Error roundGroups(Puller &puller, ConvertOp op,
                          MutableArrayRef<float> out) {
   int64_t columns = shapeOf(op.getResult()).back();
   int64_t tail = op.getTail();
+  auto weight = op->getParentOfType<WeightOp>();
+  const GroupFile *made = puller.sources.getGroups();
+  if (made && !made->contains(weight, puller.layer))
+    made = nullptr;
+  std::vector<Group> groups;
+  auto getMade = [&](int64_t row, int64_t at,
+                     MutableArrayRef<float> part) -> Error {
+    int64_t perRow = countGroups(columns, tail);
+    groups.resize(perRow);
+    if (Error e = made->read(weight, puller.layer, row * perRow, groups))
+      return e;
+    for (auto [i, number] : enumerate(part)) {
+      GroupPlace place = findInGroups(columns, tail, at + i);
+      number = groups[place.group].get(format, place.element);
+    }
+    return Error::success();
+  };
   std::vector<float> row;
   return cut(first, out, columns,
              [&](int64_t i, int64_t at, MutableArrayRef<float> part) -> Error {
+               if (made)
+                 return getMade(i, at, part);
                int64_t from = getGroup(columns, tail, at).first;
                int64_t last = at + int64_t(part.size()) - 1;
                GroupRange end = getGroup(columns, tail, last);
@@ -98,7 +117,7 @@ static Error roundGroups(Puller &puller, ConvertOp op,
                  GroupRange range = getGroup(columns, tail, c);
                  Group group;
                  if (Error e =
-                         makeGroup(op->getParentOfType<WeightOp>(), format,
+                         makeGroup(weight, format,
                                    ArrayRef(row).slice(c - from, range.count),
                                    i * columns + c, group))
                    return e;

@@ -63,6 +63,8 @@ public:
   llvm::Error evaluate(mlir::Value value, int64_t layer, int64_t first,
                        llvm::MutableArrayRef<uint16_t> out) const;
 
+  const Sources &getSources() const { return sources; }
+
 private:
   Sources sources;
   std::shared_ptr<RecipeCache> cache;

@@ -11,7 +11,7 @@
 #include "lib/Weights/Pack.h"
 #include "lib/Checkpoint/Half.h"
 #include "lib/Checkpoint/Input.h"
-#include "lib/Weights/Groups.h"
+#include "lib/Weights/GroupFile.h"
 
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -87,6 +87,10 @@ static void storeGroup(const GroupFormat &format, const Group &group,
       step + kVectorColumns * GroupFormat::kElements * format.bits / 8;
   support::endian::write16le(scales + lane * GroupFormat::kScaleBytes,
                              group.scale);
+  if (format.hasMinimum)
+    support::endian::write16le(
+        scales + (kVectorColumns + lane) * GroupFormat::kScaleBytes,
+        group.minimum);
 }
 
 /// Integers are made here, of what `fpmoe.convert` gets.
@@ -98,20 +102,34 @@ Error PanelPacker::packGroups(const GroupFormat &format, int64_t layer,
   if (!convert || int64_t(convert.getTail()) != layout.tail)
     return createStringError("weight " + quoted(weight.getSymName()) +
                              " packs integers that are not made for it");
-  if (Error e =
-          readRows(convert.getInput(), layer, panel, from, to, rows.data()))
-    return e;
+  const GroupFile *made = evaluator.getSources().getGroups();
+  if (made && !made->contains(weight, layer))
+    made = nullptr;
+  if (!made)
+    if (Error e =
+            readRows(convert.getInput(), layer, panel, from, to, rows.data()))
+      return e;
   int64_t width = (to - from) * layout.k;
+  std::vector<Group> madeGroups(to - from);
   for (int64_t lane = 0; lane < layout.n; ++lane) {
     int64_t row = layout.getRow(panel % layout.panels, lane);
+    int64_t matrixRow = panel / layout.panels * layout.rows + row;
+    // A step is a group.
+    if (made && row >= 0)
+      if (Error e = made->read(weight, layer, matrixRow * layout.depth + from,
+                               madeGroups))
+        return e;
     for (int64_t step = from; step < to; ++step) {
-      ArrayRef<float> numbers(
-          rows.data() + lane * width + (step - from) * layout.k, layout.k);
       int64_t column = layout.getColumn(step * layout.k);
-      int64_t first =
-          (panel / layout.panels * layout.rows + row) * layout.columns + column;
+      ArrayRef<float> numbers(
+          rows.data() + lane * width + (step - from) * layout.k,
+          getGroup(layout.columns, layout.tail, column).count);
       Group group;
-      if (Error e = makeGroup(weight, format, numbers, first, group))
+      if (made && row >= 0)
+        group = madeGroups[step - from];
+      else if (Error e =
+                   makeGroup(weight, format, numbers,
+                             matrixRow * layout.columns + column, group))
         return e;
       storeGroup(format, group, lane % kVectorColumns,
                  out + (step - from) * layout.stepBytes() +

@@ -19,6 +19,8 @@
 
 namespace fpmoe {
 
+class GroupFile;
+
 /// Cheap to copy; the model's own checkpoint must outlive it.
 class Sources {
 public:
@@ -46,6 +48,13 @@ public:
                : llvm::ArrayRef<float>();
   }
 
+  /// Groups that take the place of those that `fpmoe.convert` makes.
+  void setGroups(std::shared_ptr<const GroupFile> file) {
+    groups = std::move(file);
+  }
+  /// Null: none were made.
+  const GroupFile *getGroups() const { return groups.get(); }
+
   /// The checkpoint of a part, or of the model for an empty name; may be null.
   const Checkpoint *find(llvm::StringRef part = "") const {
     return part.empty() ? own : parts.lookup(part).get();
@@ -57,6 +66,7 @@ private:
   /// By the attributes of a prompt_state.
   llvm::DenseMap<mlir::Attribute, std::shared_ptr<const std::vector<float>>>
       states;
+  std::shared_ptr<const GroupFile> groups;
 };
 
 /// Opens the parts that recipes of the module load from, in the directories

@@ -23,7 +23,7 @@ struct QuantizeOptions : mlir::PassPipelineOptions<QuantizeOptions> {
   Option<std::string> format{
       *this, "format",
       llvm::cl::desc(
-          "f32, f16, bf16, int8 or int4, and rules, as in "
+          "f32, f16, bf16, int8, uint4 or int4, and rules, as in "
           "int4,*down_proj=int8; by default what the module says of its "
           "checkpoint")};
 };

@@ -46,7 +46,7 @@ def SetStorage : Pass<"fpmoe-set-storage", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"format", "format", "std::string", "",
-           "f32, f16, bf16, int8 or int4, and rules, as in int4,*down_proj=int8; by default what the module says of its checkpoint">
+           "f32, f16, bf16, int8, uint4 or int4, and rules, as in int4,*down_proj=int8; by default what the module says of its checkpoint">
   ];
 }
 

@@ -43,6 +43,50 @@ struct SetStoragePass : impl::SetStorageBase<SetStoragePass> {
     return element;
   }
 
+  /// What the checkpoint stores the tensors of a weight as; empty where the
+  /// module says nothing of them.
+  StringRef getStored(WeightOp weight) {
+    auto model = getOperation()->getAttrOfType<DictionaryAttr>(kModelAttr);
+    auto formats =
+        model ? model.getAs<DictionaryAttr>("formats") : DictionaryAttr();
+    StringRef stored;
+    if (formats)
+      weight.getRecipe().walk([&](LoadOp load) {
+        auto format = formats.getAs<StringAttr>(load.getName());
+        if (!format || load.getPart())
+          return;
+        stored = stored.empty() ? format.getValue()
+                                : joinStorage(stored, format.getValue());
+      });
+    return stored;
+  }
+
+  /// The format of each matrix that no rule names and the module knows of. What
+  /// an op multiplies beside each other becomes integers, or nothing of it.
+  llvm::DenseMap<WeightOp, Type> findStored(SymbolTable &symbols) {
+    llvm::DenseMap<WeightOp, Type> stored;
+    for (auto weight : getOperation().getOps<WeightOp>())
+      if (StringRef format = getStored(weight); !format.empty())
+        stored[weight] = getStorageType(&getContext(), format);
+    getOperation().walk([&](MatricesOpInterface op) {
+      SmallVector<Type *> formats;
+      bool isMixed = false;
+      for (const StoredMatrix &matrix : op.getMatrices())
+        if (auto get = matrix.weight.getDefiningOp<GetOp>())
+          if (auto found =
+                  stored.find(symbols.lookup<WeightOp>(get.getWeight()));
+              found != stored.end())
+            formats.push_back(&found->second);
+      for (Type *format : formats)
+        isMixed |= getGroupFormat(*format).has_value() !=
+                   getGroupFormat(*formats.front()).has_value();
+      for (Type *format : formats)
+        if (isMixed && getGroupFormat(*format))
+          *format = Float32Type::get(&getContext());
+    });
+    return stored;
+  }
+
   /// Whether each rule names a matrix.
   LogicalResult checkRules(const StorageRules &rules,
                            ArrayRef<StringRef> names) {
@@ -65,11 +109,16 @@ struct SetStoragePass : impl::SetStorageBase<SetStoragePass> {
     Type fallback = getFallback(rules->fallback);
     if (!fallback)
       return signalPassFailure();
-    auto elementOf = [&](WeightOp weight) {
-      const StorageRules::Rule *rule = rules->find(weight.getSymName());
-      return rule ? getStorageType(&getContext(), rule->format) : fallback;
-    };
     SymbolTable symbols(getOperation());
+    llvm::DenseMap<WeightOp, Type> stored;
+    if (rules->fallback.empty())
+      stored = findStored(symbols);
+    auto elementOf = [&](WeightOp weight) {
+      if (const StorageRules::Rule *rule = rules->find(weight.getSymName()))
+        return getStorageType(&getContext(), rule->format);
+      Type element = stored.lookup(weight);
+      return element ? element : fallback;
+    };
     llvm::MapVector<WeightOp, StoredMatrix> matrices;
     WalkResult walk = getOperation().walk([&](MatricesOpInterface op) {
       for (const StoredMatrix &matrix : op.getMatrices()) {

@@ -40,7 +40,7 @@ def main():
                         "random, a checkpoint")
     parser.add_argument("work", type=pathlib.Path, help="folder to write to")
     parser.add_argument("--cpu", required=True)
-    parser.add_argument("--weights", required=True, choices=("f32", "f16", "bf16", "int8", "int4"))
+    parser.add_argument("--weights", required=True, choices=("f32", "f16", "bf16", "int8", "uint4", "int4"))
     parser.add_argument("--tolerance", required=True)
     options = parser.parse_args()
     if not has(options.cpu):

@@ -41,7 +41,7 @@ INTEGERS = {BASE: AVX2, "avx512": AVX2, "x86-64-v3-vnni": {f"{WORD_DOT}.256"},
             **dict.fromkeys(("avx512-vnni", "avx512-bf16", "amx-bf16"), {f"{WORD_DOT}.512"})}
 # The intrinsics that products of a format have on a level.
 MEANT = {"bf16": {"avx512-bf16": {DOT}, "amx-bf16": {TILE_DOT}}, "int8": INTEGERS,
-         "int4": INTEGERS}
+         "uint4": INTEGERS, "int4": INTEGERS}
 
 
 def portable(ir, level, weights):

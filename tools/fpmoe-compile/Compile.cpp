@@ -9,6 +9,8 @@
 
 #include "tools/fpmoe-compile/Compile.h"
 #include "dialects/Mega/Mega.h"
+#include "lib/Calibrate/Calibrate.h"
+#include "lib/Checkpoint/Input.h"
 #include "lib/Checkpoint/Gguf.h"
 #include "lib/Target/Link/Link.h"
 #include "lib/Target/Link/Payload.h"
@@ -17,6 +19,7 @@
 #include "lib/Tool/InputFiles.h"
 #include "lib/Tool/Output.h"
 #include "lib/Tool/Process.h"
+#include "lib/Weights/Budget.h"
 #include "lib/Weights/Evaluate.h"
 #include "lib/Weights/Write.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -27,8 +30,10 @@
 #include "tools/fpmoe-compile/EmitCheckpoint.h"
 #include "tools/fpmoe-compile/Explain.h"
 #include "tools/fpmoe-compile/MakeProgram.h"
+#include "tools/fpmoe-compile/Progress.h"
 #include "tools/fpmoe-compile/PromptStates.h"
 #include "tools/fpmoe-compile/ReadModel.h"
+#include "tools/fpmoe-compile/Report.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
@@ -70,6 +75,10 @@ private:
   Error dump(Phase phase);
   Error describe();
   Error explain();
+  Error chooseBudget();
+  Error makeGroups();
+  Error writeReports();
+  Expected<Sources> openAllSources(mlir::ModuleOp module);
   Expected<std::vector<uint8_t>> readTokenizer(StringRef source);
   /// Whether the options ask for a program and nothing less.
   bool makesProgram() const {
@@ -82,9 +91,13 @@ private:
 
   CompileOptions options;
   PhaseOptions phases;
+  std::optional<double> budget; ///< bits a weight
   mlir::MLIRContext context;
   Diagnostics diagnostics;
   Model model;
+  /// The module of the quantize phase, if weights are calibrated.
+  mlir::OwningOpRef<mlir::ModuleOp> quantized;
+  std::shared_ptr<const GroupFile> groups;
   /// The module of the schedule phase: where weights are made from.
   mlir::OwningOpRef<mlir::ModuleOp> scheduled;
   ProgramDescription description;
@@ -107,15 +120,24 @@ Error Compiler::run() {
   phases.weights = options.weights.value_or("");
   phases.prefillTokens = options.prefillTokens.value_or(512);
   phases.layerInputs = options.layerInputs;
-  if (Expected<StorageRules> rules = StorageRules::parse(phases.weights);
-      !rules)
-    return createStringError("weights " + toString(rules.takeError()));
+  budget = parseBudget(phases.weights);
+  if (budget && !(*budget > 0))
+    return createStringError("weights " + quoted(phases.weights) +
+                             " says no number of bits, as in 4.75bits");
+  if (!budget)
+    if (Expected<StorageRules> rules = StorageRules::parse(phases.weights);
+        !rules)
+      return createStringError("weights " + toString(rules.takeError()));
 
   // IR of the schedule phase, read from a file, is past the earlier ones.
   bool isScheduled = !model.module->getOps<mega::ProgramOp>().empty();
   if (isScheduled)
     if (Error error = checkTarget())
       return error;
+  if (isScheduled && options.calibrate)
+    return createStringError(options.input +
+                             ": is past the phase that rounds weights, which "
+                             "--calibrate needs; give it the model");
   if (options.explain)
     return explain();
   if (Error error = dump(Phase::Import))
@@ -123,9 +145,18 @@ Error Compiler::run() {
   for (Phase phase : ArrayRef(irPhases).drop_front()) {
     if (options.stopAfter < phase)
       break;
+    if (phase == Phase::Quantize && !isScheduled)
+      if (Error error = chooseBudget())
+        return error;
     if (!isScheduled || phase == Phase::Codegen)
       if (Error error = runPasses(phase))
         return error;
+    if (phase == Phase::Quantize && options.calibrate) {
+      if (!hasCalibratedWeights(*model.module))
+        return createStringError("no weights are of 4 bits, which are all that "
+                                 "--calibrate makes; add --weights=int4");
+      quantized = model.module->clone();
+    }
     if (phase == Phase::Schedule) {
       scheduled = model.module->clone();
       if (Error error = describe())
@@ -141,10 +172,83 @@ Error Compiler::run() {
     os << "\n";
     return writeText(options.output, text);
   }
-  return makeProgram(options,
-                     {phases.target, description, *model.module, *scheduled,
-                      model.checkpoint.get()},
-                     diagnostics);
+  if (options.calibrate)
+    if (Error error = makeGroups())
+      return error;
+  if (Error error =
+          makeProgram(options,
+                      {phases.target, description, *model.module, *scheduled,
+                       model.checkpoint.get(), groups},
+                      diagnostics))
+    return error;
+  return writeReports();
+}
+
+/// Of the module's weights, with what prompts make of its parts.
+Expected<Sources> Compiler::openAllSources(mlir::ModuleOp module) {
+  Expected<Sources> sources = openSources(module, model.checkpoint.get());
+  if (!sources)
+    return sources.takeError();
+  if (Error error = addPromptStates(module, *sources))
+    return std::move(error);
+  return sources;
+}
+
+/// Turns bits a weight into a format for each.
+Error Compiler::chooseBudget() {
+  if (!budget)
+    return Error::success();
+  if (!model.hasWeights)
+    return createStringError(options.input + ": has no weights, which a number "
+                                             "of bits is shared out by");
+  Expected<Sources> sources = openAllSources(*model.module);
+  if (!sources)
+    return sources.takeError();
+  return chooseFormats(*model.module, *sources, *budget)
+      .moveInto(phases.weights);
+}
+
+/// What the formats of the program change.
+Error Compiler::writeReports() {
+  if (options.reports.empty())
+    return Error::success();
+  Expected<Sources> sources = openAllSources(*scheduled);
+  if (!sources)
+    return sources.takeError();
+  sources->setGroups(groups);
+  ProgressBar bar("report");
+  Expected<std::vector<WeightError>> errors = measureErrors(
+      *scheduled, *sources,
+      [&](uint64_t done, uint64_t total) { bar.update(done, total); });
+  if (!errors)
+    return errors.takeError();
+  for (StringRef path : options.reports)
+    if (Error error = writeText(path, path.ends_with(".svg")
+                                          ? makeSvgReport(description.name, *errors)
+                                          : makeJsonReport(description.name, *errors)))
+      return error;
+  return Error::success();
+}
+
+/// Makes weights of 4 bits for the calibration text.
+Error Compiler::makeGroups() {
+  if (description.tokenizer.empty())
+    return createStringError(options.input + ": has no tokenizer, which "
+                                             "--calibrate reads its text with");
+  Expected<std::vector<std::vector<int32_t>>> texts =
+      readCalibrationTexts(*options.calibrate, description.tokenizer,
+                           getTextMultiple(*quantized), description.context);
+  if (!texts)
+    return texts.takeError();
+  Expected<Sources> sources = openAllSources(*quantized);
+  if (!sources)
+    return sources.takeError();
+  ProgressBar bar("calibration");
+  CalibrateOptions calibration;
+  calibration.progress = [&](uint64_t done, uint64_t total) {
+    bar.update(done, total);
+  };
+  return calibrate(*quantized, *sources, *texts, calibration).moveInto(groups);
 }
 
 void Compiler::addInputs(InputFiles &inputs) const {
@@ -172,6 +276,8 @@ std::vector<std::string> Compiler::listOutputs() const {
     paths.push_back(options.output);
   if (options.weightsFile && makesProgram())
     paths.push_back(*options.weightsFile);
+  if (makesProgram())
+    append_range(paths, options.reports);
   if (!options.dumpDirectory.empty())
     for (Phase phase : irPhases)
       if (phase <= options.stopAfter)
@@ -327,6 +433,9 @@ Error Compiler::explain() {
                       Phase::Quantize, Phase::Schedule}) {
     if (phase == Phase::Fuse)
       graph = explainGraph(*model.module);
+    if (phase == Phase::Quantize)
+      if (Error error = chooseBudget())
+        return error;
     if (Error error = runPasses(phase))
       return error;
   }

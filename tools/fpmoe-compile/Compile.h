@@ -8,6 +8,7 @@
 #ifndef FPMOE_TOOLS_FPMOE_COMPILE_COMPILE_H
 #define FPMOE_TOOLS_FPMOE_COMPILE_COMPILE_H
 
+#include "tools/fpmoe-compile/CalibrationText.h"
 #include "tools/fpmoe-compile/Phases.h"
 #include "lib/Config/Options.h"
 
@@ -24,6 +25,8 @@ struct CompileOptions {
       dumpDirectory; ///< IR after every phase goes there; empty: nowhere
   std::optional<std::string> cpu;                    ///< native
   std::optional<std::string> weights;                ///< as the checkpoint
+  std::optional<CalibrationOptions> calibrate; ///< integers are made for no text
+  std::vector<std::string> reports; ///< files in .json and .svg (Report.h)
   std::optional<std::vector<std::string>> languages; ///< all
   std::optional<int64_t> prefillTokens;              ///< 512
   std::optional<int64_t> context;                    ///< all positions

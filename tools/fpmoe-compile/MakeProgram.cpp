@@ -147,6 +147,7 @@ Expected<uint64_t> ProgramMaker::writeProgramWeights(int file, StringRef name,
     return sources.takeError();
   if (Error error = addPromptStates(parts.scheduled, *sources))
     return std::move(error);
+  sources->setGroups(parts.groups);
   ProgressBar bar("weights");
   uint64_t digest = 0;
   WriteOptions write;

@@ -10,6 +10,7 @@
 
 #include "lib/Checkpoint/Checkpoint.h"
 #include "lib/Target/CPU/Describe.h"
+#include "lib/Weights/GroupFile.h"
 #include "tools/fpmoe-compile/Compile.h"
 #include "tools/fpmoe-compile/Diagnostics.h"
 
@@ -22,6 +23,8 @@ struct ProgramParts {
   mlir::ModuleOp code;      ///< of the codegen phase; it is lowered
   mlir::ModuleOp scheduled; ///< of the schedule phase: how weights are made
   const Checkpoint *checkpoint;
+  /// Integers that are made already; may be null.
+  std::shared_ptr<const GroupFile> groups;
 };
 
 /// Goes through the phases behind codegen, and writes what the last one makes.

@@ -40,9 +40,22 @@ static cl::opt<std::string>
                  "avx512, x86-64-v3-vnni, x86-64-v3 or aarch64"));
 static cl::opt<std::string>
     weights("weights", cl::value_desc("format"), cl::cat(category),
-            cl::desc("Storage of matrices: f32, f16, bf16, int8 or int4 "
+            cl::desc("Storage of matrices: f32, f16, bf16, int8, uint4 or int4 "
                      "(default: as the checkpoint), and others by their names: "
-                     "int4,*down_proj=int8"));
+                     "int4,*down_proj=int8. Or bits for each weight, shared out "
+                     "by the least error: 4.75bits"));
+static cl::opt<std::string> calibrate(
+    "calibrate", cl::ValueOptional, cl::value_desc("path"), cl::cat(category),
+    cl::desc("Choose weights of 4 bits for what the model reads: a text, or a "
+             "folder of texts (default: some code that comes with fpmoe). "
+             "Takes time, and is much nearer to the model"));
+static cl::opt<int64_t> calibrateTokens(
+    "calibrate-tokens", cl::value_desc("n"), cl::cat(category),
+    cl::desc("With --calibrate: most tokens that are read (16384)"));
+static cl::list<std::string> reports(
+    "report", cl::value_desc("file"), cl::cat(category),
+    cl::desc("Write what the formats change of each matrix to a .json or, as a "
+             "picture, to a .svg; may be given twice"));
 static cl::list<std::string> languages(
     "languages", cl::value_desc("names"), cl::CommaSeparated, cl::cat(category),
     cl::desc("Keep only these experts; with one, the router goes too"));
@@ -165,6 +178,33 @@ int main(int argc, char **argv) {
     options.cpu = cpu;
   if (weights.getNumOccurrences())
     options.weights = weights;
+  if (calibrate.getNumOccurrences()) {
+    if (isText || options.emitCheckpoint || options.stopAfter != Phase::Link)
+      return reportError("--calibrate makes the weights of a program; leave out "
+                         "--compile-to, --emit, --explain and --print-recipe",
+                         2);
+    options.calibrate = CalibrationOptions{calibrate};
+  }
+  if (calibrateTokens.getNumOccurrences()) {
+    if (!options.calibrate)
+      return reportError("--calibrate-tokens needs --calibrate", 2);
+    if (calibrateTokens < 1 || calibrateTokens > 1'000'000)
+      return reportError("--calibrate-tokens is " + Twine(calibrateTokens) +
+                             ", it must be between 1 and 1000000",
+                         2);
+    options.calibrate->tokens = calibrateTokens;
+  }
+  for (StringRef report : reports) {
+    if (!report.ends_with(".json") && !report.ends_with(".svg"))
+      return reportError("--report is '" + report +
+                             "', it must be a file in .json or .svg",
+                         2);
+    if (isText || options.emitCheckpoint || options.stopAfter != Phase::Link)
+      return reportError("--report tells of the weights of a program; leave out "
+                         "--compile-to, --emit, --explain and --print-recipe",
+                         2);
+    options.reports.push_back(report.str());
+  }
   if (languages.getNumOccurrences())
     options.languages = std::vector<std::string>(languages);
   if (prefillTokens.getNumOccurrences()) {

@@ -42,13 +42,20 @@ static void forEachElement(KernelBuilder &b, Type type,
       use(i, loadElement(b, type, b.at(from, i * columnBytes / layout.k)));
     return;
   }
-  // See #mega.packed: words of four elements, and the scales behind them.
+  // See #mega.packed: words of four elements, the scales behind them, and
+  // perhaps minima.
   constexpr int64_t word = 4, vector = word * kLanes;
   Value column = b.at(from, b.mul(lane, word));
-  Value scale = loadElement(
-      b, b.getF16Type(),
-      b.at(b.at(from, layout.vectorBytes - kLanes * GroupFormat::kScaleBytes),
-           b.mul(lane, GroupFormat::kScaleBytes)));
+  auto loadScale = [&](int64_t index) {
+    constexpr int64_t bytes = GroupFormat::kScaleBytes;
+    int64_t at = kLanes * (GroupFormat::kElements * groups->bits / 8 +
+                           index * bytes);
+    return loadElement(b, b.getF16Type(),
+                       b.at(b.at(from, at), b.mul(lane, bytes)));
+  };
+  Value scale = loadScale(0), minimum;
+  if (groups->hasMinimum)
+    minimum = loadScale(1);
   for (int64_t i = 0; i < layout.k; ++i) {
     int64_t number = i / word;
     bool isHalf = groups->bits == 4;
@@ -62,7 +69,9 @@ static void forEachElement(KernelBuilder &b, Type type,
     else if (isHalf)
       bits = arith::AndIOp::create(b, bits, b.i32(15));
     Value q = arith::SubIOp::create(b, bits, b.i32(groups->zero));
-    use(i, b.fmul(arith::SIToFPOp::create(b, b.getF32Type(), q), scale));
+    Value element =
+        b.fmul(arith::SIToFPOp::create(b, b.getF32Type(), q), scale);
+    use(i, groups->hasMinimum ? b.fadd(element, minimum) : element);
   }
 }
 

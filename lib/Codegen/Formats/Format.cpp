@@ -19,6 +19,8 @@ const Format &fpmoe::getFormat(Type element) {
     return getInt8Format();
   if (isa<Int4Type>(element))
     return getInt4Format();
+  if (isa<UInt4Type>(element))
+    return getUInt4Format();
   assert(element.isF32() && "weights are of a format");
   return getF32Format();
 }

@@ -123,6 +123,7 @@ const Format &getF16Format();
 const Format &getBF16Format();
 const Format &getInt8Format();
 const Format &getInt4Format();
+const Format &getUInt4Format();
 
 /// Products of pairs of bf16 with the tile registers of AMX.
 Accumulators emitTileProduct(KernelBuilder &b, const ProductTile &tile);

@@ -13,7 +13,12 @@ using namespace fpmoe;
 namespace {
 
 class Int4Format final : public IntegerFormat {
+public:
+  explicit Int4Format(bool minimum) : minimum(minimum) {}
+
+private:
   int64_t getElementBits() const override { return 4; }
+  bool hasMinimum() const override { return minimum; }
 
   void forEachWord(KernelBuilder &b, Value from, ColumnPart part,
                    Use use) const override {
@@ -26,11 +31,18 @@ class Int4Format final : public IntegerFormat {
       use(word + 1, emitHalf(b, bytes, /*isUpper=*/true), true);
     }
   }
+
+  bool minimum;
 };
 
 } // namespace
 
 const Format &fpmoe::getInt4Format() {
-  static const Int4Format format;
+  static const Int4Format format(/*minimum=*/false);
+  return format;
+}
+
+const Format &fpmoe::getUInt4Format() {
+  static const Int4Format format(/*minimum=*/true);
   return format;
 }

@@ -170,8 +170,9 @@ Value IntegerFormat::emitPeak(KernelBuilder &b, Value iterations,
 }
 
 /// Of each group: (sum of (q + zero) x - zero sum of x) * scale of the row *
-/// scale of the column. The integers are below 2^24, so that they are exact as
-/// f32.
+/// scale of the column, or with minima, sum of q x * the scales + sum of x *
+/// scale of the row * minimum of the column. The integers are below 2^24, so
+/// that they are exact as f32.
 SmallVector<Value> IntegerFormat::emitParts(KernelBuilder &b,
                                             const ProductTile &tile,
                                             ArrayRef<ColumnPart> parts) const {
@@ -190,6 +191,14 @@ SmallVector<Value> IntegerFormat::emitParts(KernelBuilder &b,
     auto load = [&](Type type, int64_t row, int64_t at) {
       return b.load(type, b.at(first, row * tile.operand.rowBytes + at));
     };
+    // What a minimum is multiplied by; there are 8 times the sum.
+    SmallVector<Value> rowSums;
+    for (int64_t r = 0; hasMinimum() && r < tile.rows; ++r) {
+      Value sum = arith::SIToFPOp::create(
+          b, b.getF32Type(), load(b.getI32Type(), r, mega::kGroupSumAt));
+      Value scale = load(b.getF32Type(), r, mega::kGroupScaleAt);
+      rowSums.push_back(b.fmul(b.fmul(sum, b.f32(0.125)), scale));
+    }
     for (Value weights : tile.weights) {
       Value from = b.at(weights, offset);
       emitPrefetch(b, tile, from);
@@ -205,11 +214,22 @@ SmallVector<Value> IntegerFormat::emitParts(KernelBuilder &b,
             });
         int64_t scalesAt = kGroupWords * kWordsBytes * getElementBits() / 8 +
                            part.first * GroupFormat::kScaleBytes;
-        Value scales = arith::ExtFOp::create(
-            b, f32,
-            b.load(dot.vectorOf(b.getF16Type()), b.at(from, scalesAt),
-                   /*align=*/2));
+        auto loadScales = [&](int64_t at) -> Value {
+          return arith::ExtFOp::create(b, f32,
+                                       b.load(dot.vectorOf(b.getF16Type()),
+                                              b.at(from, at), /*align=*/2));
+        };
+        Value scales = loadScales(scalesAt), minima;
+        if (hasMinimum())
+          minima = loadScales(scalesAt + kLanes * GroupFormat::kScaleBytes);
         for (int64_t r = 0; r < tile.rows; ++r, ++total) {
+          Value scale = dot.splat(load(b.getF32Type(), r, mega::kGroupScaleAt));
+          if (hasMinimum()) {
+            Value number = arith::SIToFPOp::create(b, f32, dot.widen(lower[r]));
+            *total = b.fma(b.fmul(number, scale), scales, *total);
+            *total = b.fma(dot.splat(rowSums[r]), minima, *total);
+            continue;
+          }
           // 8 times the sum of the row, which is zero times it of 4 bits.
           Value less = dot.splat(load(b.getI32Type(), r, mega::kGroupSumAt));
           Value four = dot.constant(i32, 4), sum = dot.widen(lower[r]);
@@ -223,7 +243,6 @@ SmallVector<Value> IntegerFormat::emitParts(KernelBuilder &b,
               less = arith::ShLIOp::create(b, less, four);
             sum = arith::SubIOp::create(b, sum, less);
           }
-          Value scale = dot.splat(load(b.getF32Type(), r, mega::kGroupScaleAt));
           Value number = arith::SIToFPOp::create(b, f32, sum);
           *total = b.fma(b.fmul(number, scale), scales, *total);
         }

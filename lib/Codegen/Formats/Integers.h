@@ -89,6 +89,9 @@ protected:
   virtual void forEachWord(KernelBuilder &b, mlir::Value from, ColumnPart part,
                            Use use) const = 0;
   virtual int64_t getElementBits() const = 0;
+  /// Whether there is a minimum for each scale, behind them; there is no zero
+  /// to be taken off then.
+  virtual bool hasMinimum() const { return false; }
 
 private:
   /// The sums of the parts of each vector and row, in this order.

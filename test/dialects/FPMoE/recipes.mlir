@@ -149,6 +149,14 @@ fpmoe.weight @int4 : tensor<8x70x!fpmoe.int4> {
   fpmoe.yield %1 : tensor<8x70x!fpmoe.int4>
 }
 
+// CHECK: fpmoe.weight @uint4 : tensor<8x70x!fpmoe.uint4> {
+fpmoe.weight @uint4 : tensor<8x70x!fpmoe.uint4> {
+  %0 = fpmoe.load "a" : tensor<8x70xf32>
+  // CHECK: fpmoe.convert %{{.*}} : tensor<8x70xf32> -> tensor<8x70x!fpmoe.uint4>
+  %1 = fpmoe.convert %0 : tensor<8x70xf32> -> tensor<8x70x!fpmoe.uint4>
+  fpmoe.yield %1 : tensor<8x70x!fpmoe.uint4>
+}
+
 // CHECK: fpmoe.weight @deinterleave : tensor<8x6xf32> {
 fpmoe.weight @deinterleave : tensor<8x6xf32> {
   %0 = fpmoe.load "q" : tensor<8x6xf32>

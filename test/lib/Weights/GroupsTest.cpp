@@ -17,7 +17,7 @@ using namespace fpmoe;
 
 namespace {
 
-constexpr GroupFormat int8{8, 128}, int4{4, 8};
+constexpr GroupFormat int8{8, 128}, int4{4, 8}, uint4{4, 0, true};
 
 std::vector<float> randomNumbers(unsigned seed, size_t count = 32) {
   std::mt19937 engine(seed);
@@ -63,7 +63,7 @@ std::vector<float> roundPlainly(const std::vector<float> &numbers, float most,
 } // namespace
 
 TEST(GroupsTest, ErrorIsAtMostThatOfPlainRounding) {
-  double found4 = 0, plain4 = 0;
+  double found4 = 0, plain4 = 0, minimum4 = 0;
   for (unsigned seed = 0; seed < 200; ++seed) {
     std::vector<float> x = randomNumbers(seed);
     EXPECT_LE(squaredError(x, round(int8, x)),
@@ -74,9 +74,11 @@ TEST(GroupsTest, ErrorIsAtMostThatOfPlainRounding) {
     EXPECT_LE(found, plain * 1.0001) << seed;
     found4 += found;
     plain4 += plain;
+    minimum4 += squaredError(x, round(uint4, x));
   }
-  // The search is worth its time.
+  // The search is worth its time, and the minimum its bits.
   EXPECT_LT(found4, 0.9 * plain4);
+  EXPECT_LT(minimum4, 0.85 * found4);
 }
 
 TEST(GroupsTest, WhatFitsStaysAsItIs) {
@@ -93,22 +95,72 @@ TEST(GroupsTest, WhatFitsStaysAsItIs) {
         x[19] = d * low;
         EXPECT_EQ(round(format, x), x) << d;
       }
+  // As Q4_1 has them, with all of 0 to 15 or fewer.
+  for (float scale : {1.0f, 0.0371f, 3e-4f, 511.0f})
+    for (float least : {0.0f, -0.3f, 2.5f})
+      for (int high : {15, 11, 1}) {
+        float d = fromF16(roundToF16(scale)), m = fromF16(roundToF16(least));
+        std::vector<float> x(32);
+        for (float &number : x)
+          number = d * std::uniform_int_distribution<int>(0, high)(engine) + m;
+        x[3] = m;
+        x[30] = d * high + m;
+        EXPECT_EQ(round(uint4, x), x) << d << " " << m << " " << high;
+      }
+  EXPECT_EQ(round(uint4, std::vector<float>(20, -1.5f)),
+            std::vector<float>(20, -1.5f));
   // Fewer than all integers of 4 bits.
   std::vector<float> few = {0.5f, -1.5f, 1.0f, 0.0f};
   EXPECT_EQ(round(int4, few), few);
   std::vector<float> zeros(32);
   EXPECT_EQ(round(int8, zeros), zeros);
   EXPECT_EQ(round(int4, zeros), zeros);
+  EXPECT_EQ(round(uint4, zeros), zeros);
 }
 
 TEST(GroupsTest, RoundingTwiceIsRoundingOnce) {
   for (unsigned seed = 0; seed < 100; ++seed)
-    for (const GroupFormat &format : {int8, int4}) {
+    for (const GroupFormat &format : {int8, int4, uint4}) {
       std::vector<float> once =
           round(format, randomNumbers(seed, 1 + seed % 32));
       std::vector<float> twice = round(format, once);
       EXPECT_LE(squaredError(once, twice), 1e-9) << seed << " " << format.bits;
     }
+}
+
+TEST(GroupsTest, WeightsSayWhichErrorsCount) {
+  for (const GroupFormat &format : {int4, uint4}) {
+    double plain = 0, weighted = 0;
+    for (unsigned seed = 0; seed < 50; ++seed) {
+      std::vector<float> x = randomNumbers(seed), weights = randomNumbers(~seed);
+      for (float &weight : weights)
+        weight = std::exp(2 * weight);
+      Group group;
+      ASSERT_EQ(roundToGroup(format, x, group, weights), -1);
+      std::vector<float> without = round(format, x);
+      for (int i = 0; i < 32; ++i) {
+        plain += weights[i] * std::pow(x[i] - without[i], 2);
+        weighted += weights[i] * std::pow(x[i] - group.get(format, i), 2);
+      }
+    }
+    EXPECT_LT(weighted, 0.97 * plain) << format.hasMinimum;
+  }
+}
+
+TEST(GroupsTest, SetsTheNearest) {
+  for (const GroupFormat &format : {int8, int4, uint4}) {
+    std::vector<float> x = randomNumbers(11);
+    Group group;
+    ASSERT_EQ(roundToGroup(format, x, group), -1);
+    float d = std::abs(fromF16(group.scale));
+    for (int i = 0; i < 32; ++i) {
+      float before = group.get(format, i);
+      EXPECT_EQ(group.set(format, i, before + 0.3f * d), before);
+      // Beyond the ends are the ends.
+      float high = group.set(format, i, 1e4f), low = group.set(format, i, -1e4f);
+      EXPECT_NEAR(high - low, ((1 << format.bits) - 1) * d, 1e-3f);
+    }
+  }
 }
 
 TEST(GroupsTest, NamesWhatCannotBeRounded) {
@@ -139,4 +191,13 @@ TEST(GroupsTest, ATailBeginsGroups) {
   EXPECT_EQ(range(70, 30, 39), std::pair(32l, 8l));
   EXPECT_EQ(range(70, 30, 40), std::pair(40l, 30l));
   EXPECT_EQ(range(80, 40, 75), std::pair(72l, 8l));
+  EXPECT_EQ(countGroups(70, 0), 3);
+  EXPECT_EQ(countGroups(80, 40), 4);
+  for (int64_t tail : {0, 10, 33, 79})
+    for (int64_t column = 0, group = -1; column < 80; ++column) {
+      group += getGroup(80, tail, column).first == column;
+      GroupPlace place = findInGroups(80, tail, column);
+      EXPECT_EQ(place.group, group);
+      EXPECT_EQ(place.element, column - getGroup(80, tail, column).first);
+    }
 }

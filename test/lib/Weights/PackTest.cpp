@@ -10,6 +10,7 @@
 
 #include "WriteFixture.h"
 #include "lib/Checkpoint/Half.h"
+#include "lib/Weights/GroupFile.h"
 
 #include <limits>
 
@@ -91,8 +92,9 @@ TEST_F(PackTest, EveryPacking) {
 /// The number at a place of a packed weight of integers, as the description of
 /// #mega.packed says.
 static float readInteger(llvm::StringRef file, const mega::PackedLayout &layout,
-                         int64_t bits, int64_t panel, int64_t lane,
+                         GroupFormat format, int64_t panel, int64_t lane,
                          int64_t place) {
+  int64_t bits = format.bits;
   llvm::StringRef step = file.substr(panel * layout.panelBytes() +
                                      place / 32 * layout.stepBytes() +
                                      lane / 16 * layout.vectorBytes);
@@ -103,17 +105,18 @@ static float readInteger(llvm::StringRef file, const mega::PackedLayout &layout,
   if (bits == 4)
     q = word % 2 ? q >> 4 : q & 15;
   int64_t scale = 16 * 32 * bits / 8 + column * 2;
-  return fromF16(byte(scale) | byte(scale + 1) << 8) * (q - (1 << (bits - 1)));
+  auto half = [&](int64_t at) { return fromF16(byte(at) | byte(at + 1) << 8); };
+  float number = half(scale) * static_cast<float>(q - format.zero);
+  return format.hasMinimum ? number + half(scale + 32) : number;
 }
 
 // Integers of groups, and their scales, stand for what the reference evaluates.
 TEST_F(PackTest, Integers) {
   for (const Shape &shape : shapes)
-    for (int bits : {8, 4})
+    for (std::string element : {"!fpmoe.int8", "!fpmoe.int4", "!fpmoe.uint4"})
       for (int n : {16, 32, 64}) {
         add("w", shape.sizes, false);
         openCheckpoint();
-        std::string element = bits == 8 ? "!fpmoe.int8" : "!fpmoe.int4";
         std::string packing =
             "n = " + std::to_string(n) + ", k = 32" + shape.rest;
         SCOPED_TRACE(shape.text + "x" + element + " " + packing);
@@ -132,6 +135,8 @@ TEST_F(PackTest, Integers) {
         WeightOp op = weight("w");
         ASSERT_EQ(file.size(), size_t(op.getInstanceBytes())) << file;
         mega::PackedLayout layout(op.getTensorType());
+        GroupFormat format =
+            *getGroupFormat(op.getTensorType().getElementType());
         std::vector<float> values(op.getTensorType().getNumElements());
         RecipeEvaluator evaluator(checkpoint.get());
         ASSERT_FALSE(evaluator.evaluate(op.getResultValue(), 0, 0,
@@ -142,13 +147,15 @@ TEST_F(PackTest, Integers) {
             for (int64_t place = 0; place < layout.depth * 32; ++place) {
               int64_t row = layout.getRow(panel % layout.panels, lane);
               int64_t column = layout.getColumn(place);
+              if (column < 0 && format.hasMinimum)
+                continue; // multiplied by zeros
               float expected =
                   row < 0 || column < 0
                       ? 0
                       : values[(panel / layout.panels * layout.rows + row) *
                                    layout.columns +
                                column];
-              ASSERT_EQ(readInteger(file, layout, bits, panel, lane, place),
+              ASSERT_EQ(readInteger(file, layout, format, panel, lane, place),
                         expected)
                   << panel << " " << lane << " " << place;
             }
@@ -159,6 +166,63 @@ TEST_F(PackTest, Integers) {
         for (size_t i = 0; i < part.size(); ++i)
           ASSERT_EQ(part[i], values[i + 3]) << i;
       }
+}
+
+// Groups that were made before take the place of those made here, in packed
+// weights and in values.
+TEST_F(PackTest, IntegersMadeBefore) {
+  Shape shape{"2x20x50", {2, 20, 50}, ", tail = 10"};
+  add("w", shape.sizes, false);
+  openCheckpoint();
+  std::string plain = "tensor<2x20x50x!fpmoe.uint4>";
+  std::string packed =
+      "tensor<2x20x50x!fpmoe.uint4, #mega.packed<n = 32, k = 32, tail = 10>>";
+  parse("fpmoe.weight @w at 0 stride 65536 : " + packed +
+        " {\n%a = fpmoe.load \"w\" : tensor<2x20x50xf32>\n"
+        "%c = fpmoe.convert %a tail 10 : tensor<2x20x50xf32> -> " +
+        plain + "\n%0 = fpmoe.pack %c : " + plain + " -> " + packed +
+        "\nfpmoe.yield %0 : " + packed + "\n}");
+  auto file = GroupFile::create();
+  ASSERT_TRUE(static_cast<bool>(file));
+  constexpr int64_t perRow = 3; // 32, 8 and 10 columns
+  std::vector<Group> groups(40 * perRow);
+  for (auto [i, group] : llvm::enumerate(groups)) {
+    group.scale = roundToF16(1 + i);
+    group.minimum = roundToF16(-0.5f * i);
+    for (int j = 0; j < 32; ++j)
+      group.q[j] = (i + 3 * j) % 16;
+  }
+  (*file)->add(weight("w"), 0, groups.size());
+  ASSERT_FALSE((*file)->write(weight("w"), 0, 0, groups));
+  Sources sources(checkpoint.get());
+  sources.setGroups(std::move(*file));
+  std::vector<float> values(2000);
+  RecipeEvaluator evaluator(sources);
+  ASSERT_FALSE(evaluator.evaluate(weight("w").getResultValue(), 0, 0,
+                                  llvm::MutableArrayRef<float>(values)));
+  std::string written = write(2, 0, sources);
+  WeightOp op = weight("w");
+  mega::PackedLayout layout(op.getTensorType());
+  GroupFormat format{4, 0, true};
+  int64_t seen = 0;
+  for (int64_t panel = 0; panel < 2 * layout.panels; ++panel)
+    for (int64_t lane = 0; lane < 32; ++lane)
+      for (int64_t place = 0; place < layout.depth * 32; ++place) {
+        int64_t row = layout.getRow(panel % layout.panels, lane);
+        int64_t column = layout.getColumn(place);
+        if (row < 0 || column < 0)
+          continue;
+        row += panel / layout.panels * 20;
+        int64_t group = column < 32 ? 0 : column < 40 ? 1 : 2;
+        int64_t element = column < 40 ? column % 32 : column - 40;
+        float expected =
+            groups[row * perRow + group].get(format, element);
+        ASSERT_EQ(readInteger(written, layout, format, panel, lane, place),
+                  expected);
+        ASSERT_EQ(values[row * 50 + column], expected);
+        ++seen;
+      }
+  EXPECT_EQ(seen, 2000);
 }
 
 // What cannot be rounded is named.

@@ -25,6 +25,9 @@ protected:
 
   /// The file that writeWeights() makes, or its error after "error: ".
   std::string write(unsigned threads, uint64_t base) {
+    return write(threads, base, checkpoint.get());
+  }
+  std::string write(unsigned threads, uint64_t base, const Sources &sources) {
     std::string path = directory + "/out";
     int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC, 0600);
     EXPECT_GE(descriptor, 0);
@@ -39,7 +42,7 @@ protected:
       total = all;
     };
     llvm::Error error =
-        writeWeights(*module, checkpoint.get(), descriptor, base, options);
+        writeWeights(*module, sources, descriptor, base, options);
     ::close(descriptor);
     if (error)
       return "error: " + toString(std::move(error));

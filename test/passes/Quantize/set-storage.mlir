@@ -11,11 +11,15 @@
 // RUN: not fpmoe-opt %s --fpmoe-set-storage=format=int4,norm=int8 2>&1 | FileCheck %s --check-prefix=NONE
 // RUN: not fpmoe-opt %s --fpmoe-set-storage=format=int4,w 2>&1 | FileCheck %s --check-prefix=NORULE
 // RUN: sed 's/dtype = "bf16"/dtype = "int3"/' %s | not fpmoe-opt --fpmoe-set-storage 2>&1 | FileCheck %s --check-prefix=DTYPE
+// RUN: sed 's/dtype = "bf16"/dtype = "f32", formats = {table = "int4", w = "int8", gate_up = "uint4", shared_gate_up = "f16"}/' %s | fpmoe-opt --fpmoe-quantize | FileCheck %s --check-prefix=STORED
+// RUN: sed 's/dtype = "bf16"/dtype = "f32", formats = {table = "int4"}/' %s | fpmoe-opt --fpmoe-quantize=format=bf16 | FileCheck %s --check-prefix=PIPELINE
+// RUN: sed 's/dtype = "bf16"/dtype = "f32", formats = {table = "int3"}/' %s | not fpmoe-opt 2>&1 | FileCheck %s --check-prefix=FORMATS
 
-// UNKNOWN: error: storage format: 'int3' is not a format (known: f32, f16, bf16, int8, int4)
+// FORMATS: error: 'fpmoe.model' has 'formats' that are not a dictionary of storage formats
+// UNKNOWN: error: storage format: 'int3' is not a format (known: f32, f16, bf16, int8, uint4, int4)
 // NONE: error: weights 'norm=int8' is the rule of no matrix; there are table, {{.*}}shared_down
-// NORULE: error: storage format: 'w' is no rule; rules are PATTERN=FORMAT, as in *down_proj=int8 (known: f32, f16, bf16, int8, int4)
-// DTYPE: error: storage format is 'int3', it must be one of f32, f16, bf16, int8, int4
+// NORULE: error: storage format: 'w' is no rule; rules are PATTERN=FORMAT, as in *down_proj=int8 (known: f32, f16, bf16, int8, uint4, int4)
+// DTYPE: error: storage format is 'int3', it must be one of f32, f16, bf16, int8, uint4, int4
 
 // Matrices have the format of the first rule that has their name, and are rounded
 // to integers behind everything else.
@@ -30,6 +34,14 @@
 // RULES: fpmoe.weight @shared_gate_up : tensor<12x8xbf16> {
 // RULE: fpmoe.weight @w : tensor<8x8xbf16> {
 // RULE: fpmoe.weight @down : tensor<3x8x6x!fpmoe.int8> {
+
+// Where the checkpoint has a format for each tensor, matrices keep theirs, but for
+// integers beside what is none.
+// STORED: fpmoe.weight @table : tensor<16x8x!fpmoe.int4> {
+// STORED: fpmoe.weight @w : tensor<8x8x!fpmoe.int8> {
+// STORED: fpmoe.weight @gate_up : tensor<3x12x8xf32> {
+// STORED: fpmoe.weight @down : tensor<3x8x6xf32> {
+// STORED: fpmoe.weight @shared_gate_up : tensor<12x8xf16> {
 
 // Without an option the format is that of the checkpoint.
 module attributes {fpmoe.model = {name = "toy", architecture = "Qwen2MoeForCausalLM",

@@ -1,0 +1,62 @@
+//===- GroupFile.h - Groups made before the weights are ---------*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+// Where integers are chosen with regard to what a matrix multiplies, they are
+// made in the order of the layers and read in that of the program's weights. A
+// file without a name holds them meanwhile.
+//===----------------------------------------------------------------------===//
+
+#ifndef FPMOE_LIB_WEIGHTS_GROUPFILE_H
+#define FPMOE_LIB_WEIGHTS_GROUPFILE_H
+
+#include "lib/Weights/Groups.h"
+
+#include <map>
+#include <memory>
+#include <string>
+
+namespace fpmoe {
+
+/// Groups of instances of weights, row by row. Reading is thread-safe.
+class GroupFile {
+public:
+  /// In the system's folder of temporary files.
+  static llvm::Expected<std::unique_ptr<GroupFile>> create();
+  GroupFile(const GroupFile &) = delete;
+  ~GroupFile();
+
+  /// Makes room for the groups of an instance, which all have to be written.
+  void add(WeightOp weight, int64_t layer, int64_t groups);
+  bool contains(WeightOp weight, int64_t layer) const {
+    return starts.count(keyOf(weight, layer));
+  }
+
+  /// Groups from number `first` on of an instance that was added.
+  llvm::Error write(WeightOp weight, int64_t layer, int64_t first,
+                    llvm::ArrayRef<Group> groups);
+  llvm::Error read(WeightOp weight, int64_t layer, int64_t first,
+                   llvm::MutableArrayRef<Group> groups) const;
+
+private:
+  /// Modules of later phases have the weight by the same name.
+  using Key = std::pair<std::string, int64_t>;
+  static Key keyOf(WeightOp weight, int64_t layer) {
+    return {weight.getSymName().str(), layer};
+  }
+
+  GroupFile(int file, std::string folder)
+      : file(file), folder(std::move(folder)) {}
+  int64_t placeOf(WeightOp weight, int64_t layer, int64_t group) const;
+
+  int file;
+  std::string folder; ///< for messages
+  int64_t size = 0;   ///< in groups
+  std::map<Key, int64_t> starts;
+};
+
+} // namespace fpmoe
+
+#endif
