@@ -144,8 +144,8 @@ Expected<std::string> chooseFormats(mlir::ModuleOp module,
                                     weight.getNumInstances()));
     }
     return createStringError(formatv(
-        "weights '{0}bits' is less than int4 in every matrix has, {1:F2} bits; "
-        "the largest, with their bits, are {2}",
+        "{0:F2} bits for each weight are fewer than int4 in every matrix has, "
+        "{1:F2}; the largest, with their bits, are {2}",
         bits, std::ceil(bytes * 800.0 / elements) / 100, largest));
   }
   RecipeEvaluator evaluator(sources);

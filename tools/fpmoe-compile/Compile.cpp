@@ -198,7 +198,7 @@ Expected<Sources> Compiler::openAllSources(mlir::ModuleOp module) {
 Error Compiler::chooseBudget() {
   if (!budget)
     return Error::success();
-  if (!model.hasWeights)
+  if (!model.hasWeights && options.explain)
     return createStringError(options.input + ": has no weights, which a number "
                                              "of bits is shared out by");
   Expected<Sources> sources = openAllSources(*model.module);
