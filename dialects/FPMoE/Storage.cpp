@@ -22,12 +22,10 @@ struct StorageFormat {
 
 template <typename T> Type get(MLIRContext *context) { return T::get(context); }
 
-constexpr StorageFormat kFormats[] = {{"f32", get<Float32Type>},
-                                      {"f16", get<Float16Type>},
-                                      {"bf16", get<BFloat16Type>},
-                                      {"int8", get<fpmoe::Int8Type>},
-                                      {"uint4", get<fpmoe::UInt4Type>},
-                                      {"int4", get<fpmoe::Int4Type>}};
+constexpr StorageFormat kFormats[] = {
+    {"f32", get<Float32Type>},        {"f16", get<Float16Type>},
+    {"bf16", get<BFloat16Type>},      {"int8", get<fpmoe::Int8Type>},
+    {"uint4", get<fpmoe::UInt4Type>}, {"int4", get<fpmoe::Int4Type>}};
 
 } // namespace
 

@@ -81,9 +81,9 @@ Error CalibratedProducts::makeRows(const GptqRounder &rounder,
   WeightRef ref = instance.ref;
   ConvertOp convert = getRounding(ref.weight);
   int64_t columns = ref.columns(), count = block.size() / columns;
-  if (Error e = evaluator.evaluate(convert.getInput(), ref.layer,
-                                   first * columns,
-                                   MutableArrayRef<float>(block)))
+  if (Error e =
+          evaluator.evaluate(convert.getInput(), ref.layer, first * columns,
+                             MutableArrayRef<float>(block)))
     return e;
   GroupFormat format = *getGroupFormat(ref.type.getElementType());
   int64_t perRow = countGroups(columns, convert.getTail());
@@ -127,9 +127,9 @@ Error CalibratedProducts::run(const Rows &x, const WeightRef &ref,
     if (rounder) {
       if (Error e = makeRows(*rounder, *instance, row, block))
         return e;
-    } else if (Error e = evaluator.evaluate(WeightOp(ref.weight).getResultValue(),
-                                            ref.layer, row * columns,
-                                            MutableArrayRef<float>(block))) {
+    } else if (Error e = evaluator.evaluate(
+                   WeightOp(ref.weight).getResultValue(), ref.layer,
+                   row * columns, MutableArrayRef<float>(block))) {
       return e;
     }
     if (!y)

@@ -138,8 +138,8 @@ int64_t GptqRounder::roundRows(const GroupFormat &format, MatrixRef weights,
     int64_t end = block;
     while (end < columns && end - block < kColumns)
       end += getGroup(columns, tail, end).count;
-    asked.noalias() = errors.leftCols(block) *
-                      passOn.block(0, block, block, end - block);
+    asked.noalias() =
+        errors.leftCols(block) * passOn.block(0, block, block, end - block);
     for (int64_t c = block; c < end; ++group) {
       int64_t width = getGroup(columns, tail, c).count;
       for (int64_t r = 0; r < count; ++r) {
@@ -147,9 +147,8 @@ int64_t GptqRounder::roundRows(const GroupFormat &format, MatrixRef weights,
         float wanted[GroupFormat::kElements];
         for (int64_t i = 0; i < width; ++i)
           wanted[i] = x[i] + asked(r, c - block + i);
-        if (int64_t bad = roundGroup(
-                r, c, ArrayRef(wanted, width),
-                ArrayRef(importance).slice(c, width));
+        if (int64_t bad = roundGroup(r, c, ArrayRef(wanted, width),
+                                     ArrayRef(importance).slice(c, width));
             bad >= 0)
           return bad;
         Group &made = groups[(first + r) * perRow + group];

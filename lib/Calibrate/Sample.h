@@ -12,8 +12,8 @@
 
 namespace fpmoe {
 
-/// The files of lib/Calibrate/Sample, one after the other, in UTF-8: code of the
-/// languages that mixtures are made for.
+/// The files of lib/Calibrate/Sample, one after the other, in UTF-8: code of
+/// the languages that mixtures are made for.
 llvm::StringRef getCalibrationSample();
 
 } // namespace fpmoe

@@ -55,7 +55,6 @@ struct StoredTensors {
   std::map<llvm::StringRef, llvm::StringRef> formats;
 };
 
-
 class Importer {
 public:
   Importer(mlir::MLIRContext *context, const ModelConfig &config,

@@ -177,9 +177,9 @@ Expected<Rows> Interpreter::Frame::attendTexts(AttentionOp op,
   auto take = [&](Value value, int64_t text) {
     const Rows &all = rows(value);
     Rows part(length, all.columns);
-    llvm::copy(ArrayRef(all.data).slice(text * part.data.size(),
-                                        part.data.size()),
-               part.data.begin());
+    llvm::copy(
+        ArrayRef(all.data).slice(text * part.data.size(), part.data.size()),
+        part.data.begin());
     return part;
   };
   std::vector<Rows> parts(texts);
@@ -346,8 +346,8 @@ Error Interpreter::Frame::visit(MoeOp op) {
     return n.takeError();
   std::optional<Rows> sum;
   if (op.getGateUp()) {
-    Expected<Routes> routes =
-        route(store, *n, optionalWeight(op.getRouter()), *op.getRouting(), mode);
+    Expected<Routes> routes = route(store, *n, optionalWeight(op.getRouter()),
+                                    *op.getRouting(), mode);
     if (!routes)
       return routes.takeError();
     record(*routes);

@@ -125,12 +125,12 @@ Expected<Rows> Interpreter::run(ArrayRef<int32_t> ids) {
                                Twine(context));
   }
   if (options.wholeText && position > 0)
-    return createStringError("a whole text is one run, and " +
-                             Twine(position) + " tokens are there already");
+    return createStringError("a whole text is one run, and " + Twine(position) +
+                             " tokens are there already");
   if (options.wholeText || segment == 0) {
-    Expected<Rows> logits = runPart(ids, position, options.wholeText
-                                                       ? SegmentMode::whole
-                                                       : SegmentMode::open);
+    Expected<Rows> logits =
+        runPart(ids, position,
+                options.wholeText ? SegmentMode::whole : SegmentMode::open);
     if (logits)
       position += ids.size();
     return logits;
@@ -148,7 +148,8 @@ Expected<Rows> Interpreter::run(ArrayRef<int32_t> ids) {
   };
   while (done < static_cast<int64_t>(ids.size())) {
     int64_t at = start + done;
-    int64_t count = std::min<int64_t>(ids.size() - done, segment - at % segment);
+    int64_t count =
+        std::min<int64_t>(ids.size() - done, segment - at % segment);
     ArrayRef<int32_t> part = ids.slice(done, count);
     Expected<Rows> logits = runPart(part, at, SegmentMode::open);
     if (!logits)
@@ -186,8 +187,8 @@ Error Interpreter::runTexts(ArrayRef<Ids> texts) {
   runLanguages.assign(ids.size(), -1);
   textRows = length;
   Expected<Rows> nothing =
-      Frame(*this, positions,
-            segment ? SegmentMode::closed : SegmentMode::open, -1)
+      Frame(*this, positions, segment ? SegmentMode::closed : SegmentMode::open,
+            -1)
           .runMain(getFunction("main"), ids);
   textRows = 0;
   return nothing.takeError();

@@ -102,9 +102,11 @@ Expected<Rows> widen(WeightStore &store, const Rows &x,
     // The first range is every token's.
     int64_t at = 0;
     for (auto [i, size] : enumerate(lowRank.ranks)) {
-      bool has = i == 0 || lowRank.languages[row] == static_cast<int64_t>(i) - 1;
+      bool has =
+          i == 0 || lowRank.languages[row] == static_cast<int64_t>(i) - 1;
       if (has)
-        llvm::copy((*low)[row].slice(at, size), y[row].begin() + x.columns + at);
+        llvm::copy((*low)[row].slice(at, size),
+                   y[row].begin() + x.columns + at);
       at += size;
     }
   }
@@ -194,13 +196,12 @@ static void keep(Rows &cache, int64_t position, ArrayRef<float> row) {
 Expected<Rows> attention(LayerCache &cache, const Rows &query, const Rows &key,
                          const Rows &value, const Ids &positions,
                          const AttentionShape &shape) {
-  for (auto [kept, added] : {std::pair(&cache.keys, &key),
-                             std::pair(&cache.values, &value)})
+  for (auto [kept, added] :
+       {std::pair(&cache.keys, &key), std::pair(&cache.values, &value)})
     if (kept->rows && kept->columns != added->columns)
-      return createStringError("a layer's keys or values have " +
-                               Twine(added->columns) +
-                               " columns, those in its cache have " +
-                               Twine(kept->columns));
+      return createStringError(
+          "a layer's keys or values have " + Twine(added->columns) +
+          " columns, those in its cache have " + Twine(kept->columns));
   for (int64_t row = 0; row < query.rows; ++row) {
     keep(cache.keys, positions[row], key[row]);
     keep(cache.values, positions[row], value[row]);

@@ -59,7 +59,8 @@ struct LowRank {
 };
 
 /// The weights of a feed-forward network, or of one for each expert. The plain
-/// ops have gate and up apart; the fused ones have both in `gate`, up behind gate.
+/// ops have gate and up apart; the fused ones have both in `gate`, up behind
+/// gate.
 struct FeedForward {
   WeightRef gate;
   std::optional<WeightRef> up;
@@ -123,9 +124,9 @@ llvm::Expected<Rows> attention(LayerCache &cache, const Rows &query,
 
 /// What a run knows of the segments that its tokens are in (`two_level`).
 enum class SegmentMode {
-  open,  ///< they may go on: the token level alone
+  open,   ///< they may go on: the token level alone
   closed, ///< the run starts with a segment: complete ones are routed causally
-  whole  ///< the run is the whole text: segments are routed as published
+  whole   ///< the run is the whole text: segments are routed as published
 };
 
 /// Fails for a segment-level rule alone, and for one by language.

@@ -63,9 +63,8 @@ static Error measure(const RecipeEvaluator &evaluator, Choice &choice,
   std::array<double, std::size(kFormats)> differences = {};
   for (int64_t i = 0; i < taken; ++i) {
     int64_t first = i * rows / taken * columns;
-    if (Error e =
-            evaluator.evaluate(choice.weight.getResultValue(), layer, first,
-                               MutableArrayRef<float>(row)))
+    if (Error e = evaluator.evaluate(choice.weight.getResultValue(), layer,
+                                     first, MutableArrayRef<float>(row)))
       return e;
     for (float number : row)
       squares += double(number) * number;
@@ -79,8 +78,8 @@ static Error measure(const RecipeEvaluator &evaluator, Choice &choice,
                 makeGroup(choice.weight, format, numbers, first + c, group))
           return e;
         for (int64_t j = 0; j < count; ++j)
-          differences[f] += std::pow(double(group.get(format, j)) - numbers[j],
-                                     2);
+          differences[f] +=
+              std::pow(double(group.get(format, j)) - numbers[j], 2);
       }
       c += count;
     }
@@ -115,10 +114,10 @@ static std::vector<Choice> findChoices(mlir::ModuleOp module, int64_t &bytes,
     Choice choice{weight, matrix.tail, weight.getLayers() ? 1 : 4 * layers};
     for (auto [f, name] : enumerate(kFormats)) {
       int64_t columns = type.getShape().back();
-      choice.bytes[f] =
-          type.getNumElements() / columns * weight.getNumInstances() *
-          countGroups(columns, matrix.tail) *
-          getFormatOf(weight.getContext(), name).getBytes();
+      choice.bytes[f] = type.getNumElements() / columns *
+                        weight.getNumInstances() *
+                        countGroups(columns, matrix.tail) *
+                        getFormatOf(weight.getContext(), name).getBytes();
     }
     bytes += choice.bytes[0];
     choices.push_back(choice);

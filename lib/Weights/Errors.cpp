@@ -80,8 +80,8 @@ Expected<std::vector<WeightError>> measureErrors(
         error.layer = layer = (*weight.getLayers())[i];
       error.format = getStorageName(type.getElementType()).str();
       error.elements = type.getNumElements();
-      error.bytes = getStorageBytes(
-          cast<mlir::RankedTensorType>(after.getType()));
+      error.bytes =
+          getStorageBytes(cast<mlir::RankedTensorType>(after.getType()));
       total += error.elements;
       errors.push_back(std::move(error));
       instances.push_back({weight, before, after, layer, nullptr});

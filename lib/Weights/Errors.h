@@ -29,9 +29,9 @@ struct WeightError {
 /// Evaluates every matrix with a storage format, before and after it is
 /// rounded, on all cores, in the order of the module. Packed weights count as
 /// they are without their padding.
-llvm::Expected<std::vector<WeightError>>
-measureErrors(mlir::ModuleOp module, const Sources &sources,
-              const std::function<void(uint64_t done, uint64_t total)> &progress);
+llvm::Expected<std::vector<WeightError>> measureErrors(
+    mlir::ModuleOp module, const Sources &sources,
+    const std::function<void(uint64_t done, uint64_t total)> &progress);
 
 } // namespace fpmoe
 

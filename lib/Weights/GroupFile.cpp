@@ -32,8 +32,8 @@ Expected<std::unique_ptr<GroupFile>> GroupFile::create() {
       ::unlink(path.c_str());
   }
   if (file < 0)
-    return fileError(folder, "no temporary file can be made: " +
-                                 sys::StrError());
+    return fileError(folder,
+                     "no temporary file can be made: " + sys::StrError());
   return std::unique_ptr<GroupFile>(new GroupFile(file, folder.str().str()));
 }
 

@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 // The scale is searched for: each candidate rounds the numbers to integers, for
-// which the best scale, and minimum, are those of least squares; of all, the one
-// with the least sum of squared errors is kept.
+// which the best scale, and minimum, are those of least squares; of all, the
+// one with the least sum of squared errors is kept.
 //===----------------------------------------------------------------------===//
 
 #include "lib/Weights/Groups.h"

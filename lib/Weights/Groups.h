@@ -40,9 +40,9 @@ llvm::Error makeGroup(WeightOp weight, const GroupFormat &format,
 llvm::Error groupError(WeightOp weight, const GroupFormat &format, float number,
                        int64_t element);
 
-/// The same as makeGroup; returns the place of the first that cannot be rounded, or -1. With
-/// `weights`, one for each number and not negative, squared errors count that
-/// much.
+/// The same as makeGroup; returns the place of the first that cannot be
+/// rounded, or -1. With `weights`, one for each number and not negative,
+/// squared errors count that much.
 int64_t roundToGroup(const GroupFormat &format, llvm::ArrayRef<float> numbers,
                      Group &group, llvm::ArrayRef<float> weights = {});
 

@@ -88,9 +88,9 @@ static void storeGroup(const GroupFormat &format, const Group &group,
   support::endian::write16le(scales + lane * GroupFormat::kScaleBytes,
                              group.scale);
   if (format.hasMinimum)
-    support::endian::write16le(
-        scales + (kVectorColumns + lane) * GroupFormat::kScaleBytes,
-        group.minimum);
+    support::endian::write16le(scales + (kVectorColumns + lane) *
+                                            GroupFormat::kScaleBytes,
+                               group.minimum);
 }
 
 /// Integers are made here, of what `fpmoe.convert` gets.
@@ -127,9 +127,8 @@ Error PanelPacker::packGroups(const GroupFormat &format, int64_t layer,
       Group group;
       if (made && row >= 0)
         group = madeGroups[step - from];
-      else if (Error e =
-                   makeGroup(weight, format, numbers,
-                             matrixRow * layout.columns + column, group))
+      else if (Error e = makeGroup(weight, format, numbers,
+                                   matrixRow * layout.columns + column, group))
         return e;
       storeGroup(format, group, lane % kVectorColumns,
                  out + (step - from) * layout.stepBytes() +

@@ -51,9 +51,9 @@ static Error checkUtf8(StringRef path, StringRef text) {
   auto *at = reinterpret_cast<const UTF8 *>(text.begin());
   if (isLegalUTF8String(&at, reinterpret_cast<const UTF8 *>(text.end())))
     return Error::success();
-  return fileError(path, "is not a text in UTF-8: see byte " +
-                             Twine(at - reinterpret_cast<const UTF8 *>(
-                                            text.begin())));
+  return fileError(
+      path, "is not a text in UTF-8: see byte " +
+                Twine(at - reinterpret_cast<const UTF8 *>(text.begin())));
 }
 
 static Expected<std::string> readText(StringRef path) {
@@ -95,8 +95,8 @@ Expected<std::vector<std::vector<int32_t>>>
 fpmoe::readCalibrationTexts(const CalibrationOptions &options,
                             ArrayRef<uint8_t> tables, int64_t multiple,
                             int64_t context) {
-  std::string name = options.path.empty() ? "the calibration text of fpmoe"
-                                          : options.path;
+  std::string name =
+      options.path.empty() ? "the calibration text of fpmoe" : options.path;
   std::string text = getCalibrationSample().str();
   if (!options.path.empty())
     if (Error e = readText(options.path).moveInto(text))
@@ -132,9 +132,10 @@ fpmoe::readCalibrationTexts(const CalibrationOptions &options,
   if (length == 0 && multiple <= most)
     length = multiple;
   if (length <= before || int64_t(ids.size()) < length - before)
-    return fileError(name, "has " + Twine(ids.size()) +
-                               " tokens, fewer than the model takes together, " +
-                               Twine(std::max(multiple, before + 1)));
+    return fileError(name,
+                     "has " + Twine(ids.size()) +
+                         " tokens, fewer than the model takes together, " +
+                         Twine(std::max(multiple, before + 1)));
   int64_t own = length - before, there = ids.size() / own;
   int64_t count = std::clamp<int64_t>(options.tokens / length, 1, there);
   std::vector<std::vector<int32_t>> texts;

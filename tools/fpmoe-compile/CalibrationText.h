@@ -24,8 +24,8 @@ struct CalibrationOptions {
 };
 
 /// Texts of one length, a multiple of `multiple` and at most `context`, each
-/// after what the tokenizer puts before a text. Fails where there is no text, or
-/// it is not UTF-8.
+/// after what the tokenizer puts before a text. Fails where there is no text,
+/// or it is not UTF-8.
 llvm::Expected<std::vector<std::vector<int32_t>>>
 readCalibrationTexts(const CalibrationOptions &options,
                      llvm::ArrayRef<uint8_t> tokenizer, int64_t multiple,

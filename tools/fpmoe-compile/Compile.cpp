@@ -10,8 +10,8 @@
 #include "tools/fpmoe-compile/Compile.h"
 #include "dialects/Mega/Mega.h"
 #include "lib/Calibrate/Calibrate.h"
-#include "lib/Checkpoint/Input.h"
 #include "lib/Checkpoint/Gguf.h"
+#include "lib/Checkpoint/Input.h"
 #include "lib/Target/Link/Link.h"
 #include "lib/Target/Link/Payload.h"
 #include "lib/Tokenizer/Gguf.h"
@@ -175,11 +175,10 @@ Error Compiler::run() {
   if (options.calibrate)
     if (Error error = makeGroups())
       return error;
-  if (Error error =
-          makeProgram(options,
-                      {phases.target, description, *model.module, *scheduled,
-                       model.checkpoint.get(), groups},
-                      diagnostics))
+  if (Error error = makeProgram(options,
+                                {phases.target, description, *model.module,
+                                 *scheduled, model.checkpoint.get(), groups},
+                                diagnostics))
     return error;
   return writeReports();
 }
@@ -217,15 +216,17 @@ Error Compiler::writeReports() {
     return sources.takeError();
   sources->setGroups(groups);
   ProgressBar bar("report");
-  Expected<std::vector<WeightError>> errors = measureErrors(
-      *scheduled, *sources,
-      [&](uint64_t done, uint64_t total) { bar.update(done, total); });
+  Expected<std::vector<WeightError>> errors =
+      measureErrors(*scheduled, *sources, [&](uint64_t done, uint64_t total) {
+        bar.update(done, total);
+      });
   if (!errors)
     return errors.takeError();
   for (StringRef path : options.reports)
-    if (Error error = writeText(path, path.ends_with(".svg")
-                                          ? makeSvgReport(description.name, *errors)
-                                          : makeJsonReport(description.name, *errors)))
+    if (Error error =
+            writeText(path, path.ends_with(".svg")
+                                ? makeSvgReport(description.name, *errors)
+                                : makeJsonReport(description.name, *errors)))
       return error;
   return Error::success();
 }

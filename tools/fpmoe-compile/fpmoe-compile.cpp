@@ -38,12 +38,12 @@ static cl::opt<std::string>
         cl::desc("native (this machine, the default), amx-bf16, avx512-bf16, "
                  "avx512-vnni, "
                  "avx512, x86-64-v3-vnni, x86-64-v3 or aarch64"));
-static cl::opt<std::string>
-    weights("weights", cl::value_desc("format"), cl::cat(category),
-            cl::desc("Storage of matrices: f32, f16, bf16, int8, uint4 or int4 "
-                     "(default: as the checkpoint), and others by their names: "
-                     "int4,*down_proj=int8. Or bits for each weight, shared out "
-                     "by the least error: 4.75bits"));
+static cl::opt<std::string> weights(
+    "weights", cl::value_desc("format"), cl::cat(category),
+    cl::desc("Storage of matrices: f32, f16, bf16, int8, uint4 or int4 "
+             "(default: as the checkpoint), and others by their names: "
+             "int4,*down_proj=int8. Or bits for each weight, shared out "
+             "by the least error: 4.75bits"));
 static cl::opt<std::string> calibrate(
     "calibrate", cl::ValueOptional, cl::value_desc("path"), cl::cat(category),
     cl::desc("Choose weights of 4 bits for what the model reads: a text, or a "
@@ -180,9 +180,10 @@ int main(int argc, char **argv) {
     options.weights = weights;
   if (calibrate.getNumOccurrences()) {
     if (isText || options.emitCheckpoint || options.stopAfter != Phase::Link)
-      return reportError("--calibrate makes the weights of a program; leave out "
-                         "--compile-to, --emit, --explain and --print-recipe",
-                         2);
+      return reportError(
+          "--calibrate makes the weights of a program; leave out "
+          "--compile-to, --emit, --explain and --print-recipe",
+          2);
     options.calibrate = CalibrationOptions{calibrate};
   }
   if (calibrateTokens.getNumOccurrences()) {
@@ -200,9 +201,10 @@ int main(int argc, char **argv) {
                              "', it must be a file in .json or .svg",
                          2);
     if (isText || options.emitCheckpoint || options.stopAfter != Phase::Link)
-      return reportError("--report tells of the weights of a program; leave out "
-                         "--compile-to, --emit, --explain and --print-recipe",
-                         2);
+      return reportError(
+          "--report tells of the weights of a program; leave out "
+          "--compile-to, --emit, --explain and --print-recipe",
+          2);
     options.reports.push_back(report.str());
   }
   if (languages.getNumOccurrences())

@@ -48,8 +48,8 @@ static void forEachElement(KernelBuilder &b, Type type,
   Value column = b.at(from, b.mul(lane, word));
   auto loadScale = [&](int64_t index) {
     constexpr int64_t bytes = GroupFormat::kScaleBytes;
-    int64_t at = kLanes * (GroupFormat::kElements * groups->bits / 8 +
-                           index * bytes);
+    int64_t at =
+        kLanes * (GroupFormat::kElements * groups->bits / 8 + index * bytes);
     return loadElement(b, b.getF16Type(),
                        b.at(b.at(from, at), b.mul(lane, bytes)));
   };

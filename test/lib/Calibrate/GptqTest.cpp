@@ -21,7 +21,9 @@ struct Matrix {
   Matrix(int64_t rows, int64_t columns)
       : rows(rows), columns(columns), data(rows * columns) {}
   MatrixRef ref() { return {data.data(), rows, columns}; }
-  float &at(int64_t row, int64_t column) { return data[row * columns + column]; }
+  float &at(int64_t row, int64_t column) {
+    return data[row * columns + column];
+  }
 
   int64_t rows, columns;
   std::vector<float> data;
@@ -38,7 +40,8 @@ Matrix makeRandom(int64_t rows, int64_t columns, unsigned seed) {
 
 /// Rows of few directions, some columns of which are much larger, and noise.
 Matrix makeInputs(int64_t rows, int64_t columns, unsigned seed) {
-  Matrix few = makeRandom(rows, 6, seed), mix = makeRandom(columns, 6, seed + 1);
+  Matrix few = makeRandom(rows, 6, seed),
+         mix = makeRandom(columns, 6, seed + 1);
   Matrix result = makeRandom(rows, columns, seed + 2), sum(rows, columns);
   multiplyTransposed(few.ref(), mix.ref(), sum.ref());
   for (int64_t r = 0; r < rows; ++r)
@@ -64,8 +67,8 @@ double errorOf(Matrix inputs, const Matrix &before, const Matrix &after) {
 Matrix roundWith(Matrix inputs, Matrix weights, const GroupFormat &format,
                  int64_t tail) {
   std::vector<Group> groups(weights.rows * countGroups(weights.columns, tail));
-  EXPECT_EQ(GptqRounder(inputs.ref(), tail).round(format, weights.ref(), groups),
-            -1);
+  EXPECT_EQ(
+      GptqRounder(inputs.ref(), tail).round(format, weights.ref(), groups), -1);
   // The numbers are those of the groups.
   for (int64_t r = 0; r < weights.rows; ++r)
     for (int64_t c = 0; c < weights.columns; ++c) {

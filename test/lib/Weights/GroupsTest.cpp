@@ -132,7 +132,8 @@ TEST(GroupsTest, WeightsSayWhichErrorsCount) {
   for (const GroupFormat &format : {int4, uint4}) {
     double plain = 0, weighted = 0;
     for (unsigned seed = 0; seed < 50; ++seed) {
-      std::vector<float> x = randomNumbers(seed), weights = randomNumbers(~seed);
+      std::vector<float> x = randomNumbers(seed),
+                         weights = randomNumbers(~seed);
       for (float &weight : weights)
         weight = std::exp(2 * weight);
       Group group;
@@ -157,7 +158,8 @@ TEST(GroupsTest, SetsTheNearest) {
       float before = group.get(format, i);
       EXPECT_EQ(group.set(format, i, before + 0.3f * d), before);
       // Beyond the ends are the ends.
-      float high = group.set(format, i, 1e4f), low = group.set(format, i, -1e4f);
+      float high = group.set(format, i, 1e4f),
+            low = group.set(format, i, -1e4f);
       EXPECT_NEAR(high - low, ((1 << format.bits) - 1) * d, 1e-3f);
     }
   }

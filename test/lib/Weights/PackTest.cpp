@@ -215,8 +215,7 @@ TEST_F(PackTest, IntegersMadeBefore) {
         row += panel / layout.panels * 20;
         int64_t group = column < 32 ? 0 : column < 40 ? 1 : 2;
         int64_t element = column < 40 ? column % 32 : column - 40;
-        float expected =
-            groups[row * perRow + group].get(format, element);
+        float expected = groups[row * perRow + group].get(format, element);
         ASSERT_EQ(readInteger(written, layout, format, panel, lane, place),
                   expected);
         ASSERT_EQ(values[row * 50 + column], expected);
