@@ -107,7 +107,8 @@ public:
     return true;
   }
 
-  /// The same of some scale and minimum.
+  /// The same of some scale and minimum. One number everywhere is taken as
+  /// nearly as both together have it.
   bool takeExactMinimum() {
     float sorted[kElements];
     std::copy(x, x + count, sorted);
@@ -116,8 +117,12 @@ public:
     if (distinct > high + 1)
       return false;
     float first = sorted[0], range = sorted[distinct - 1] - first;
-    if (distinct == 1)
-      return takeExact(1, first);
+    if (distinct == 1) {
+      bestMinimum = fromF16(roundToF16(first));
+      bestScale = fromF16(roundToF16(first - bestMinimum));
+      std::fill_n(best, kElements, 1.0f);
+      return true;
+    }
     // `steps` from the least to the largest, with `before` less than the least.
     for (float steps = distinct - 1; steps <= high; ++steps) {
       float scale = fromF16(roundToF16(range / steps));

@@ -109,6 +109,9 @@ TEST(GroupsTest, WhatFitsStaysAsItIs) {
       }
   EXPECT_EQ(round(uint4, std::vector<float>(20, -1.5f)),
             std::vector<float>(20, -1.5f));
+  for (float number : round(uint4, std::vector<float>(7, 0.1f)))
+    EXPECT_NEAR(number, 0.1f, 1e-7f);
+  EXPECT_NEAR(round(uint4, {-3.3f})[0], -3.3f, 1e-5f);
   // Fewer than all integers of 4 bits.
   std::vector<float> few = {0.5f, -1.5f, 1.0f, 0.0f};
   EXPECT_EQ(round(int4, few), few);
