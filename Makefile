@@ -1,16 +1,29 @@
-# The two commands of the README. Everything else is CMake's:
+# The commands of the README. Everything else is CMake's:
 # cmake --preset default && cmake --build --preset default
-.PHONY: demo check packages build
+PREFIX = /usr/local
+DESTDIR =
+tools = fpmoe-compile fpmoe-eval fpmoe-opt
 
-demo: build
+.PHONY: demo check install package configure
+
+demo: configure
+	cmake --build --preset default --target fpmoe-compile
 	tools/demo.sh
 
-check: build
+check: configure
+	cmake --build --preset default
 	ctest --preset default
 
-build: packages
-	cmake --preset default
-	cmake --build --preset default
+install: configure
+	cmake --build --preset default --target $(tools)
+	DESTDIR='$(DESTDIR)' cmake --install build --prefix '$(PREFIX)'
 
-packages:
+# CPack by itself: CMake's target of this name would build the tests first.
+package: configure
+	tools/install-packages.sh dpkg-dev file
+	cmake --build --preset default --target $(tools)
+	cpack --config build/CPackConfig.cmake -B build
+
+configure:
 	tools/install-packages.sh
+	cmake --preset default

@@ -21,6 +21,7 @@ llvm_config.with_environment("LLVM_DISABLE_SYMBOLIZATION", "1")
 
 config.substitutions.append(("%fake_program", os.path.join(bin_dir, "fake-program")))
 config.substitutions.append(("%source_dir", config.fpmoe_source_dir))
+config.substitutions.append(("%build_dir", config.fpmoe_build_dir))
 config.substitutions.append(("%runtime_dir", os.path.join(
     config.fpmoe_build_dir, "lib", "fpmoe", platform.machine() + "-linux-gnu")))
 config.substitutions.append(("%python", "/usr/bin/python3"))

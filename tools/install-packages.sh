@@ -1,10 +1,10 @@
 #!/bin/sh
-# Installs the Debian packages that building and testing need, if any is
-# missing. Works as root, or with sudo.
+# Installs the Debian packages that building and testing need, and those that
+# are named, if any is missing. Works as root, or with sudo.
 set -eu
 packages="cmake ninja-build g++ ccache libmlir-22-dev mlir-22-tools
   llvm-22-dev llvm-22-tools liblld-22-dev libtomlplusplus-dev libpcre2-dev
-  libutf8proc-dev libeigen3-dev libgtest-dev python3"
+  libutf8proc-dev libeigen3-dev libgtest-dev python3 $*"
 missing=""
 for package in $packages; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null |
