@@ -49,7 +49,8 @@ Expected<std::string> fpmoe::findRuntimeDirectory(StringRef arch) {
   }
   if (!sys::fs::exists(directory + "/libfpmoe_runtime.a"))
     return error(directory + ": holds no runtime to link programs for " + arch +
-                 " with (libfpmoe_runtime.a is missing)");
+                 " with (libfpmoe_runtime.a is missing): install it there, or "
+                 "name its folder in FPMOE_RUNTIME_DIR");
   return std::string(directory);
 }
 

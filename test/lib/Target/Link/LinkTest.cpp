@@ -235,7 +235,8 @@ TEST(FindRuntimeDirectory, namesTheFolderWithoutRuntime) {
   setenv("FPMOE_RUNTIME_DIR", "/nonexistent", /*overwrite=*/1);
   EXPECT_EQ(toString(fpmoe::findRuntimeDirectory("x86_64").takeError()),
             "/nonexistent: holds no runtime to link programs for x86_64 with "
-            "(libfpmoe_runtime.a is missing)");
+            "(libfpmoe_runtime.a is missing): install it there, or name its "
+            "folder in FPMOE_RUNTIME_DIR");
   setenv("FPMOE_RUNTIME_DIR", RUNTIME_DIR, 1);
   EXPECT_EQ(cantFail(fpmoe::findRuntimeDirectory("x86_64")), RUNTIME_DIR);
   unsetenv("FPMOE_RUNTIME_DIR");
