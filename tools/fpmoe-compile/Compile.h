@@ -8,22 +8,22 @@
 #ifndef FPMOE_TOOLS_FPMOE_COMPILE_COMPILE_H
 #define FPMOE_TOOLS_FPMOE_COMPILE_COMPILE_H
 
-#include "tools/fpmoe-compile/Phases.h"
 #include "lib/Config/Options.h"
+#include "tools/fpmoe-compile/Phases.h"
 
 namespace fpmoe {
 
 /// What the command line and fpmoe.toml say. Members without value have not
 /// been said; defaults are in the comments.
 struct CompileOptions {
-  std::string input; ///< directory of the model, its config.json, a recipe in
-                     ///< TOML, or a .mlir file
+  std::string input;  ///< directory of the model, its config.json, a recipe in
+                      ///< TOML, or a .mlir file
   std::string output; ///< "-" for text on the standard output
   Phase stopAfter = Phase::Link;
   std::string
       dumpDirectory; ///< IR after every phase goes there; empty: nowhere
-  std::optional<std::string> cpu;                    ///< native
-  std::optional<std::string> weights;                ///< as the checkpoint
+  std::optional<std::string> cpu;     ///< a list of levels; native
+  std::optional<std::string> weights; ///< as the checkpoint
   std::optional<std::vector<std::string>> languages; ///< all
   std::optional<int64_t> prefillTokens;              ///< 512
   std::optional<int64_t> context;                    ///< all positions
@@ -34,13 +34,13 @@ struct CompileOptions {
   bool emitCheckpoint = false; ///< of a recipe: a directory, not a program
   uint64_t shardBytes = 5'000'000'000;    ///< of a file of that directory
   std::optional<std::string> printRecipe; ///< of this weight; nothing is made
-  bool explain = false;  ///< writes a page about the model; nothing is made
+  bool explain = false; ///< writes a page about the model; nothing is made
   /// Of a checkpoint: the program gives the inputs of its layers in the place
   /// of logits. fpmoe.toml says nothing about such a program.
   bool layerInputs = false;
   bool withoutAttention = false; ///< its products are zero
-  bool assembly = false; ///< Phase::Object writes assembly text
-  bool verbose = false;  ///< says what happened and how long it took
+  bool assembly = false;         ///< Phase::Object writes assembly text
+  bool verbose = false;          ///< says what happened and how long it took
 };
 
 /// Compiles. On failure nothing is left behind but complete dumps.
