@@ -108,7 +108,7 @@ static Status measure(Engine &engine, Session &session, Measured &measured) {
   std::vector<int32_t> tokens =
       randomTokens(std::max(measured.prompt, measured.generate));
   constexpr double noLimit = 1e9;
-  measureReadRate(fpmoe_model, *engine.team, *engine.weights);
+  measureReadRate(usedLevel(), *engine.team, *engine.weights);
   double start = seconds();
   engine.weights->planCopy(engine.hugePagesChoice(), INT64_MAX);
   engine.weights->continueCopy(*engine.team, noLimit, noLimit);
@@ -122,20 +122,20 @@ static Status measure(Engine &engine, Session &session, Measured &measured) {
   for (int64_t i = 0; i < measured.repeat; ++i) {
     if (status.failed() || interrupted())
       return status;
-    measured.dots.add(measureDotRate(fpmoe_model, *engine.team));
+    measured.dots.add(measureDotRate(usedLevel(), *engine.team));
     start = seconds();
     status = prefillTokens(session, tokens, measured.prompt);
     measured.prefill.add(measured.prompt / (seconds() - start));
     if (status.failed() || interrupted())
       return status;
-    measured.dots.add(measureDotRate(fpmoe_model, *engine.team));
+    measured.dots.add(measureDotRate(usedLevel(), *engine.team));
     measured.reads.add(
-        measureReadRate(fpmoe_model, *engine.team, *engine.weights));
+        measureReadRate(usedLevel(), *engine.team, *engine.weights));
     start = seconds();
     status = decodeTokens(session, tokens, measured.generate);
     measured.decode.add(measured.generate / (seconds() - start));
     measured.reads.add(
-        measureReadRate(fpmoe_model, *engine.team, *engine.weights));
+        measureReadRate(usedLevel(), *engine.team, *engine.weights));
   }
   return status;
 }
@@ -154,7 +154,7 @@ static std::string asJson(const Measured &measured, const Engine &engine) {
   JsonWriter json;
   json.beginObject();
   json.value("model", fpmoe_model.name);
-  json.value("target", fpmoe_model.target);
+  json.value("target", usedTarget());
   json.value("weight_format", fpmoe_model.weight_format);
   json.value("weight_bytes", fpmoe_model.weight_bytes);
   json.value("cpu", cpuName());
@@ -192,7 +192,7 @@ static std::string asTable(const Measured &measured, const Engine &engine) {
       format("%s, %s, %s of weights, %d threads, %s\n",
              printable(fpmoe_model.name).c_str(), fpmoe_model.weight_format,
              bytesText(fpmoe_model.weight_bytes).c_str(), engine.team->size(),
-             fpmoe_model.target);
+             usedTarget().c_str());
   text +=
       format("%.0f%% of the weights in huge pages", 100 * measured.hugeShare);
   if (engine.weights->isCopied())
@@ -252,8 +252,8 @@ int fpmoe::runBench(const std::string &program, int count, char **arguments) {
   sessionOptions.positions = std::max(measured.prompt, measured.generate);
   std::unique_ptr<Session> session;
   if (!status.failed())
-    status = Session::create(fpmoe_model, *engine.team, *engine.weights,
-                             sessionOptions, session);
+    status = Session::create(fpmoe_model, usedLevel(), *engine.team,
+                             *engine.weights, sessionOptions, session);
   if (!status.failed())
     status = measure(engine, *session, measured);
   if (status.failed())

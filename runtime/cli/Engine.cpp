@@ -12,10 +12,25 @@
 
 #include "runtime/cli/Engine.h"
 #include "runtime/cli/Console.h"
+#include "runtime/core/Level.h"
 #include "runtime/core/Machine.h"
 #include "runtime/language/LanguageTracker.h"
 
+#include <cstdlib>
+
 using namespace fpmoe;
+
+static const FpmoeLevel *used;
+
+Status fpmoe::chooseLevel() {
+  return chooseLevel(fpmoe_model, readCpuWords(), getenv("FPMOE_CPU"), used);
+}
+
+const FpmoeLevel &fpmoe::usedLevel() { return *used; }
+
+std::string fpmoe::usedTarget() {
+  return format("%s %s", fpmoe_model.target, used->name);
+}
 
 void Engine::declare(Arguments &arguments) {
   arguments.integer(threads, "--threads", 1, mostThreads,

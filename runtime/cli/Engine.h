@@ -20,6 +20,16 @@
 
 namespace fpmoe {
 
+/// Chooses the level of the program that this CPU runs (runtime/core/Level.h),
+/// or the one that FPMOE_CPU names. Comes before everything else here.
+Status chooseLevel();
+
+/// The level that was chosen.
+const FpmoeLevel &usedLevel();
+
+/// The machine that the code in use was compiled for: "x86_64 avx512-bf16".
+std::string usedTarget();
+
 /// Most threads that --threads accepts.
 constexpr int64_t mostThreads = 4096;
 

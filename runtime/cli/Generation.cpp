@@ -136,8 +136,8 @@ Status Continuation::open(const Arguments &arguments, bool recordRoutes) {
                                         request.prompt.size() + request.count);
   options.language = request.language;
   options.recordRoutes = recordRoutes;
-  return Session::create(fpmoe_model, *engine.team, *engine.weights, options,
-                         session);
+  return Session::create(fpmoe_model, usedLevel(), *engine.team,
+                         *engine.weights, options, session);
 }
 
 Status Continuation::run(const GenerationEvents &events, Generation &result) {

@@ -13,9 +13,11 @@
 #include "runtime/cli/Arguments.h"
 #include "runtime/cli/Commands.h"
 #include "runtime/cli/Console.h"
+#include "runtime/cli/Engine.h"
 #include "runtime/cli/Json.h"
 #include "runtime/cli/SamplingArguments.h"
 #include "runtime/cli/Units.h"
+#include "runtime/core/Level.h"
 #include "runtime/core/Machine.h"
 
 using namespace fpmoe;
@@ -67,6 +69,7 @@ static double bitsPerWeight(const FpmoeModel &m) {
 
 static std::string table() {
   const FpmoeModel &m = fpmoe_model;
+  const FpmoeLevel &level = usedLevel();
   std::string text;
   auto row = [&](const char *name, const std::string &value) {
     text += format("%-19s %s\n", name, printable(value).c_str());
@@ -77,7 +80,10 @@ static std::string table() {
   row("model", m.name);
   row("architecture", m.architecture);
   row("compiled by", m.compiler);
-  row("target", m.target);
+  row("target", usedTarget());
+  row("levels", m.level_count > 1 ? format("%s; %s is in use here",
+                                           listLevels(m).c_str(), level.name)
+                                  : listLevels(m));
   row("this CPU", cpuName() + format(", %d threads", usableCpus()));
   row("weights",
       format("%s, %s, %.1f bits each, %s per decoded token", m.weight_format,
@@ -96,21 +102,22 @@ static std::string table() {
                       static_cast<long long>(m.head_dim)));
   row("vocabulary", integer(m.vocabulary));
   row("context", integer(m.context) + " tokens, " +
-                     bytesText(m.cache_bytes_per_position) + " of cache each");
+                     bytesText(level.cache_bytes_per_position) +
+                     " of cache each");
   row("experts", m.experts ? joined(m.expert_names, m.experts) : "none");
   row("experts per token", m.top_k ? integer(m.top_k) : "no router");
   if (m.segment)
     row("routed segments", "of " + integer(m.segment) + " tokens");
   if (m.languages)
     row("adapters for", joined(m.language_names, m.languages));
-  row("tokens per step", "up to " + integer(m.max_tokens));
+  row("tokens per step", "up to " + integer(level.max_tokens));
   row("work per token",
       format("%s multiplications and additions, and %s for logits",
              countText(m.token_dot_ops).c_str(),
              countText(m.logits_dot_ops).c_str()));
   row("scratch",
-      format("%s shared, %s per thread", bytesText(m.shared_bytes).c_str(),
-             bytesText(m.private_bytes).c_str()));
+      format("%s shared, %s per thread", bytesText(level.shared_bytes).c_str(),
+             bytesText(level.private_bytes).c_str()));
   row("tokenizer", m.tokenizer_bytes ? bytesText(m.tokenizer_bytes)
                                      : "none, token ids only");
   row("sampling", samplingText());
@@ -164,12 +171,19 @@ static void writeSampling(JsonWriter &json, const FpmoeSampling &given) {
 
 static std::string json() {
   const FpmoeModel &m = fpmoe_model;
+  const FpmoeLevel &level = usedLevel();
   JsonWriter json;
   json.beginObject();
   json.value("name", m.name);
   json.value("architecture", m.architecture);
   json.value("compiler", m.compiler);
-  json.value("target", m.target);
+  json.value("target", usedTarget());
+  json.value("level", level.name);
+  json.key("levels");
+  json.beginArray();
+  for (uint32_t i = 0; i < m.level_count; ++i)
+    json.value(m.levels[i].name);
+  json.endArray();
   json.value("abi_version", int64_t(m.abi_version));
   json.value("weight_format", m.weight_format);
   json.value("weight_bytes", m.weight_bytes);
@@ -187,7 +201,7 @@ static std::string json() {
   json.value("kv_heads", m.kv_heads);
   json.value("head_dim", m.head_dim);
   json.value("context", m.context);
-  json.value("max_tokens", m.max_tokens);
+  json.value("max_tokens", level.max_tokens);
   json.value("experts", m.experts);
   json.value("top_k", m.top_k);
   json.value("segment", m.segment);
@@ -195,9 +209,9 @@ static std::string json() {
   writeList(json, "language_names", m.language_names, m.languages);
   json.value("token_dot_ops", m.token_dot_ops);
   json.value("logits_dot_ops", m.logits_dot_ops);
-  json.value("cache_bytes_per_position", m.cache_bytes_per_position);
-  json.value("shared_bytes", m.shared_bytes);
-  json.value("private_bytes", m.private_bytes);
+  json.value("cache_bytes_per_position", level.cache_bytes_per_position);
+  json.value("shared_bytes", level.shared_bytes);
+  json.value("private_bytes", level.private_bytes);
   json.value("tokenizer_bytes", m.tokenizer_bytes);
   writeList(json, "eos_tokens", m.eos_tokens, m.eos_count);
   json.value("temperature", double(m.temperature));

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Refuses a CPU that lacks what the model's code needs before any of it runs,
+// Chooses the code that this CPU runs, or refuses it, before any of it runs;
 // then calls the command.
 //
 //===----------------------------------------------------------------------===//
@@ -14,11 +14,9 @@
 #include "runtime/cli/Arguments.h"
 #include "runtime/cli/Commands.h"
 #include "runtime/cli/Console.h"
-#include "runtime/core/Cpu.h"
+#include "runtime/cli/Engine.h"
 
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 
 using namespace fpmoe;
 
@@ -61,22 +59,7 @@ static std::string refusal() {
     return format("this program is put together wrongly: its model has format "
                   "%u, its runtime %u",
                   fpmoe_model.abi_version, FPMOE_ABI_VERSION);
-  std::vector<std::string> missing =
-      missingFeatures(fpmoe_model.cpu_features, readCpuWords());
-  if (missing.empty()) {
-    if (requestState(fpmoe_model.cpu_features))
-      return "";
-    return format("this program was built for %s; this system does not let it "
-                  "use the tile registers of AMX: %s. Compile it with "
-                  "--cpu=avx512-bf16, or run it on Linux 5.16 or later.",
-                  fpmoe_model.target, strerror(errno));
-  }
-  std::string names;
-  for (const std::string &name : missing)
-    names += (names.empty() ? "" : ", ") + name;
-  return format("this program was built for %s; this CPU lacks %s. Compile it "
-                "with --cpu=native on this machine.",
-                fpmoe_model.target, names.c_str());
+  return chooseLevel().message();
 }
 
 int main(int count, char **arguments) {

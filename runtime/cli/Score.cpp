@@ -283,7 +283,7 @@ int fpmoe::runScore(const std::string &program, int count, char **arguments) {
   options.text(logitsFile, "--logits", "FILE", "write all logits to FILE");
   options.flag(withTokens, "--tokens",
                "add the log-probability of every token");
-  options.integer(chunk, "--chunk", 1, fpmoe_model.max_tokens,
+  options.integer(chunk, "--chunk", 1, usedLevel().max_tokens,
                   "tokens per step; 1: token by token, as in generation\n"
                   "(default: as many as fit)");
   if (fpmoe_model.segment > 0)
@@ -341,7 +341,7 @@ int fpmoe::runScore(const std::string &program, int count, char **arguments) {
                  static_cast<long long>(fpmoe_model.context)));
   }
 
-  int64_t most = std::min(fpmoe_model.context, fpmoe_model.max_tokens);
+  int64_t most = std::min(fpmoe_model.context, usedLevel().max_tokens);
   if (wholeText && longest > most)
     return fail(format("--whole-text: a text has %lld tokens, a step of this "
                        "program takes %lld; compile it with a larger "
@@ -361,15 +361,15 @@ int fpmoe::runScore(const std::string &program, int count, char **arguments) {
     chunk = longest;
   if (!chunk)
     chunk =
-        std::max<int64_t>(1, std::min(fpmoe_model.max_tokens,
+        std::max<int64_t>(1, std::min(usedLevel().max_tokens,
                                       logitsBudget / fpmoe_model.vocabulary));
   sessionOptions.positions = longest;
   sessionOptions.wholeText = wholeText;
   sessionOptions.chunk = sessionOptions.logitsRows = chunk;
   std::unique_ptr<Session> session;
   if (!status.failed())
-    status = Session::create(fpmoe_model, *engine.team, *engine.weights,
-                             sessionOptions, session);
+    status = Session::create(fpmoe_model, usedLevel(), *engine.team,
+                             *engine.weights, sessionOptions, session);
   for (Scored &scored : texts) {
     if (status.failed() || interrupted())
       break;

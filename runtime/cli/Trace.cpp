@@ -60,7 +60,7 @@ static Status pageData(const Continuation &continuation,
   JsonWriter json;
   json.beginObject();
   json.value("model", fpmoe_model.name);
-  json.value("target", fpmoe_model.target);
+  json.value("target", usedTarget());
   json.value("compiler", fpmoe_model.compiler);
   json.value("layers", fpmoe_model.layers);
   json.value("topK", fpmoe_model.top_k);

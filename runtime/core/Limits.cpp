@@ -21,10 +21,10 @@ using namespace fpmoe;
 // Seconds that a sample lasts at least.
 static constexpr double sampleSeconds = 0.05;
 
-double fpmoe::measureReadRate(const FpmoeModel &model, Team &team,
+double fpmoe::measureReadRate(const FpmoeLevel &level, Team &team,
                               const Weights &weights) {
   int64_t slice = weights.size() / team.size() / 1024 * 1024;
-  if (!model.read_peak || slice == 0)
+  if (!level.read_peak || slice == 0)
     return 0;
   const uint8_t *data = weights.data();
   std::atomic<int64_t> sink{0};
@@ -32,7 +32,7 @@ double fpmoe::measureReadRate(const FpmoeModel &model, Team &team,
     double start = seconds();
     team.run([&](int64_t worker) {
       for (int64_t pass = 0; pass < passes; ++pass)
-        sink += model.read_peak(data + worker * slice, slice);
+        sink += level.read_peak(data + worker * slice, slice);
     });
     double taken = seconds() - start;
     if (taken >= sampleSeconds)
@@ -40,13 +40,13 @@ double fpmoe::measureReadRate(const FpmoeModel &model, Team &team,
   }
 }
 
-double fpmoe::measureDotRate(const FpmoeModel &model, Team &team) {
-  if (!model.dot_peak)
+double fpmoe::measureDotRate(const FpmoeLevel &level, Team &team) {
+  if (!level.dot_peak)
     return 0;
   for (int64_t iterations = 4096;; iterations *= 2) {
     std::atomic<int64_t> done{0};
     double start = seconds();
-    team.run([&](int64_t) { done += model.dot_peak(iterations); });
+    team.run([&](int64_t) { done += level.dot_peak(iterations); });
     double taken = seconds() - start;
     if (taken >= sampleSeconds || iterations > (int64_t(1) << 40))
       return done / std::max(taken, 1e-9);

@@ -20,13 +20,13 @@
 namespace fpmoe {
 
 /// Bytes per second at which the whole team reads the weights, each worker a
-/// slice of its own; 0 when the model has no read_peak or too few weights.
-double measureReadRate(const FpmoeModel &model, Team &team,
+/// slice of its own; 0 when the level has no read_peak or too few weights.
+double measureReadRate(const FpmoeLevel &level, Team &team,
                        const Weights &weights);
 
 /// Multiplications and additions per second of the whole team; 0 when the
-/// model has no dot_peak.
-double measureDotRate(const FpmoeModel &model, Team &team);
+/// level has no dot_peak.
+double measureDotRate(const FpmoeLevel &level, Team &team);
 
 } // namespace fpmoe
 

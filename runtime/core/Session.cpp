@@ -21,32 +21,33 @@ static int64_t roundUp(int64_t value, int64_t to) {
   return (value + to - 1) / to * to;
 }
 
-Status Session::create(const FpmoeModel &model, Team &team, Weights &weights,
+Status Session::create(const FpmoeModel &model, const FpmoeLevel &level,
+                       Team &team, Weights &weights,
                        const SessionOptions &options,
                        std::unique_ptr<Session> &result) {
-  std::unique_ptr<Session> session(new Session(model, team, weights));
+  std::unique_ptr<Session> session(new Session(model, level, team, weights));
   session->capacity = roundUp(
       std::max<int64_t>(std::min(options.positions, model.context), 1), 16);
-  session->chunk = options.chunk ? std::min(options.chunk, model.max_tokens)
-                                 : model.max_tokens;
+  session->chunk = options.chunk ? std::min(options.chunk, level.max_tokens)
+                                 : level.max_tokens;
   session->logitsRows = options.logitsRows;
   session->language = options.language;
   session->wholeText = options.wholeText && model.segment > 0;
   // Segments that are fed as a whole are computed once.
   if (model.segment > 0 && session->chunk > model.segment)
     session->chunk -= session->chunk % model.segment;
-  session->privateBytes = roundUp(model.private_bytes, 4096);
-  session->tickets.resize(model.tickets);
+  session->privateBytes = roundUp(level.private_bytes, 4096);
+  session->tickets.resize(level.tickets);
   if (options.recordRoutes && model.top_k > 0)
-    session->stepRoutes.resize(model.layers * model.max_tokens * model.top_k);
+    session->stepRoutes.resize(model.layers * level.max_tokens * model.top_k);
 
   int64_t cacheBytes;
-  if (__builtin_mul_overflow(session->capacity, model.cache_bytes_per_position,
+  if (__builtin_mul_overflow(session->capacity, level.cache_bytes_per_position,
                              &cacheBytes))
     return Status::error("the key/value cache is larger than memory can be");
   Status status = session->cache.allocate(cacheBytes, "the key/value cache");
   if (!status.failed())
-    status = session->shared.allocate(model.shared_bytes, "shared scratch");
+    status = session->shared.allocate(level.shared_bytes, "shared scratch");
   if (!status.failed())
     status = session->privates.allocate(session->privateBytes * team.size(),
                                         "the workers' scratch");
@@ -88,11 +89,11 @@ Status Session::check(const int32_t *tokens, int64_t count,
                                   "vocabulary of %lld",
                                   Number(fed + i), tokens[i],
                                   Number(model.vocabulary)));
-  if (count < 1 || count > model.max_tokens || count - logitsFrom > logitsRows)
+  if (count < 1 || count > level.max_tokens || count - logitsFrom > logitsRows)
     return Status::error(format("a step of %lld tokens with logits from %lld "
                                 "exceeds its %lld tokens or %lld rows",
                                 Number(count), Number(logitsFrom),
-                                Number(model.max_tokens), Number(logitsRows)));
+                                Number(level.max_tokens), Number(logitsRows)));
   if (wholeText && fed > 0)
     return Status::error(format("a whole text is one step, and %lld tokens are "
                                 "there already",
@@ -129,7 +130,7 @@ void Session::run(const int32_t *tokens, int64_t count, int64_t position,
   }
   std::fill(stepRoutes.begin(), stepRoutes.end(), -1);
   // A whole text of one token is no segment.
-  FpmoeStepFn function = count == 1 ? model.decode : model.prefill;
+  FpmoeStepFn function = count == 1 ? level.decode : level.prefill;
   team.run([&](int64_t worker) {
     function(&step, worker, privates.data() + worker * privateBytes);
   });
@@ -193,7 +194,7 @@ void Session::recordRoutes(int64_t count) {
   int64_t k = model.top_k;
   for (int64_t token = 0; token < count; ++token)
     for (int64_t layer = 0; layer < model.layers; ++layer) {
-      auto from = stepRoutes.begin() + (layer * model.max_tokens + token) * k;
+      auto from = stepRoutes.begin() + (layer * level.max_tokens + token) * k;
       routeLog.insert(routeLog.end(), from, from + k);
     }
 }

@@ -28,7 +28,7 @@ struct SessionOptions {
   int64_t positions = 0;
   /// Rows of logits that one step may ask for.
   int64_t logitsRows = 1;
-  /// Tokens per step of feed, 1 to the model's max_tokens; 0: max_tokens.
+  /// Tokens per step of feed, 1 to the level's max_tokens; 0: max_tokens.
   int64_t chunk = 0;
   /// Expert forced for every token, or -1: the router decides. Where tokens
   /// have languages, the language of every token, whatever setLanguages says.
@@ -41,7 +41,9 @@ struct SessionOptions {
 
 class Session {
 public:
-  static Status create(const FpmoeModel &model, Team &team, Weights &weights,
+  /// `level` is that of the model that this CPU runs.
+  static Status create(const FpmoeModel &model, const FpmoeLevel &level,
+                       Team &team, Weights &weights,
                        const SessionOptions &options,
                        std::unique_ptr<Session> &session);
 
@@ -78,8 +80,9 @@ public:
   bool hasRoutes() const { return !stepRoutes.empty(); }
 
 private:
-  Session(const FpmoeModel &model, Team &team, Weights &weights)
-      : model(model), team(team), weights(weights) {}
+  Session(const FpmoeModel &model, const FpmoeLevel &level, Team &team,
+          Weights &weights)
+      : model(model), level(level), team(team), weights(weights) {}
   Status check(const int32_t *tokens, int64_t count, int64_t logitsFrom) const;
   /// Runs one step of the program over tokens from `position` on; the logits go
   /// to the rows from `row` on.
@@ -90,6 +93,7 @@ private:
   void recordRoutes(int64_t count);
 
   const FpmoeModel &model;
+  const FpmoeLevel &level;
   Team &team;
   Weights &weights;
   int64_t capacity = 0, chunk = 0, logitsRows = 0, fed = 0, privateBytes = 0;

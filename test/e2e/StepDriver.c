@@ -35,6 +35,9 @@ typedef struct Session {
 
 static pthread_barrier_t barrier;
 
+/* The level of the object that runs: its first one, unless an option says. */
+static const FpmoeLevel *level;
+
 void fpmoe_barrier(void *team, int64_t worker) {
   (void)worker;
   pthread_barrier_wait((pthread_barrier_t *)team);
@@ -96,7 +99,7 @@ static void writeRoutes(FILE *file, const FpmoeStep *step) {
   int64_t columns = fpmoe_model.top_k;
   for (int64_t token = 0; token < step->count; ++token)
     for (int64_t layer = 0; layer < fpmoe_model.layers; ++layer) {
-      int64_t row = layer * fpmoe_model.max_tokens + token;
+      int64_t row = layer * level->max_tokens + token;
       writeAll(file, step->routes + row * columns, sizeof(int32_t), columns);
     }
 }
@@ -110,8 +113,8 @@ typedef struct Worker {
 static void *work(void *argument) {
   Worker *worker = argument;
   const FpmoeStep *step = worker->step;
-  (step->count == 1 ? fpmoe_model.decode : fpmoe_model.prefill)(
-      step, worker->number, worker->scratch);
+  (step->count == 1 ? level->decode : level->prefill)(step, worker->number,
+                                                      worker->scratch);
   return NULL;
 }
 
@@ -127,13 +130,13 @@ static void run(Session *session, const int32_t *tokens, int64_t position,
   step->logits_from = count - rows;
   step->segments = segments;
   step->languages = session->languages ? session->languages + position : NULL;
-  memset(step->tickets, 0, model->tickets * sizeof(int64_t));
+  memset(step->tickets, 0, level->tickets * sizeof(int64_t));
   if (session->fill >= 0) {
-    memset(step->shared, session->fill, model->shared_bytes);
+    memset(step->shared, session->fill, level->shared_bytes);
     memset(step->logits, session->fill,
            rows * model->vocabulary * sizeof(float));
     for (int i = 0; i < step->workers; ++i)
-      memset(session->scratch[i], session->fill, model->private_bytes);
+      memset(session->scratch[i], session->fill, level->private_bytes);
   }
   pthread_t threads[MaxWorkers];
   Worker workers[MaxWorkers];
@@ -147,6 +150,18 @@ static void run(Session *session, const int32_t *tokens, int64_t position,
     pthread_join(threads[i], NULL);
 }
 
+static const FpmoeLevel *findLevel(int argc, char **argv) {
+  const char *name = fpmoe_model.levels[0].name;
+  for (int i = 6; i < argc; ++i)
+    if (!strncmp(argv[i], "level=", 6))
+      name = argv[i] + 6;
+  for (uint32_t i = 0; i < fpmoe_model.level_count; ++i)
+    if (!strcmp(fpmoe_model.levels[i].name, name))
+      return &fpmoe_model.levels[i];
+  fail("the object has no such level");
+  return NULL;
+}
+
 int main(int argc, char **argv) {
   if (argc < 6) {
     fprintf(
@@ -155,6 +170,7 @@ int main(int argc, char **argv) {
         "fill=BYTE       scratch and logits hold it before every step, the\n"
         "                cache before the first; else they are zero at first\n"
         "languages=FILE  languages of the tokens\n"
+        "level=NAME      the level of the object that runs; else its first\n"
         "routes=FILE     to write the experts of each token to, as int32\n"
         "whole           one step, its segments routed as a whole text's\n",
         argv[0]);
@@ -165,6 +181,7 @@ int main(int argc, char **argv) {
   int workers = atoi(argv[5]), whole = 0;
   if (model->magic != FPMOE_MAGIC || model->abi_version != FPMOE_ABI_VERSION)
     fail("the object was compiled for another interface");
+  level = findLevel(argc, argv);
   if (chunk < 1 || workers < 1 || workers > MaxWorkers)
     fail("the chunk is too small or the team too large");
 
@@ -185,38 +202,40 @@ int main(int argc, char **argv) {
       session.languages = languages;
     } else if (!strncmp(argv[i], "routes=", 7)) {
       routes = openOutput(value);
-      step->routes = allocate(model->layers * model->max_tokens * model->top_k *
+      step->routes = allocate(model->layers * level->max_tokens * model->top_k *
                               sizeof(int32_t));
+    } else if (!strncmp(argv[i], "level=", 6)) {
+      continue; /* findLevel's */
     } else if (!strcmp(argv[i], "whole")) {
       whole = 1;
       chunk = count;
     } else {
-      fail("an option is none of fill, languages, routes and whole");
+      fail("an option is none of fill, languages, level, routes and whole");
     }
   }
-  if (whole && count > model->max_tokens)
+  if (whole && count > level->max_tokens)
     fail("the whole text is too long for a step");
-  chunk = atMost(chunk, model->max_tokens);
+  chunk = atMost(chunk, level->max_tokens);
 
   int64_t capacity = (model->context + 15) / 16 * 16;
   step->weights = readWeights(argv[1]);
-  step->cache = allocate(capacity * model->cache_bytes_per_position);
+  step->cache = allocate(capacity * level->cache_bytes_per_position);
   step->cache_capacity = capacity;
-  step->shared = allocate(model->shared_bytes);
-  step->tickets = allocate(model->tickets * sizeof(int64_t));
+  step->shared = allocate(level->shared_bytes);
+  step->tickets = allocate(level->tickets * sizeof(int64_t));
   step->logits = allocate(chunk * model->vocabulary * sizeof(float));
   step->team = &barrier;
   step->workers = workers;
   step->language = -1;
   for (int i = 0; i < workers; ++i)
-    session.scratch[i] = allocate(model->private_bytes);
+    session.scratch[i] = allocate(level->private_bytes);
   if (session.fill >= 0)
     memset(step->cache, session.fill,
-           capacity * model->cache_bytes_per_position);
+           capacity * level->cache_bytes_per_position);
   pthread_barrier_init(&barrier, NULL, workers);
 
   /* The loop that measures what steps could reach is code of the model too. */
-  if (model->dot_peak(3) < 1)
+  if (level->dot_peak(3) < 1)
     fail("the loop of dot products did none");
 
   /* As the runtime does, steps end where segments do: later tokens see the

@@ -15,6 +15,8 @@ StepDriver.c stands in for the runtime. The checks, each in steps of 1, 7, 64 an
   same-bits  the logits have the same bits as token by token, with 1, 2 and 5 workers;
   fill       they have the same bits where scratch and logits held 0xFF, or 0x7F, before each step,
              and the cache before the first, as where all was zero at first;
+  several    in a program of all levels, over the weights that they share, the level gives the same
+             bits as in a program of its own;
   address    the address sanitizer sees no access beyond scratch, cache, logits or weights, where
              steps have as many tokens as they can, and the context is full.
 
@@ -43,6 +45,7 @@ class Golden(emulation.Model):
         super().__init__(bench, case.name, case, weights)
         self.ids = case / "ids.txt"
         self.count = len(self.ids.read_text().split())
+        self.shared = None
         self.long = self.work / "ids"  # fills the context
         self.long.write_text(self.ids.read_text() * 4)
 
@@ -69,7 +72,20 @@ class Golden(emulation.Model):
         return (found <= LEVEL_BOUND and typical <= BF16_BOUND,
                 f"{found:.1g} from {emulation.BASE}, {typical:.1g} from the reference")
 
-    CHECKS = {"golden": golden, **emulation.Model.CHECKS}
+    def several(self, chunk):
+        if not self.shared:
+            self.shared, self.shared_blob = self.work / "all.driver", self.work / "all.blob"
+            levels = ",".join(emulation.LEVELS)
+            self.compile(f"--cpu={levels}", f"--weights-file={self.shared_blob}", "-o",
+                         self.work / "all.program")
+            self.bench.build(self.code(levels), self.shared, sanitize=False)
+        out = self.work / "logits"
+        emulation.run(self.shared, self.shared_blob, self.ids, out, str(chunk), "2",
+                      f"level={self.level}")
+        found = self.differing(out.read_bytes(), self.logits(chunk))
+        return not found, found or "equal"
+
+    CHECKS = {"golden": golden, "several": several, **emulation.Model.CHECKS}
 
 
 def arguments():

@@ -9,9 +9,7 @@
 
 #include "tools/fpmoe-compile/Compile.h"
 #include "dialects/Mega/Mega.h"
-#include "lib/Calibrate/Calibrate.h"
 #include "lib/Checkpoint/Gguf.h"
-#include "lib/Checkpoint/Input.h"
 #include "lib/Target/Link/Link.h"
 #include "lib/Target/Link/Payload.h"
 #include "lib/Tokenizer/Gguf.h"
@@ -19,21 +17,19 @@
 #include "lib/Tool/InputFiles.h"
 #include "lib/Tool/Output.h"
 #include "lib/Tool/Process.h"
-#include "lib/Weights/Budget.h"
 #include "lib/Weights/Evaluate.h"
 #include "lib/Weights/Write.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
-#include "passes/Quantize/StorageRules.h"
 #include "tools/fpmoe-compile/Diagnostics.h"
 #include "tools/fpmoe-compile/EmitCheckpoint.h"
 #include "tools/fpmoe-compile/Explain.h"
 #include "tools/fpmoe-compile/MakeProgram.h"
-#include "tools/fpmoe-compile/Progress.h"
 #include "tools/fpmoe-compile/PromptStates.h"
+#include "tools/fpmoe-compile/Quantizer.h"
 #include "tools/fpmoe-compile/ReadModel.h"
-#include "tools/fpmoe-compile/Report.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
@@ -69,16 +65,17 @@ private:
   Error checkWeightsFile() const;
   Error writeCheckpoint();
   Error printRecipe(StringRef name);
-  Error checkTarget();
+  Error readOptions();
+  Error checkTargets();
+  void makeLevels();
+  std::vector<LevelModule> getLevels();
+  std::string printModules();
   Error runPasses(Phase phase);
-  std::string dumpPath(Phase phase) const;
+  Error runPasses(Phase phase, mlir::ModuleOp module);
+  std::vector<std::string> dumpPaths(Phase phase) const;
   Error dump(Phase phase);
   Error describe();
   Error explain();
-  Error chooseBudget();
-  Error makeGroups();
-  Error writeReports();
-  Expected<Sources> openAllSources(mlir::ModuleOp module);
   Expected<std::vector<uint8_t>> readTokenizer(StringRef source);
   /// Whether the options ask for a program and nothing less.
   bool makesProgram() const {
@@ -90,15 +87,15 @@ private:
   }
 
   CompileOptions options;
-  PhaseOptions phases;
-  std::optional<double> budget; ///< bits a weight
+  PhaseOptions phases; ///< their target is that of the level whose passes run
+  std::vector<CpuTarget> targets;
   mlir::MLIRContext context;
   Diagnostics diagnostics;
   Model model;
-  /// The module of the quantize phase, if weights are calibrated.
-  mlir::OwningOpRef<mlir::ModuleOp> quantized;
-  std::shared_ptr<const GroupFile> groups;
-  /// The module of the schedule phase: where weights are made from.
+  Quantizer quantizer{options, model};
+  /// From the schedule on, the module of each level; before, there are none.
+  std::vector<mlir::OwningOpRef<mlir::ModuleOp>> code;
+  /// That of the first level as scheduled: where weights are made from.
   mlir::OwningOpRef<mlir::ModuleOp> scheduled;
   ProgramDescription description;
 };
@@ -112,32 +109,14 @@ Error Compiler::run() {
     return printRecipe(*options.printRecipe);
   if (options.emitCheckpoint)
     return writeCheckpoint();
-  Expected<CpuTarget> target = getCpuTarget(options.cpu.value_or("native"));
-  if (!target)
-    return target.takeError();
-  phases.target = *target;
-  phases.languages = options.languages.value_or(std::vector<std::string>());
-  phases.weights = options.weights.value_or("");
-  phases.prefillTokens = options.prefillTokens.value_or(512);
-  phases.layerInputs = options.layerInputs;
-  budget = parseBudget(phases.weights);
-  if (budget && !(*budget > 0))
-    return createStringError("weights " + quoted(phases.weights) +
-                             " says no number of bits, as in 4.75bits");
-  if (!budget)
-    if (Expected<StorageRules> rules = StorageRules::parse(phases.weights);
-        !rules)
-      return createStringError("weights " + toString(rules.takeError()));
+  if (Error error = readOptions())
+    return error;
 
   // IR of the schedule phase, read from a file, is past the earlier ones.
   bool isScheduled = !model.module->getOps<mega::ProgramOp>().empty();
   if (isScheduled)
-    if (Error error = checkTarget())
+    if (Error error = checkTargets())
       return error;
-  if (isScheduled && options.calibrate)
-    return createStringError(options.input +
-                             ": is past the phase that rounds weights, which "
-                             "--calibrate needs; give it the model");
   if (options.explain)
     return explain();
   if (Error error = dump(Phase::Import))
@@ -146,110 +125,46 @@ Error Compiler::run() {
     if (options.stopAfter < phase)
       break;
     if (phase == Phase::Quantize && !isScheduled)
-      if (Error error = chooseBudget())
+      if (Error error =
+              quantizer.chooseRules(*model.module).moveInto(phases.weights))
         return error;
+    if (phase == Phase::Schedule)
+      makeLevels();
     if (!isScheduled || phase == Phase::Codegen)
       if (Error error = runPasses(phase))
         return error;
-    if (phase == Phase::Quantize && options.calibrate) {
-      if (!hasCalibratedWeights(*model.module))
-        return createStringError("no weights are of 4 bits, which are all that "
-                                 "--calibrate makes; add --weights=int4");
-      quantized = model.module->clone();
-    }
+    if (phase == Phase::Quantize && !isScheduled)
+      if (Error error = quantizer.keep(*model.module))
+        return error;
     if (phase == Phase::Schedule) {
-      scheduled = model.module->clone();
+      scheduled = code.front()->clone();
       if (Error error = describe())
         return error;
     }
     if (Error error = dump(phase))
       return error;
   }
-  if (options.stopAfter <= Phase::Codegen) {
-    std::string text;
-    raw_string_ostream os(text);
-    model.module->print(os);
-    os << "\n";
-    return writeText(options.output, text);
-  }
-  if (options.calibrate)
-    if (Error error = makeGroups())
-      return error;
+  if (options.stopAfter <= Phase::Codegen)
+    return writeText(options.output, printModules());
+  if (Error error = quantizer.calibrateWeights(description))
+    return error;
   if (Error error = makeProgram(options,
-                                {phases.target, description, *model.module,
-                                 *scheduled, model.checkpoint.get(), groups},
+                                {getLevels(), description, *scheduled,
+                                 model.checkpoint.get(), quantizer.getGroups()},
                                 diagnostics))
     return error;
-  return writeReports();
+  return quantizer.writeReports(*scheduled, description.name);
 }
 
-/// Of the module's weights, with what prompts make of its parts.
-Expected<Sources> Compiler::openAllSources(mlir::ModuleOp module) {
-  Expected<Sources> sources = openSources(module, model.checkpoint.get());
-  if (!sources)
-    return sources.takeError();
-  if (Error error = addPromptStates(module, *sources))
-    return std::move(error);
-  return sources;
-}
-
-/// Turns bits a weight into a format for each.
-Error Compiler::chooseBudget() {
-  if (!budget)
-    return Error::success();
-  if (!model.hasWeights && options.explain)
-    return createStringError(options.input + ": has no weights, which a number "
-                                             "of bits is shared out by");
-  Expected<Sources> sources = openAllSources(*model.module);
-  if (!sources)
-    return sources.takeError();
-  return chooseFormats(*model.module, *sources, *budget)
-      .moveInto(phases.weights);
-}
-
-/// What the formats of the program change.
-Error Compiler::writeReports() {
-  if (options.reports.empty())
-    return Error::success();
-  Expected<Sources> sources = openAllSources(*scheduled);
-  if (!sources)
-    return sources.takeError();
-  sources->setGroups(groups);
-  ProgressBar bar("report");
-  Expected<std::vector<WeightError>> errors =
-      measureErrors(*scheduled, *sources, [&](uint64_t done, uint64_t total) {
-        bar.update(done, total);
-      });
-  if (!errors)
-    return errors.takeError();
-  for (StringRef path : options.reports)
-    if (Error error =
-            writeText(path, path.ends_with(".svg")
-                                ? makeSvgReport(description.name, *errors)
-                                : makeJsonReport(description.name, *errors)))
-      return error;
-  return Error::success();
-}
-
-/// Makes weights of 4 bits for the calibration text.
-Error Compiler::makeGroups() {
-  if (description.tokenizer.empty())
-    return createStringError(options.input + ": has no tokenizer, which "
-                                             "--calibrate reads its text with");
-  Expected<std::vector<std::vector<int32_t>>> texts =
-      readCalibrationTexts(*options.calibrate, description.tokenizer,
-                           getTextMultiple(*quantized), description.context);
-  if (!texts)
-    return texts.takeError();
-  Expected<Sources> sources = openAllSources(*quantized);
-  if (!sources)
-    return sources.takeError();
-  ProgressBar bar("calibration");
-  CalibrateOptions calibration;
-  calibration.progress = [&](uint64_t done, uint64_t total) {
-    bar.update(done, total);
-  };
-  return calibrate(*quantized, *sources, *texts, calibration).moveInto(groups);
+/// What the passes have to know.
+Error Compiler::readOptions() {
+  if (Error error =
+          getCpuTargets(options.cpu.value_or("native")).moveInto(targets))
+    return error;
+  phases.languages = options.languages.value_or(std::vector<std::string>());
+  phases.prefillTokens = options.prefillTokens.value_or(512);
+  phases.layerInputs = options.layerInputs;
+  return quantizer.check();
 }
 
 void Compiler::addInputs(InputFiles &inputs) const {
@@ -261,10 +176,11 @@ void Compiler::addInputs(InputFiles &inputs) const {
   if (!makesProgram())
     return;
   // What is wrong with these is reported where they are needed.
-  Expected<CpuTarget> target = getCpuTarget(options.cpu.value_or("native"));
-  if (!target)
-    return consumeError(target.takeError());
-  Expected<std::string> runtime = findRuntimeDirectory(target->arch);
+  Expected<std::vector<CpuTarget>> wanted =
+      getCpuTargets(options.cpu.value_or("native"));
+  if (!wanted)
+    return consumeError(wanted.takeError());
+  Expected<std::string> runtime = findRuntimeDirectory(wanted->front().arch);
   if (!runtime)
     return consumeError(runtime.takeError());
   inputs.addFolder(*runtime);
@@ -282,7 +198,7 @@ std::vector<std::string> Compiler::listOutputs() const {
   if (!options.dumpDirectory.empty())
     for (Phase phase : irPhases)
       if (phase <= options.stopAfter)
-        paths.push_back(dumpPath(phase));
+        append_range(paths, dumpPaths(phase));
   return paths;
 }
 
@@ -376,33 +292,87 @@ Error Compiler::printRecipe(StringRef name) {
   return writeText(options.output, text);
 }
 
-/// Programs that are scheduled already are so for one target.
-Error Compiler::checkTarget() {
+/// Programs that are scheduled already are so for one target. How wide their
+/// panels are is theirs to say: that depends on the levels beside them.
+Error Compiler::checkTargets() {
   mega::TargetAttr known = mega::getTarget(*model.module);
-  if (known == phases.target.getAttr(&context))
+  targets.front().columns = known.getColumns();
+  if (targets.size() == 1 && known == targets.front().getAttr(&context))
     return Error::success();
   return createStringError("the programs in this IR are for cpu '" +
                            known.getCpu() + "', not for '" +
-                           phases.target.name + "'; choose the same by --cpu");
+                           options.cpu.value_or(targets.front().name) +
+                           "'; choose the same by --cpu");
+}
+
+/// From here on the code of every level goes its own way.
+void Compiler::makeLevels() {
+  for (const CpuTarget &target : targets) {
+    code.push_back(model.module->clone());
+    (*code.back())->setAttr(mega::kTargetAttr, target.getAttr(&context));
+  }
+}
+
+std::vector<LevelModule> Compiler::getLevels() {
+  std::vector<LevelModule> levels;
+  for (auto [target, module] : zip(targets, code))
+    levels.push_back({target, *module});
+  return levels;
 }
 
 Error Compiler::runPasses(Phase phase) {
-  if (phase == Phase::Schedule)
-    (*model.module)
-        ->setAttr(mega::kTargetAttr, phases.target.getAttr(&context));
+  if (code.empty())
+    return runPasses(phase, *model.module);
+  for (const LevelModule &level : getLevels()) {
+    phases.target = level.target;
+    if (Error error = runPasses(phase, level.module))
+      return error;
+  }
+  return Error::success();
+}
+
+Error Compiler::runPasses(Phase phase, mlir::ModuleOp module) {
   mlir::PassManager pm(&context);
   populatePhase(pm, phase, phases);
-  if (mlir::failed(pm.run(*model.module)))
+  if (mlir::failed(pm.run(module)))
     return diagnostics.take(
         ("the phase '" + getPhaseName(phase) + "' failed").str());
   return Error::success();
 }
 
-std::string Compiler::dumpPath(Phase phase) const {
-  SmallString<128> path(options.dumpDirectory);
-  sys::path::append(path, Twine(static_cast<int>(phase)) + "-" +
-                              getPhaseName(phase) + ".mlir");
-  return std::string(path);
+static std::string printModule(mlir::ModuleOp module) {
+  std::string text;
+  raw_string_ostream os(text);
+  module.print(os);
+  os << "\n";
+  return text;
+}
+
+/// Those of several levels as tools of MLIR split them.
+std::string Compiler::printModules() {
+  if (code.empty())
+    return printModule(*model.module);
+  return join(map_range(getLevels(),
+                        [](const LevelModule &level) {
+                          return printModule(level.module);
+                        }),
+              "// -----\n");
+}
+
+/// One, or one for each level.
+std::vector<std::string> Compiler::dumpPaths(Phase phase) const {
+  auto path = [&](const Twine &level) {
+    SmallString<128> path(options.dumpDirectory);
+    sys::path::append(path, Twine(static_cast<int>(phase)) + "-" +
+                                getPhaseName(phase) + level + ".mlir");
+    return std::string(path);
+  };
+  if (phase < Phase::Schedule || targets.size() == 1)
+    return {path("")};
+  std::vector<std::string> paths;
+  for (const CpuTarget &target : targets)
+    paths.push_back(path("." + target.name));
+  return paths;
 }
 
 Error Compiler::dump(Phase phase) {
@@ -411,16 +381,18 @@ Error Compiler::dump(Phase phase) {
   if (std::error_code error =
           sys::fs::create_directories(options.dumpDirectory))
     return createStringError(options.dumpDirectory + ": " + error.message());
-  std::string text;
-  raw_string_ostream os(text);
-  model.module->print(os);
-  os << "\n";
-  return writeText(dumpPath(phase), text);
+  for (auto [i, path] : enumerate(dumpPaths(phase))) {
+    mlir::ModuleOp module = code.empty() ? *model.module : *code[i];
+    if (Error error = writeText(path, printModule(module)))
+      return error;
+  }
+  return Error::success();
 }
 
 Error Compiler::describe() {
-  description = describeModel(*model.module, phases.target);
-  description.weightBytes = getBlobBytes(*model.module);
+  if (Error error = describeModel(getLevels()).moveInto(description))
+    return error;
+  description.weightBytes = getBlobBytes(*code.front());
   if (options.weightsFile)
     description.weightsFile = sys::path::filename(*options.weightsFile).str();
   return readTokenizer(getModelAttr().getAs<mlir::StringAttr>("source"))
@@ -435,8 +407,11 @@ Error Compiler::explain() {
     if (phase == Phase::Fuse)
       graph = explainGraph(*model.module);
     if (phase == Phase::Quantize)
-      if (Error error = chooseBudget())
+      if (Error error =
+              quantizer.chooseRules(*model.module).moveInto(phases.weights))
         return error;
+    if (phase == Phase::Schedule)
+      makeLevels();
     if (Error error = runPasses(phase))
       return error;
   }

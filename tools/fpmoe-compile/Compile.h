@@ -23,7 +23,7 @@ struct CompileOptions {
   Phase stopAfter = Phase::Link;
   std::string
       dumpDirectory; ///< IR after every phase goes there; empty: nowhere
-  std::optional<std::string> cpu;     ///< native
+  std::optional<std::string> cpu;     ///< a list of levels; native
   std::optional<std::string> weights; ///< as the checkpoint
   std::optional<CalibrationOptions>
       calibrate;                    ///< integers are made for no text

@@ -50,9 +50,8 @@ static int64_t columns(Value rows) {
 
 static std::string explainAttention(AttentionOp op) {
   std::string text =
-      formatv("{0} of {1} columns over {2}",
-              plural(op.getHeads(), "head"), op.getHeadDim(),
-              plural(op.getKvHeads(), "key and value head"));
+      formatv("{0} of {1} columns over {2}", plural(op.getHeads(), "head"),
+              op.getHeadDim(), plural(op.getKvHeads(), "key and value head"));
   if (op.getValueDim() != op.getHeadDim())
     text += formatv(", values of {0}", op.getValueDim());
   if (op.getKey().getDefiningOp<ExtendHeadsOp>())
@@ -63,11 +62,10 @@ static std::string explainAttention(AttentionOp op) {
 }
 
 static std::string explainTokenChoice(TokenChoiceAttr rule, int64_t rows) {
-  std::string text = formatv("each token takes {0} of {1} by softmax",
-                             rule.getTopK(),
-                             rule.getCandidates().empty()
-                                 ? rows
-                                 : int64_t(rule.getCandidates().size()));
+  std::string text = formatv(
+      "each token takes {0} of {1} by softmax", rule.getTopK(),
+      rule.getCandidates().empty() ? rows
+                                   : int64_t(rule.getCandidates().size()));
   text += rule.getRenormalize() ? ", weights made to sum to 1"
                                 : ", weights as they are";
   if (rule.getGroups())
@@ -89,10 +87,10 @@ static std::string explainTwoLevels(TwoLevelAttr rule) {
 }
 
 static std::string explainRouting(RouteOp op) {
-  int64_t rows = op.getRouter() ? cast<RankedTensorType>(
-                                      op.getRouter().getType())
-                                      .getDimSize(0)
-                                : 0;
+  int64_t rows =
+      op.getRouter()
+          ? cast<RankedTensorType>(op.getRouter().getType()).getDimSize(0)
+          : 0;
   return llvm::TypeSwitch<Attribute, std::string>(op.getRouting())
       .Case(
           [&](TokenChoiceAttr rule) { return explainTokenChoice(rule, rows); })
@@ -132,8 +130,8 @@ std::string fpmoe::explainGraph(ModuleOp module) {
   int64_t layers = 0;
   module.walk([&](LayersOp op) {
     layers = op.getOrder().size();
-    for (auto [kind, name] : llvm::enumerate(
-             op.getBodies().getAsRange<FlatSymbolRefAttr>())) {
+    for (auto [kind, name] :
+         llvm::enumerate(op.getBodies().getAsRange<FlatSymbolRefAttr>())) {
       int64_t count = llvm::count(op.getOrder(), static_cast<int64_t>(kind));
       auto body = module.lookupSymbol<func::FuncOp>(name.getAttr());
       body.walk([&](Operation *inner) {
@@ -178,27 +176,32 @@ std::string fpmoe::explainProgram(const ProgramDescription &d, StringRef graph,
                                d.context, d.vocabulary));
   text += line("width", Twine(d.hidden));
   text += graph;
-  text += line("parameters",
-               formatCount(d.parameters) + " in the program, " +
-                   formatCount(d.activeParameters) + " of them for a token");
+  text += line("parameters", formatCount(d.parameters) + " in the program, " +
+                                 formatCount(d.activeParameters) +
+                                 " of them for a token");
   text += line("weights", d.weightFormat + ", " + formatBytes(d.weightBytes) +
                               formatv(", {0:F1} bits each; ",
                                       8.0 * d.weightBytes / d.parameters)
                                   .str() +
                               formatBytes(d.decodeWeightBytes) +
                               " are read for a token");
-  text += line("cache", formatBytes(d.cacheBytesPerPosition) +
-                            " a position, " +
-                            formatBytes(double(d.cacheBytesPerPosition) *
-                                        d.context) +
-                            " for the whole context");
-  text += line("scratch", formatBytes(d.sharedBytes) + ", and " +
-                              formatBytes(d.privateBytes) + " a thread");
-  text += line("memory",
-               formatBytes(double(d.weightBytes) + d.sharedBytes +
-                           d.privateBytes +
-                           double(d.cacheBytesPerPosition) * d.context) +
-                   " in all, with one thread and the whole context");
-  text += line("target", d.target);
+  double most = 0; // beside the weights
+  for (const LevelDescription &level : d.levels) {
+    double cache = double(level.cacheBytesPerPosition) * d.context;
+    std::string of = d.levels.size() > 1 ? " (" + level.name + ")" : "";
+    text += line("cache", formatBytes(level.cacheBytesPerPosition) +
+                              " a position, " + formatBytes(cache) +
+                              " for the whole context" + of);
+    text +=
+        line("scratch", formatBytes(level.sharedBytes) + ", and " +
+                            formatBytes(level.privateBytes) + " a thread" + of);
+    most = std::max(most, cache + level.sharedBytes + level.privateBytes);
+  }
+  text += line("memory", formatBytes(d.weightBytes + most) +
+                             " in all, with one thread and the whole context");
+  text +=
+      line("target",
+           d.target + " " +
+               join(map_range(d.levels, [](auto &l) { return l.name; }), ", "));
   return text;
 }

@@ -42,6 +42,9 @@ private:
   Expected<uint64_t> writeProgramWeights(int file, StringRef name,
                                          uint64_t offset);
 
+  /// The level that asks for the least.
+  const CpuTarget &getBase() const { return parts.levels.back().target; }
+
   const CompileOptions &options;
   ProgramParts parts;
   Diagnostics &diagnostics;
@@ -99,11 +102,14 @@ Error ProgramMaker::run() {
 }
 
 Expected<std::unique_ptr<llvm::Module>> ProgramMaker::translate() {
-  mlir::PassManager pm(parts.code.getContext());
-  populateLowerToLLVMPipeline(pm);
-  if (mlir::failed(pm.run(parts.code)))
-    return diagnostics.take("the code could not be lowered to LLVM");
-  return translateToLLVM(parts.code, parts.target, parts.description, context);
+  for (const LevelModule &level : parts.levels) {
+    mlir::ModuleOp module = level.module;
+    mlir::PassManager pm(module.getContext());
+    populateLowerToLLVMPipeline(pm);
+    if (mlir::failed(pm.run(module)))
+      return diagnostics.take("the code could not be lowered to LLVM");
+  }
+  return translateToLLVM(parts.levels, parts.description, context);
 }
 
 /// Errors call the object `name`.
@@ -112,8 +118,7 @@ Error ProgramMaker::emit(OutputFile &object, StringRef name) {
   if (!translated)
     return translated.takeError();
   raw_fd_ostream out(object.descriptor(), /*shouldClose=*/false);
-  if (Error failed =
-          emitObject(**translated, parts.target, out, options.assembly))
+  if (Error failed = emitObject(**translated, getBase(), out, options.assembly))
     return failed;
   out.flush();
   if (std::error_code error = out.error()) {
@@ -125,8 +130,8 @@ Error ProgramMaker::emit(OutputFile &object, StringRef name) {
 
 Expected<std::string> ProgramMaker::link() {
   LinkOptions link;
-  if (Error error = findRuntimeDirectory(parts.target.arch)
-                        .moveInto(link.runtimeDirectory))
+  if (Error error =
+          findRuntimeDirectory(getBase().arch).moveInto(link.runtimeDirectory))
     return std::move(error);
   Expected<OutputFile> object = OutputFile::create(options.output + ".o");
   if (!object)

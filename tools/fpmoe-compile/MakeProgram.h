@@ -18,9 +18,8 @@ namespace fpmoe {
 
 /// What a program is made of.
 struct ProgramParts {
-  const CpuTarget &target;
+  std::vector<LevelModule> levels; ///< of the codegen phase; they are lowered
   const ProgramDescription &description;
-  mlir::ModuleOp code;      ///< of the codegen phase; it is lowered
   mlir::ModuleOp scheduled; ///< of the schedule phase: how weights are made
   const Checkpoint *checkpoint;
   /// Integers that are made already; may be null.

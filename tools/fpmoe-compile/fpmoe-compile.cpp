@@ -34,10 +34,13 @@ static cl::opt<std::string>
     dumpDirectory("dump-dir", cl::value_desc("directory"), cl::cat(category),
                   cl::desc("Write the IR after every phase there"));
 static cl::opt<std::string>
-    cpu("cpu", cl::value_desc("level"), cl::cat(category),
+    cpu("cpu", cl::value_desc("levels"), cl::cat(category),
         cl::desc("native (this machine, the default), amx-bf16, avx512-bf16, "
-                 "avx512-vnni, "
-                 "avx512, x86-64-v3-vnni, x86-64-v3 or aarch64"));
+                 "avx512-vnni, avx512, x86-64-v3-vnni, x86-64-v3 or aarch64. "
+                 "Of several, such as avx512-bf16,x86-64-v3, or of all for "
+                 "this architecture, the program chooses the best one when it "
+                 "starts, or the one that FPMOE_CPU names; a level that is "
+                 "named twice counts once"));
 static cl::opt<std::string> weights(
     "weights", cl::value_desc("format"), cl::cat(category),
     cl::desc("Storage of matrices: f32, f16, bf16, int8, uint4 or int4 "

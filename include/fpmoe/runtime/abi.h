@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define FPMOE_ABI_VERSION 2u
+#define FPMOE_ABI_VERSION 3u
 #define FPMOE_MAGIC 0x454f4d50464d4f45ull
 
 /* One step of the model: the shared state of all workers of a team. Every
@@ -99,34 +99,13 @@ typedef struct FpmoeSampling {
   int64_t stop_string_count;
 } FpmoeSampling;
 
-/* What the compiler knows of the program; one constant per program. */
-typedef struct FpmoeModel {
-  uint64_t magic;               /* FPMOE_MAGIC                                */
-  uint32_t abi_version;         /* FPMOE_ABI_VERSION                          */
+/* What of a program depends on the CPU that it was compiled for. All levels of
+ * a program read the same weights; a process runs one of them. */
+typedef struct FpmoeLevel {
+  const char *name;             /* "avx512-bf16"                              */
   uint32_t cpu_features;        /* FPMOE_CPU_*, all of them needed            */
-  const char *name;             /* file name of the model, for people         */
-  const char *architecture;     /* "Qwen2MoeForCausalLM"                      */
-  const char *target;           /* "x86_64 avx512-bf16"                       */
-  const char *weight_format;    /* of matrices: "bf16", "int4, int8"          */
-  const char *compiler;         /* "fpmoe 0.1.0"                              */
-  int64_t vocabulary;
-  int64_t hidden;
-  int64_t layers;
-  int64_t heads;
-  int64_t kv_heads;
-  int64_t head_dim;
-  int64_t context;              /* largest number of positions                */
+  uint32_t reserved;            /* 0                                          */
   int64_t max_tokens;           /* largest count of one prefill step          */
-  int64_t experts;              /* routed experts that are in the program     */
-  int64_t top_k;                /* routed experts per token, 0: none          */
-  const char *const *expert_names; /* [experts]                               */
-  int64_t parameters;           /* in the program                             */
-  int64_t active_parameters;    /* used per token, embedding row excluded     */
-  int64_t weight_bytes;         /* size of the weight blob                    */
-  int64_t decode_weight_bytes;  /* read per decoded token                     */
-  int64_t token_dot_ops;        /* multiplications and additions per token in
-                                   weight products, vocabulary product aside  */
-  int64_t logits_dot_ops;       /* of the vocabulary product, per row         */
   int64_t cache_bytes_per_position; /* over all layers                        */
   int64_t shared_bytes;
   int64_t private_bytes;        /* at cache_capacity = context                */
@@ -138,6 +117,36 @@ typedef struct FpmoeModel {
   int64_t (*dot_peak)(int64_t iterations);
   /* Reads every byte of [data, data+bytes), bytes a multiple of 1024. */
   int64_t (*read_peak)(const uint8_t *data, int64_t bytes);
+} FpmoeLevel;
+
+/* What the compiler knows of the program; one constant per program. */
+typedef struct FpmoeModel {
+  uint64_t magic;               /* FPMOE_MAGIC                                */
+  uint32_t abi_version;         /* FPMOE_ABI_VERSION                          */
+  uint32_t level_count;         /* at least 1                                 */
+  const FpmoeLevel *levels;     /* [level_count], the best one first          */
+  const char *name;             /* file name of the model, for people         */
+  const char *architecture;     /* "Qwen2MoeForCausalLM"                      */
+  const char *target;           /* of all levels: "x86_64"                    */
+  const char *weight_format;    /* of matrices: "bf16", "int4, int8"          */
+  const char *compiler;         /* "fpmoe 0.1.0"                              */
+  int64_t vocabulary;
+  int64_t hidden;
+  int64_t layers;
+  int64_t heads;
+  int64_t kv_heads;
+  int64_t head_dim;
+  int64_t context;              /* largest number of positions                */
+  int64_t experts;              /* routed experts that are in the program     */
+  int64_t top_k;                /* routed experts per token, 0: none          */
+  const char *const *expert_names; /* [experts]                               */
+  int64_t parameters;           /* in the program                             */
+  int64_t active_parameters;    /* used per token, embedding row excluded     */
+  int64_t weight_bytes;         /* size of the weight blob                    */
+  int64_t decode_weight_bytes;  /* read per decoded token                     */
+  int64_t token_dot_ops;        /* multiplications and additions per token in
+                                   weight products, vocabulary product aside  */
+  int64_t logits_dot_ops;       /* of the vocabulary product, per row         */
   const uint8_t *tokenizer;     /* include/fpmoe/runtime/tokenizer_format.h   */
   int64_t tokenizer_bytes;      /* 0: the program takes and gives ids only    */
   const int32_t *eos_tokens;    /* [eos_count] end a generation               */

@@ -22,18 +22,12 @@ public:
   Describer(ModuleOp module, ProgramDescription &d) : module(module), d(d) {}
 
   void run() {
-    module.walk([&](mega::ProgramOp program) {
-      d.maxTokens = std::max<int64_t>(d.maxTokens, program.getMaxTokens());
+    for (auto program : module.getOps<mega::ProgramOp>()) {
       d.context = program.getContext();
       d.layers = program.getLayersOp().getOrder().size();
-      d.sharedBytes = std::max(
-          d.sharedBytes, program.getScratchBytes(mega::BufferSpace::Shared));
-      d.privateBytes = std::max(
-          d.privateBytes, program.getScratchBytes(mega::BufferSpace::Private));
-      d.tickets = std::max(d.tickets, program.getNumTickets());
       if (program.getMaxTokens() == 1)
         describeDecode(program);
-    });
+    }
     for (auto weight : module.getOps<WeightOp>())
       if (!weight.getResultValue().getDefiningOp<RopeFrequenciesOp>())
         d.parameters +=
@@ -61,13 +55,6 @@ private:
     program.walk([&](Operation *op) {
       if (auto embed = dyn_cast<mega::EmbedOp>(op)) {
         d.hidden = embed.getTable().getType().getDimSize(1);
-      }
-      if (auto buffer = dyn_cast<mega::BufferOp>(op);
-          buffer && buffer.getSpace() == mega::BufferSpace::Cache) {
-        auto type = cast<MemRefType>(buffer.getResult().getType());
-        d.cacheBytesPerPosition = type.getDimSize(0) * type.getDimSize(1) *
-                                  type.getDimSize(3) *
-                                  type.getElementTypeBitWidth() / 8;
       }
       if (auto qkv = dyn_cast<mega::QkvOp>(op)) {
         d.heads = qkv.getHeads();
@@ -190,14 +177,76 @@ SamplingDescription describeSampling(DictionaryAttr given) {
   return d;
 }
 
+LevelDescription describeLevel(LevelModule level) {
+  LevelDescription d;
+  d.name = level.target.name;
+  d.cpuFeatures = level.target.requiredFeatures;
+  level.module.walk([&](mega::ProgramOp program) {
+    d.maxTokens = std::max<int64_t>(d.maxTokens, program.getMaxTokens());
+    d.sharedBytes = std::max(
+        d.sharedBytes, program.getScratchBytes(mega::BufferSpace::Shared));
+    d.privateBytes = std::max(
+        d.privateBytes, program.getScratchBytes(mega::BufferSpace::Private));
+    d.tickets = std::max(d.tickets, program.getNumTickets());
+  });
+  level.module.walk([&](mega::BufferOp buffer) {
+    if (buffer.getSpace() != mega::BufferSpace::Cache)
+      return;
+    auto type = cast<MemRefType>(buffer.getResult().getType());
+    d.cacheBytesPerPosition = type.getDimSize(0) * type.getDimSize(1) *
+                              type.getDimSize(3) *
+                              type.getElementTypeBitWidth() / 8;
+  });
+  return d;
+}
+
+/// "'w' is tensor<..> at byte 4096", for messages.
+std::string placeOf(WeightOp weight) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << "'" << weight.getSymName() << "' is " << weight.getTensorType();
+  if (weight.getOffset())
+    os << " at byte " << *weight.getOffset();
+  return text;
+}
+
+/// Whether the weights of two levels are the same bytes at the same places: the
+/// code of one reads what is written for the other.
+llvm::Error checkSameWeights(LevelModule one, LevelModule other) {
+  auto differ = [&](const Twine &what) {
+    return llvm::createStringError("the levels " + one.target.name + " and " +
+                                   other.target.name +
+                                   " do not read the same weights: " + what +
+                                   "; compile a program for each of them");
+  };
+  auto weights = llvm::to_vector(one.module.getOps<WeightOp>());
+  auto others = llvm::to_vector(other.module.getOps<WeightOp>());
+  if (weights.size() != others.size())
+    return differ(Twine(weights.size()) + " and " + Twine(others.size()) +
+                  " of them");
+  for (auto [weight, same] : llvm::zip(weights, others)) {
+    if (OperationEquivalence::isEquivalentTo(
+            weight, same, OperationEquivalence::IgnoreLocations))
+      continue;
+    std::string here = placeOf(weight), there = placeOf(same);
+    return differ(here + (here == there ? ", made in two ways" : ", " + there));
+  }
+  return llvm::Error::success();
+}
+
 } // namespace
 
-ProgramDescription fpmoe::describeModel(ModuleOp module,
-                                        const CpuTarget &target) {
+llvm::Expected<ProgramDescription>
+fpmoe::describeModel(ArrayRef<LevelModule> levels) {
+  ModuleOp module = levels.front().module;
   ProgramDescription d;
   Describer(module, d).run();
-  d.target = target.arch + " " + target.name;
-  d.cpuFeatures = target.requiredFeatures;
+  d.target = levels.front().target.arch;
+  for (const LevelModule &level : levels) {
+    if (llvm::Error error = checkSameWeights(levels.front(), level))
+      return std::move(error);
+    d.levels.push_back(describeLevel(level));
+  }
   auto model = module->getAttrOfType<DictionaryAttr>(kModelAttr);
   d.name = model.getAs<StringAttr>("name").str();
   d.architecture = model.getAs<StringAttr>("architecture").str();

@@ -26,16 +26,23 @@ struct SamplingDescription {
   std::vector<std::string> stopStrings;
 };
 
+/// What a level says of itself; FpmoeLevel documents the fields.
+struct LevelDescription {
+  std::string name;
+  uint32_t cpuFeatures = 0;
+  int64_t maxTokens = 0, cacheBytesPerPosition = 0, sharedBytes = 0,
+          privateBytes = 0, tickets = 0;
+};
+
 /// What the program says of itself; FpmoeModel documents the fields.
 struct ProgramDescription {
+  std::vector<LevelDescription> levels; ///< the best one first
   std::string name, architecture, target, weightFormat, weightsFile;
   std::vector<std::string> expertNames;
   int64_t vocabulary = 0, hidden = 0, layers = 0, heads = 0, kvHeads = 0,
-          headDim = 0, context = 0, maxTokens = 0, topK = 0;
+          headDim = 0, context = 0, topK = 0;
   int64_t parameters = 0, activeParameters = 0, weightBytes = 0,
-          decodeWeightBytes = 0, tokenDotOps = 0, logitsDotOps = 0,
-          cacheBytesPerPosition = 0, sharedBytes = 0, privateBytes = 0,
-          tickets = 0;
+          decodeWeightBytes = 0, tokenDotOps = 0, logitsDotOps = 0;
   std::vector<uint8_t> tokenizer;
   std::vector<int32_t> eosTokens;
   std::optional<SamplingDescription> sampling;
@@ -43,13 +50,20 @@ struct ProgramDescription {
   int64_t defaultTopK = 0;
   int64_t segment = 0;                    ///< tokens of a routed segment
   std::vector<std::string> languageNames; ///< that tokens can have
-  uint32_t cpuFeatures = 0;
 };
 
-/// Collects what a module says after the schedule phase; tokenizer, weight
-/// bytes and weights file are the caller's to add.
-ProgramDescription describeModel(mlir::ModuleOp module,
-                                 const CpuTarget &target);
+/// A model as it is compiled for one level.
+struct LevelModule {
+  CpuTarget target;
+  mlir::ModuleOp module;
+};
+
+/// Collects what a model says after the schedule phase, in which every level
+/// has a module. The error tells what in them does not go into one program:
+/// they have to read the same weights. Tokenizer, weight bytes and weights file
+/// are the caller's to add.
+llvm::Expected<ProgramDescription>
+describeModel(llvm::ArrayRef<LevelModule> levels);
 
 } // namespace fpmoe
 

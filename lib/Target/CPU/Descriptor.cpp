@@ -14,17 +14,20 @@
 using namespace llvm;
 using namespace fpmoe;
 
-static_assert(FPMOE_ABI_VERSION == 2 && sizeof(FpmoeModel) == 336,
+static_assert(FPMOE_ABI_VERSION == 3 && sizeof(FpmoeModel) == 272,
               "FpmoeModel changed: change the list below with it");
-static_assert(offsetof(FpmoeModel, name) == 16 &&
-              offsetof(FpmoeModel, vocabulary) == 56 &&
+static_assert(offsetof(FpmoeModel, levels) == 16 &&
+              offsetof(FpmoeModel, vocabulary) == 64 &&
               offsetof(FpmoeModel, expert_names) == 136 &&
-              offsetof(FpmoeModel, decode) == 224 &&
-              offsetof(FpmoeModel, tokenizer) == 256 &&
-              offsetof(FpmoeModel, temperature) == 288 &&
-              offsetof(FpmoeModel, default_top_k) == 296 &&
-              offsetof(FpmoeModel, language_names) == 320 &&
-              offsetof(FpmoeModel, sampling) == 328);
+              offsetof(FpmoeModel, tokenizer) == 192 &&
+              offsetof(FpmoeModel, temperature) == 224 &&
+              offsetof(FpmoeModel, default_top_k) == 232 &&
+              offsetof(FpmoeModel, language_names) == 256 &&
+              offsetof(FpmoeModel, sampling) == 264);
+static_assert(sizeof(FpmoeLevel) == 88 &&
+                  offsetof(FpmoeLevel, max_tokens) == 16 &&
+                  offsetof(FpmoeLevel, decode) == 56,
+              "FpmoeLevel changed: change makeLevel with it");
 static_assert(sizeof(FpmoeSequenceBias) == 24 && sizeof(FpmoeSampling) == 144,
               "FpmoeSampling changed: change makeSampling with it");
 
@@ -57,8 +60,7 @@ public:
     add(ids.empty() ? null() : global(ConstantDataArray::get(c, words), ""));
     add(static_cast<int64_t>(ids.size()));
   }
-  /// Where structures that other builders made are, null if there are none, and
-  /// how many.
+  /// Where structures that other builders made are; null if there are none.
   void addArray(ArrayRef<Constant *> elements) {
     if (elements.empty())
       add(null());
@@ -67,10 +69,9 @@ public:
                      ArrayType::get(elements[0]->getType(), elements.size()),
                      elements),
                  ""));
-    add(static_cast<int64_t>(elements.size()));
   }
   /// A function of the module.
-  void addFunction(StringRef name) {
+  void addFunction(const std::string &name) {
     Function *function = module.getFunction(name);
     add(function ? static_cast<Constant *>(function) : null());
   }
@@ -115,9 +116,26 @@ Constant *makeSampling(Module &module, const SamplingDescription &d) {
     biases.push_back(each.finish());
   }
   b.addArray(biases);
+  b.add(static_cast<int64_t>(biases.size()));
   b.addNames(d.stopStrings);
   b.add(static_cast<int64_t>(d.stopStrings.size()));
   return b.global(b.finish(), "");
+}
+
+/// FpmoeLevel, in the order of its fields.
+Constant *makeLevel(Module &module, const LevelDescription &d,
+                    size_t numLevels) {
+  DescriptorBuilder b(module);
+  b.add(StringRef(d.name));
+  b.add32(d.cpuFeatures);
+  b.add32(0);
+  for (int64_t value : {d.maxTokens, d.cacheBytesPerPosition, d.sharedBytes,
+                        d.privateBytes, d.tickets})
+    b.add(value);
+  for (StringRef name :
+       {"fpmoe_decode", "fpmoe_prefill", "fpmoe_dot_peak", "fpmoe_read_peak"})
+    b.addFunction(getLevelSymbol(name, d.name, numLevels));
+  return b.finish();
 }
 
 } // namespace
@@ -127,24 +145,23 @@ void fpmoe::addDescriptor(Module &module, const ProgramDescription &d) {
   DescriptorBuilder b(module);
   b.add(static_cast<int64_t>(FPMOE_MAGIC));
   b.add32(FPMOE_ABI_VERSION);
-  b.add32(d.cpuFeatures);
+  b.add32(d.levels.size());
+  SmallVector<Constant *> levels;
+  for (const LevelDescription &level : d.levels)
+    levels.push_back(makeLevel(module, level, d.levels.size()));
+  b.addArray(levels);
   for (StringRef text :
        {StringRef(d.name), StringRef(d.architecture), StringRef(d.target),
         StringRef(d.weightFormat), StringRef("fpmoe " FPMOE_VERSION)})
     b.add(text);
-  for (int64_t value : {d.vocabulary, d.hidden, d.layers, d.heads, d.kvHeads,
-                        d.headDim, d.context, d.maxTokens,
-                        static_cast<int64_t>(d.expertNames.size()), d.topK})
+  for (int64_t value :
+       {d.vocabulary, d.hidden, d.layers, d.heads, d.kvHeads, d.headDim,
+        d.context, static_cast<int64_t>(d.expertNames.size()), d.topK})
     b.add(value);
   b.addNames(d.expertNames);
-  for (int64_t value :
-       {d.parameters, d.activeParameters, d.weightBytes, d.decodeWeightBytes,
-        d.tokenDotOps, d.logitsDotOps, d.cacheBytesPerPosition, d.sharedBytes,
-        d.privateBytes, d.tickets})
+  for (int64_t value : {d.parameters, d.activeParameters, d.weightBytes,
+                        d.decodeWeightBytes, d.tokenDotOps, d.logitsDotOps})
     b.add(value);
-  for (StringRef name :
-       {"fpmoe_decode", "fpmoe_prefill", "fpmoe_dot_peak", "fpmoe_read_peak"})
-    b.addFunction(name);
   b.add(d.tokenizer.empty()
             ? b.null()
             : b.global(ConstantDataArray::get(c, d.tokenizer), ""));

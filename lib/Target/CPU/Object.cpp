@@ -8,6 +8,7 @@
 #include "lib/Target/CPU/Object.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/LegacyPassManager.h"
+#include "llvm/Linker/Linker.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
@@ -36,21 +37,29 @@ createMachine(const CpuTarget &target) {
       std::nullopt, CodeGenOptLevel::Aggressive));
 }
 
-Expected<std::unique_ptr<llvm::Module>>
-fpmoe::translateToLLVM(mlir::ModuleOp module, const CpuTarget &target,
-                       const ProgramDescription &description,
-                       LLVMContext &context) {
+std::string fpmoe::getLevelSymbol(StringRef name, StringRef level,
+                                  size_t numLevels) {
+  return name.str() + (numLevels == 1 ? "" : "." + level.str());
+}
+
+/// The code of one of `numLevels` levels.
+static Expected<std::unique_ptr<llvm::Module>>
+translateLevel(LevelModule level, size_t numLevels, StringRef name,
+               LLVMContext &context) {
+  const CpuTarget &target = level.target;
   Expected<std::unique_ptr<TargetMachine>> machine = createMachine(target);
   if (!machine)
     return machine.takeError();
   std::unique_ptr<llvm::Module> result =
-      mlir::translateModuleToLLVMIR(module, context, description.name);
+      mlir::translateModuleToLLVMIR(level.module, context, name);
   if (!result)
     return createStringError("the LLVM dialect could not be translated");
   result->setTargetTriple(Triple(target.triple));
   result->setDataLayout((*machine)->createDataLayout());
   result->setPICLevel(PICLevel::BigPIC);
-  addDescriptor(*result, description);
+  for (GlobalValue &value : result->global_values())
+    if (!value.isDeclaration())
+      value.setName(getLevelSymbol(value.getName(), target.name, numLevels));
   for (Function &function : *result) {
     if (function.isDeclaration())
       continue;
@@ -60,6 +69,26 @@ fpmoe::translateToLLVM(mlir::ModuleOp module, const CpuTarget &target,
       function.addFnAttr("target-features", target.features);
     function.addFnAttr(Attribute::NoUnwind);
   }
+  return std::move(result);
+}
+
+Expected<std::unique_ptr<llvm::Module>>
+fpmoe::translateToLLVM(ArrayRef<LevelModule> levels,
+                       const ProgramDescription &description,
+                       LLVMContext &context) {
+  std::unique_ptr<llvm::Module> result;
+  for (const LevelModule &level : levels) {
+    Expected<std::unique_ptr<llvm::Module>> code =
+        translateLevel(level, levels.size(), description.name, context);
+    if (!code)
+      return code.takeError();
+    if (!result)
+      result = std::move(*code);
+    else if (Linker::linkModules(*result, std::move(*code)))
+      return createStringError("the code of the level " + level.target.name +
+                               " could not be added to that of the others");
+  }
+  addDescriptor(*result, description);
   return std::move(result);
 }
 

@@ -13,15 +13,21 @@
 
 namespace fpmoe {
 
-/// Translates a module of the LLVM dialect for the target; `description`
-/// becomes `fpmoe_model` and what goes with it (include/fpmoe/runtime/abi.h).
+/// Translates the modules of all levels, which are of the LLVM dialect, to one;
+/// `description` becomes `fpmoe_model` and what goes with it
+/// (include/fpmoe/runtime/abi.h). Each function knows its level.
 llvm::Expected<std::unique_ptr<llvm::Module>>
-translateToLLVM(mlir::ModuleOp module, const CpuTarget &target,
+translateToLLVM(llvm::ArrayRef<LevelModule> levels,
                 const ProgramDescription &description,
                 llvm::LLVMContext &context);
 
+/// What a function or a constant of a level is called in a program of several
+/// levels: behind its name stands that of the level. Of one, it keeps its name.
+std::string getLevelSymbol(llvm::StringRef name, llvm::StringRef level,
+                           size_t numLevels);
+
 /// Optimises the module and writes its object code, or with `assembly` its
-/// assembly text, to `out`.
+/// assembly text, to `out`. `target` is that of what has no level.
 llvm::Error emitObject(llvm::Module &module, const CpuTarget &target,
                        llvm::raw_pwrite_stream &out, bool assembly = false);
 

@@ -115,3 +115,51 @@ Expected<CpuTarget> fpmoe::getCpuTarget(StringRef name, const CpuWords &words) {
   return createStringError("cpu '" + name + "' is not known; choose one of " +
                            listCpuTargets());
 }
+
+/// Names of a list, "all" replaced by what it stands for.
+static SmallVector<StringRef> splitNames(StringRef list) {
+  SmallVector<StringRef> names;
+  if (list == "all" && !kHostArch.empty()) {
+    for (const Level &level : kLevels)
+      if (level.arch == kHostArch)
+        names.push_back(level.name);
+    return names;
+  }
+  list.split(names, ',');
+  return names;
+}
+
+Expected<std::vector<CpuTarget>> fpmoe::getCpuTargets(StringRef list,
+                                                      const CpuWords &words) {
+  std::vector<CpuTarget> targets;
+  for (StringRef name : splitNames(list)) {
+    Expected<CpuTarget> target = getCpuTarget(name, words);
+    if (!target)
+      return target.takeError();
+    for (const CpuTarget &other : targets)
+      if (target->arch != other.arch)
+        return createStringError("cpu '" + list + "': '" + other.name +
+                                 "' is of " + other.arch + ", '" +
+                                 target->name + "' of " + target->arch +
+                                 "; a program is for one architecture");
+    // `native` can be a level that is named as well.
+    if (!is_contained(map_range(targets, [](auto &t) { return t.name; }),
+                      target->name))
+      targets.push_back(std::move(*target));
+  }
+  auto rank = [](const CpuTarget &target) {
+    return find_if(
+        kLevels, [&](const Level &level) { return target.name == level.name; });
+  };
+  sort(targets, [&](const CpuTarget &a, const CpuTarget &b) {
+    return rank(a) < rank(b);
+  });
+  // Panels are as wide as the widest wants: narrower ones would cost levels
+  // with AVX-512 more than wide ones cost the others.
+  int64_t columns = 0;
+  for (const CpuTarget &target : targets)
+    columns = std::max(columns, target.columns);
+  for (CpuTarget &target : targets)
+    target.columns = columns;
+  return targets;
+}

@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace fpmoe {
 
@@ -39,6 +40,13 @@ struct CpuTarget {
 /// this machine, whose CPU has these words.
 llvm::Expected<CpuTarget> getCpuTarget(llvm::StringRef name,
                                        const CpuWords &words = readCpuWords());
+
+/// The levels of a list such as "avx512-bf16,x86-64-v3", each once, the best
+/// one first; "all" are those of this machine's architecture. They are of one
+/// architecture, and agree on how weights are packed, so that one program can
+/// have all of them.
+llvm::Expected<std::vector<CpuTarget>>
+getCpuTargets(llvm::StringRef names, const CpuWords &words = readCpuWords());
 
 /// Names of all levels, for messages: "native, avx512-bf16, ...".
 std::string listCpuTargets();

@@ -18,6 +18,7 @@
 #include <cmath>
 #include <cstring>
 
+// Of levels from the best to the last.
 #ifndef FAKE_CPU_FEATURES
 #define FAKE_CPU_FEATURES 0
 #endif
@@ -44,7 +45,9 @@ static int32_t route(const FpmoeStep *step, int32_t token, int64_t layer) {
   return (token / 3 + (layer == 1)) % experts;
 }
 
-static void run(const FpmoeStep *step, int64_t worker, uint8_t *scratch) {
+/// What level number `level` computes.
+static void runLevel(const FpmoeStep *step, int64_t worker, uint8_t *scratch,
+                     int64_t level) {
   scratch[0] = static_cast<uint8_t>(worker);
   auto *seen = reinterpret_cast<int32_t *>(step->cache);
   if (worker == 0)
@@ -68,9 +71,15 @@ static void run(const FpmoeStep *step, int64_t worker, uint8_t *scratch) {
       row[v] =
           static_cast<float>((v * 7 + position * 3 + before) % 11) * 0.125f;
     row[stopToken] = 0;
-    row[(token + 1) % vocabulary] = 4 + step->weights[7] * 0.25f;
+    // Each level goes on in steps of its own, so that texts tell which one ran.
+    row[(token + 1 + level) % vocabulary] = 4 + step->weights[7] * 0.25f;
   }
   fpmoe_barrier(step->team, worker);
+}
+
+template <int64_t level>
+static void run(const FpmoeStep *step, int64_t worker, uint8_t *scratch) {
+  runLevel(step, worker, scratch, level);
 }
 
 static int64_t dotPeak(int64_t iterations) {
@@ -126,14 +135,40 @@ extern const uint8_t fake_tokenizer[];
 extern const uint8_t fake_tokenizer_end[];
 }
 
+template <int64_t number>
+static FpmoeLevel makeLevel(const char *name, uint32_t features) {
+  FpmoeLevel level = {};
+  level.name = name;
+  level.cpu_features = features;
+  level.max_tokens = maxTokens;
+  level.cache_bytes_per_position = positionBytes;
+  level.shared_bytes = 4096;
+  level.private_bytes = 128;
+  level.tickets = 1;
+  level.decode = level.prefill = run<number>;
+  level.dot_peak = dotPeak;
+  level.read_peak = readPeak;
+  return level;
+}
+
+static const uint32_t features[] = {FAKE_CPU_FEATURES};
+static const FpmoeLevel levels[] = {
+    makeLevel<0>("avx512-bf16", features[0]),
+#ifdef FAKE_LEVELS
+    makeLevel<1>("x86-64-v3-vnni", features[1]),
+    makeLevel<2>("x86-64-v3", features[2]),
+#endif
+};
+
 static FpmoeModel makeModel() {
   FpmoeModel model = {};
   model.magic = FPMOE_MAGIC;
   model.abi_version = FPMOE_ABI_VERSION;
-  model.cpu_features = FAKE_CPU_FEATURES;
+  model.level_count = sizeof(levels) / sizeof(*levels);
+  model.levels = levels;
   model.name = "fake <model>";
   model.architecture = "FakeForCausalLM";
-  model.target = "x86_64 avx512-bf16";
+  model.target = "x86_64";
   model.weight_format = "bf16";
   model.compiler = "fpmoe 0.1.0";
   model.vocabulary = vocabulary;
@@ -143,7 +178,6 @@ static FpmoeModel makeModel() {
   model.kv_heads = 2;
   model.head_dim = 4;
   model.context = context;
-  model.max_tokens = maxTokens;
   model.experts = experts;
   model.top_k = topK;
   model.expert_names = names;
@@ -153,14 +187,6 @@ static FpmoeModel makeModel() {
   model.decode_weight_bytes = weightBytes / 2;
   model.token_dot_ops = 1000;
   model.logits_dot_ops = 9600;
-  model.cache_bytes_per_position = positionBytes;
-  model.shared_bytes = 4096;
-  model.private_bytes = 128;
-  model.tickets = 1;
-  model.decode = run;
-  model.prefill = run;
-  model.dot_peak = dotPeak;
-  model.read_peak = readPeak;
 #ifdef FAKE_PLAIN
   model.experts = model.top_k = 0;
   model.eos_count = 0;

@@ -87,15 +87,15 @@ protected:
     model.vocabulary = vocabulary;
     model.layers = layers;
     model.context = context;
-    model.max_tokens = maxTokens;
+    level.max_tokens = maxTokens;
     model.top_k = topK;
     model.experts = 3;
-    model.cache_bytes_per_position = 24;
-    model.shared_bytes = 100;
-    model.private_bytes = 1000;
-    model.tickets = 2;
-    model.decode = decode;
-    model.prefill = prefill;
+    level.cache_bytes_per_position = 24;
+    level.shared_bytes = 100;
+    level.private_bytes = 1000;
+    level.tickets = 2;
+    level.decode = decode;
+    level.prefill = prefill;
     model.weight_bytes = 64;
     path = testing::TempDir() + "session-test-" + std::to_string(getpid());
     FpmoeTrailer trailer = {FPMOE_MAGIC, FPMOE_ABI_VERSION, 0, 0, 64, 5, 0};
@@ -112,7 +112,8 @@ protected:
     EXPECT_FALSE(memoryWasBad);
   }
   void open(const SessionOptions &options) {
-    Status status = Session::create(model, *team, *weights, options, session);
+    Status status =
+        Session::create(model, level, *team, *weights, options, session);
     ASSERT_FALSE(status.failed()) << status.message();
   }
   std::string feed(std::vector<int32_t> tokens) {
@@ -120,6 +121,7 @@ protected:
   }
 
   FpmoeModel model = {};
+  FpmoeLevel level = {};
   std::string path;
   std::unique_ptr<Weights> weights;
   std::unique_ptr<Team> team;
@@ -251,15 +253,14 @@ TEST_P(SessionTest, segmentsAreComputedAgainWhenTheyAreComplete) {
   // Logits of all tokens, in a step that begins and ends inside a segment.
   EXPECT_FALSE(session->step(std::vector{7}.data(), 1, 0).failed());
   EXPECT_FALSE(session->step(std::vector{8, 9, 1, 2}.data(), 4, 0).failed());
-  EXPECT_EQ(takeSteps(), (Texts{"6+1 1 open", "7+2 2 open", "6+3 0 closed",
-                                "9+2 2 open"}));
+  EXPECT_EQ(takeSteps(),
+            (Texts{"6+1 1 open", "7+2 2 open", "6+3 0 closed", "9+2 2 open"}));
   EXPECT_EQ(session->logitsRow(3)[0], 200);
   EXPECT_EQ(session->routesOf(10)[2], 20);
   session->restart();
   EXPECT_EQ(feed({1, 2, 3, 4, 5, 6, 7}), "");
   // Chunks are whole segments. The last token is the first of its segment.
-  EXPECT_EQ(takeSteps(),
-            (Texts{"0+3 0 closed", "3+3 0 closed", "6+1 1 open"}));
+  EXPECT_EQ(takeSteps(), (Texts{"0+3 0 closed", "3+3 0 closed", "6+1 1 open"}));
   EXPECT_EQ(session->position(), 7);
 }
 

@@ -36,6 +36,53 @@ TEST(TargetTest, aLevelIsMadeWhateverThisCpuHas) {
             "aarch64");
 }
 
+/// Names of the levels of a list, or the message why it has none.
+static std::string list(llvm::StringRef names,
+                        const CpuWords &words = CpuWords()) {
+  llvm::Expected<std::vector<CpuTarget>> targets = getCpuTargets(names, words);
+  if (!targets)
+    return llvm::toString(targets.takeError());
+  std::string text;
+  for (const CpuTarget &target : *targets)
+    text += (text.empty() ? "" : " ") + target.name;
+  return text;
+}
+
+TEST(TargetTest, levelsOfAListStandFromBestToWorst) {
+  EXPECT_EQ(list("x86-64-v3"), "x86-64-v3");
+  EXPECT_EQ(list("x86-64-v3,amx-bf16,avx512"), "amx-bf16 avx512 x86-64-v3");
+}
+
+TEST(TargetTest, aLevelThatIsNamedTwiceCountsOnce) {
+  EXPECT_EQ(list("avx512,x86-64-v3,avx512"), "avx512 x86-64-v3");
+}
+
+// They read the same weights.
+TEST(TargetTest, levelsOfAListHaveTheWidestPanels) {
+  auto columns = [](llvm::StringRef names) {
+    std::vector<int64_t> all;
+    for (const CpuTarget &target : llvm::cantFail(getCpuTargets(names)))
+      all.push_back(target.columns);
+    return all;
+  };
+  EXPECT_EQ(columns("x86-64-v3"), std::vector<int64_t>{16});
+  EXPECT_EQ(columns("x86-64-v3,x86-64-v3-vnni"),
+            (std::vector<int64_t>{16, 16}));
+  EXPECT_EQ(columns("x86-64-v3,avx512"), (std::vector<int64_t>{64, 64}));
+}
+
+TEST(TargetTest, aListThatNoProgramCanHave) {
+  std::string known = "; choose one of native, amx-bf16, avx512-bf16, "
+                      "avx512-vnni, avx512, x86-64-v3-vnni, x86-64-v3, aarch64";
+  EXPECT_EQ(list("avx512,z80"), "cpu 'z80' is not known" + known);
+  EXPECT_EQ(list("avx512,,x86-64-v3"), "cpu '' is not known" + known);
+  EXPECT_EQ(list(""), "cpu '' is not known" + known);
+  EXPECT_EQ(list("avx512,all"), "cpu 'all' is not known" + known);
+  EXPECT_EQ(list("avx512,aarch64"),
+            "cpu 'avx512,aarch64': 'avx512' is of x86_64, 'aarch64' of "
+            "aarch64; a program is for one architecture");
+}
+
 #if defined(__x86_64__)
 /// All but tile registers, which the system may refuse.
 static CpuWords everythingButTiles() {
@@ -59,6 +106,17 @@ TEST(TargetTest, nativeIsTheBestLevelThatStarts) {
   EXPECT_EQ(choose("native", words), "x86-64-v3");
   words.enabledState = 0; // no ymm
   EXPECT_EQ(choose("native", words).rfind("cpu 'native'", 0), 0u);
+}
+
+TEST(TargetTest, nativeCanBeOneOfAList) {
+  CpuWords words = everythingButTiles();
+  EXPECT_EQ(list("native,x86-64-v3", words), "avx512-bf16 x86-64-v3");
+  EXPECT_EQ(list("native,avx512-bf16", words), "avx512-bf16");
+}
+
+TEST(TargetTest, allAreThoseOfThisArchitecture) {
+  EXPECT_EQ(list("all"), "amx-bf16 avx512-bf16 avx512-vnni avx512 "
+                         "x86-64-v3-vnni x86-64-v3");
 }
 
 // A virtual machine can hide any feature: what the program checks when it

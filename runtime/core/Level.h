@@ -1,0 +1,34 @@
+//===- Level.h - which code of the program this CPU runs ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A program has code for one CPU level or for several. All of them read the
+// same weights; which one runs is decided once, before threads start.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FPMOE_RUNTIME_CORE_LEVEL_H
+#define FPMOE_RUNTIME_CORE_LEVEL_H
+
+#include "include/fpmoe/runtime/abi.h"
+#include "runtime/core/Cpu.h"
+#include "runtime/core/Status.h"
+
+namespace fpmoe {
+
+/// Sets `level` to the first level of the model, which is the best one, that a
+/// CPU with these words runs; or to the one called `wanted`, if that is neither
+/// null nor empty, which it then has to run. Asks the system for the state that
+/// the level needs. The error says what is missing, and what to do.
+Status chooseLevel(const FpmoeModel &model, const CpuWords &words,
+                   const char *wanted, const FpmoeLevel *&level);
+
+/// "amx-bf16, x86-64-v3": the names of all levels.
+std::string listLevels(const FpmoeModel &model);
+
+} // namespace fpmoe
+
+#endif // FPMOE_RUNTIME_CORE_LEVEL_H
