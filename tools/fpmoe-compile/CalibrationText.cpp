@@ -31,7 +31,10 @@ static Expected<std::vector<std::string>> listFiles(StringRef path) {
   if (!sys::fs::is_directory(path))
     return std::vector<std::string>{path.str()};
   std::error_code error;
-  for (sys::fs::recursive_directory_iterator at(path, error), end;
+  // Links to folders are not followed: they may lead in a circle.
+  for (sys::fs::recursive_directory_iterator
+           at(path, error, /*follow_symlinks=*/false),
+       end;
        at != end && !error; at.increment(error)) {
     bool isHidden = sys::path::filename(at->path()).starts_with(".");
     if (sys::fs::is_directory(at->path())) {
