@@ -34,6 +34,7 @@ namespace {
 struct Choice {
   WeightOp weight;
   int64_t tail, count; ///< count: how often its error counts
+  bool isWhole;        ///< groups are full, as uint4 needs them
   size_t format = 0;   ///< of kFormats
   std::array<double, std::size(kFormats)> error = {};
   std::array<int64_t, std::size(kFormats)> bytes = {};
@@ -111,7 +112,10 @@ static std::vector<Choice> findChoices(mlir::ModuleOp module, int64_t &bytes,
       bytes += type.getNumElements() * weight.getNumInstances() * 4;
       continue;
     }
-    Choice choice{weight, matrix.tail, weight.getLayers() ? 1 : 4 * layers};
+    int64_t tail = matrix.tail, all = type.getShape().back();
+    Choice choice{weight, tail, weight.getLayers() ? 1 : 4 * layers,
+                  (all - tail) % GroupFormat::kElements == 0 &&
+                      tail % GroupFormat::kElements == 0};
     for (auto [f, name] : enumerate(kFormats)) {
       int64_t columns = type.getShape().back();
       choice.bytes[f] = type.getNumElements() / columns *
@@ -164,6 +168,8 @@ Expected<std::string> chooseFormats(mlir::ModuleOp module,
     double most = 0;
     for (Choice &choice : choices)
       for (size_t f = choice.format + 1; f < std::size(kFormats); ++f) {
+        if (!choice.isWhole && f == 1)
+          continue;
         double more = choice.bytes[f] - choice.bytes[choice.format];
         double gain = (choice.error[choice.format] - choice.error[f]) / more;
         if (gain <= most || (bytes + more) * 8 > bits * elements)

@@ -115,6 +115,9 @@ TEST_F(PackTest, Integers) {
   for (const Shape &shape : shapes)
     for (std::string element : {"!fpmoe.int8", "!fpmoe.int4", "!fpmoe.uint4"})
       for (int n : {16, 32, 64}) {
+        if (element == "!fpmoe.uint4" &&
+            (shape.sizes.back() % 32 || !shape.rest.empty()))
+          continue; // its groups are full
         add("w", shape.sizes, false);
         openCheckpoint();
         std::string packing =
@@ -147,8 +150,6 @@ TEST_F(PackTest, Integers) {
             for (int64_t place = 0; place < layout.depth * 32; ++place) {
               int64_t row = layout.getRow(panel % layout.panels, lane);
               int64_t column = layout.getColumn(place);
-              if (column < 0 && format.hasMinimum)
-                continue; // multiplied by zeros
               float expected =
                   row < 0 || column < 0
                       ? 0
@@ -174,9 +175,9 @@ TEST_F(PackTest, IntegersMadeBefore) {
   Shape shape{"2x20x50", {2, 20, 50}, ", tail = 10"};
   add("w", shape.sizes, false);
   openCheckpoint();
-  std::string plain = "tensor<2x20x50x!fpmoe.uint4>";
+  std::string plain = "tensor<2x20x50x!fpmoe.int4>";
   std::string packed =
-      "tensor<2x20x50x!fpmoe.uint4, #mega.packed<n = 32, k = 32, tail = 10>>";
+      "tensor<2x20x50x!fpmoe.int4, #mega.packed<n = 32, k = 32, tail = 10>>";
   parse("fpmoe.weight @w at 0 stride 65536 : " + packed +
         " {\n%a = fpmoe.load \"w\" : tensor<2x20x50xf32>\n"
         "%c = fpmoe.convert %a tail 10 : tensor<2x20x50xf32> -> " +
@@ -188,7 +189,6 @@ TEST_F(PackTest, IntegersMadeBefore) {
   std::vector<Group> groups(40 * perRow);
   for (auto [i, group] : llvm::enumerate(groups)) {
     group.scale = roundToF16(1 + i);
-    group.minimum = roundToF16(-0.5f * i);
     for (int j = 0; j < 32; ++j)
       group.q[j] = (i + 3 * j) % 16;
   }
@@ -203,7 +203,7 @@ TEST_F(PackTest, IntegersMadeBefore) {
   std::string written = write(2, 0, sources);
   WeightOp op = weight("w");
   mega::PackedLayout layout(op.getTensorType());
-  GroupFormat format{4, 0, true};
+  GroupFormat format{4, 8};
   int64_t seen = 0;
   for (int64_t panel = 0; panel < 2 * layout.panels; ++panel)
     for (int64_t lane = 0; lane < 32; ++lane)
