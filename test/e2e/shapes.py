@@ -44,8 +44,9 @@ from golden import ROOT, difference, floats
 sys.path.insert(0, str(ROOT / "test" / "golden"))
 from cases import family  # noqa: E402, the path is needed first
 
-FORMATS = ("f32", "bf16", "f16", "int8", "int4")
-INTEGERS = ("int8", "uint4", "int4")  # uint4 fits shapes of whole groups alone: no-tails
+FORMATS = ("f32", "bf16", "f16", "int8", "uint4", "int4")
+INTEGERS = ("int8", "uint4", "int4")
+WHOLE_GROUPS = ("no-tails",)  # all that uint4 takes
 AARCH64 = "aarch64"
 LEVELS = (*emulation.LEVELS, AARCH64)
 EXACT_BOUND, TYPICAL_BOUND, ROUNDED_BOUND, ROUNDED_ROUTES = 2e-5, 1e-2, 3e-2, 0.9
@@ -487,7 +488,8 @@ def main():
     def make(bench):
         return [ShapeModel(bench, shape, weights) for shape in SHAPES
                 if not options.shapes or shape.name in options.shapes
-                for weights in options.weights]
+                for weights in options.weights
+                if weights != "uint4" or shape.name in WHOLE_GROUPS]
 
     whole = not options.shapes and (not options.selection or (options.cpu, options.weights)
                                     == (LEVELS, FORMATS))
