@@ -103,6 +103,11 @@ private:
 Error Compiler::run() {
   if (Error error = readInput(options, context, diagnostics, model))
     return error;
+  // Dumps have the names of the levels.
+  if (!options.printRecipe && !options.emitCheckpoint)
+    if (Error error =
+            getCpuTargets(options.cpu.value_or("native")).moveInto(targets))
+      return error;
   if (Error error = checkOutputs())
     return error;
   if (options.printRecipe)
@@ -158,9 +163,6 @@ Error Compiler::run() {
 
 /// What the passes have to know.
 Error Compiler::readOptions() {
-  if (Error error =
-          getCpuTargets(options.cpu.value_or("native")).moveInto(targets))
-    return error;
   phases.languages = options.languages.value_or(std::vector<std::string>());
   phases.prefillTokens = options.prefillTokens.value_or(512);
   phases.layerInputs = options.layerInputs;
@@ -175,12 +177,8 @@ void Compiler::addInputs(InputFiles &inputs) const {
       inputs.addModel(cast<mlir::StringAttr>(part.getValue()));
   if (!makesProgram())
     return;
-  // What is wrong with these is reported where they are needed.
-  Expected<std::vector<CpuTarget>> wanted =
-      getCpuTargets(options.cpu.value_or("native"));
-  if (!wanted)
-    return consumeError(wanted.takeError());
-  Expected<std::string> runtime = findRuntimeDirectory(wanted->front().arch);
+  // What is wrong with it is reported where it is needed.
+  Expected<std::string> runtime = findRuntimeDirectory(targets.front().arch);
   if (!runtime)
     return consumeError(runtime.takeError());
   inputs.addFolder(*runtime);
@@ -367,7 +365,7 @@ std::vector<std::string> Compiler::dumpPaths(Phase phase) const {
                                 getPhaseName(phase) + level + ".mlir");
     return std::string(path);
   };
-  if (phase < Phase::Schedule || targets.size() == 1)
+  if (phase < Phase::Schedule || targets.size() <= 1)
     return {path("")};
   std::vector<std::string> paths;
   for (const CpuTarget &target : targets)
