@@ -13,6 +13,7 @@
 #include "runtime/cli/Console.h"
 #include "runtime/tokenizer/Utf8.h"
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -30,8 +31,12 @@ static int outputError = 0;
 
 static void onInterrupt(int) { interruptions = 1; }
 
-/// Ends the process from where nothing but system calls is safe.
+/// Ends the process from where nothing but system calls is safe. Threads that
+/// meet the same fault wait for its end: it is told once.
 [[noreturn]] static void failAtOnce(std::string_view text) {
+  static std::atomic_flag failing = ATOMIC_FLAG_INIT;
+  while (failing.test_and_set())
+    pause();
   ssize_t ignored = write(STDERR_FILENO, text.data(), text.size());
   (void)ignored;
   _exit(exitError);
@@ -68,6 +73,7 @@ void fpmoe::prepareConsole() {
   action.sa_flags = static_cast<int>(SA_RESETHAND);
   sigaction(SIGINT, &action, nullptr);
   action.sa_handler = onBusError;
+  action.sa_flags = 0; // other threads can meet it before the process ends
   sigaction(SIGBUS, &action, nullptr);
   signal(SIGPIPE, SIG_IGN);
 }
