@@ -4,7 +4,7 @@ PREFIX = /usr/local
 DESTDIR =
 tools = fpmoe-compile fpmoe-eval fpmoe-opt
 
-.PHONY: demo check install package configure
+.PHONY: demo check install package aarch64 configure
 
 demo: configure
 	cmake --build --preset default --target fpmoe-compile
@@ -23,6 +23,12 @@ package: configure
 	tools/install-packages.sh dpkg-dev file
 	cmake --build --preset default --target $(tools)
 	cpack --config build/CPackConfig.cmake -B build
+
+# Then fpmoe-compile --cpu=aarch64 and the like make whole programs here, too.
+aarch64: configure
+	tools/install-aarch64.sh build-aarch64/sysroot
+	cmake --preset aarch64
+	cmake --build --preset aarch64
 
 configure:
 	tools/install-packages.sh

@@ -30,5 +30,6 @@ config.available_features.add(platform.machine())
 if shutil.which("unshare") and subprocess.run(
         ["unshare", "--map-root-user", "true"], stderr=subprocess.DEVNULL).returncode == 0:
     config.available_features.add("unshare")
-if shutil.which("qemu-aarch64") and shutil.which("aarch64-linux-gnu-gcc"):
-    config.available_features.add("qemu-aarch64")
+if shutil.which("qemu-aarch64") and os.path.exists(os.path.join(
+        config.fpmoe_build_dir, "lib", "fpmoe", "aarch64-linux-gnu", "libfpmoe_runtime.a")):
+    config.available_features.add("aarch64-runtime")

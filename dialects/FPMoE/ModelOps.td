@@ -216,7 +216,8 @@ def FPMoE_AttentionOp : FPMoE_Op<"attention"> {
     Puts k and v into the cache of `layer` at the tokens' positions; then each
     query head h takes softmax(scale q k^T) v over the cached positions p with
     position - window < p <= position (all up to its own without a window), with
-    head h * kv_heads / heads of k and v.
+    head h * kv_heads / heads of k and v. The cache holds f32, or with `cache` numbers
+    of that type, to which k and v are rounded (to nearest, ties to even).
 
     * `attention_c1`: heads is a multiple of kv_heads.
     * `attention_c2`: q is heads and k is kv_heads times one head size wide, v is
@@ -227,11 +228,12 @@ def FPMoE_AttentionOp : FPMoE_Op<"attention"> {
   }];
   let arguments = (ins FPMoE_Rows:$query, FPMoE_Rows:$key, FPMoE_Rows:$value,
                        FPMoE_Ids:$positions, Index:$layer, I64Attr:$heads,
-                       I64Attr:$kv_heads, F64Attr:$scale, OptionalAttr<I64Attr>:$window);
+                       I64Attr:$kv_heads, F64Attr:$scale, OptionalAttr<I64Attr>:$window,
+                       OptionalAttr<TypeAttrOf<BF16>>:$cache);
   let results = (outs FPMoE_Rows:$result);
   let assemblyFormat = [{
     $query `,` $key `,` $value `,` $positions `layer` $layer `heads` $heads
-    `kv_heads` $kv_heads `scale` $scale (`window` $window^)? attr-dict
+    `kv_heads` $kv_heads `scale` $scale (`window` $window^)? (`cache` $cache^)? attr-dict
     `:` type($query) `,` type($key) `,` type($value) `->` type($result)
   }];
   let extraClassDeclaration = [{

@@ -38,9 +38,10 @@ def Mega_PackedAttr : Mega_Attr<"Packed", "packed", [
     Integers stand k = 32 together, a group, and K and the tail are filled up to
     groups. A group of 16 columns lies as their elements, then their 16 scales of IEEE
     half and, of `!fpmoe.uint4`, their 16 minima; n columns are n / 16 of these. Elements
-    are q + 128 (`!fpmoe.int8`), q + 8 (`!fpmoe.int4`) or q (`!fpmoe.uint4`): four of a column fill a word of bytes, 16 words the columns, and 8
-    of these vectors a group. Of 4 bits, vectors 2 i and 2 i + 1 share their bytes, the
-    first one in the lower halves.
+    are q + 128 (`!fpmoe.int8`), q + 8 (`!fpmoe.int4`) or q (`!fpmoe.uint4`): four of a
+    column fill a word of bytes, 16 words the columns, and 8 of these vectors a group.
+    Of 4 bits, vectors 2 i and 2 i + 1 share their bytes, the first one in the lower
+    halves.
 
     * `packed_c1`: n is 16, 32 or 64; k is 1, 2, 4 or 32.
     * `packed_c2`: the tensor has two dimensions or more, with `halves` N is even,
@@ -58,7 +59,8 @@ def Mega_PackedAttr : Mega_Attr<"Packed", "packed", [
 def Mega_DotInstruction : I32EnumAttr<"DotInstruction", "what sums products of bf16", [
     I32EnumAttrCase<"None", 0, "none">,
     I32EnumAttrCase<"Avx512Bf16", 1, "avx512_bf16">,
-    I32EnumAttrCase<"AmxBf16", 2, "amx_bf16">]> {
+    I32EnumAttrCase<"AmxBf16", 2, "amx_bf16">,
+    I32EnumAttrCase<"NeonBf16", 3, "neon_bf16">]> {
   let cppNamespace = "::mega";
   let genSpecializedAttr = 0;
 }
@@ -67,7 +69,9 @@ def Mega_IntDotInstruction : I32EnumAttr<"IntDotInstruction", "what sums product
     I32EnumAttrCase<"None", 0, "none">,
     I32EnumAttrCase<"Avx2", 1, "avx2">,
     I32EnumAttrCase<"AvxVnni", 2, "avx_vnni">,
-    I32EnumAttrCase<"Avx512Vnni", 3, "avx512_vnni">]> {
+    I32EnumAttrCase<"Avx512Vnni", 3, "avx512_vnni">,
+    I32EnumAttrCase<"NeonDot", 4, "neon_dot">,
+    I32EnumAttrCase<"NeonI8mm", 5, "neon_i8mm">]> {
   let cppNamespace = "::mega";
   let genSpecializedAttr = 0;
 }
@@ -83,7 +87,8 @@ def Mega_TargetAttr : Mega_Attr<"Target", "target"> {
 
     * `dot`: the instruction that sums products of bf16.
     * `int_dot`: the instruction that sums products of bytes: `avx2` two of them to 16
-      bits (VPMADDUBSW), `avx_vnni` and `avx512_vnni` four to 32 (VPDPBUSD).
+      bits (VPMADDUBSW), `avx_vnni` and `avx512_vnni` four to 32 (VPDPBUSD), as do
+      `neon_dot` (SDOT) and `neon_i8mm` (USDOT).
     * `rows`: rows of an operand that are multiplied at a time, where there are many;
       `tile_rows` of products with the tile registers of AMX.
     * `accumulators`: vectors of 16 sums that the registers hold beside what a step

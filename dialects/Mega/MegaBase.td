@@ -63,7 +63,8 @@ def Mega_TileSizeEnum : I32EnumAttr<"TileSize", "sizes of tile spaces that a ste
     I32EnumAttrCase<"Blocks", 1, "blocks">,
     I32EnumAttrCase<"BlockGroups", 2, "block_groups">,
     I32EnumAttrCase<"LogitsBlocks", 3, "logits_blocks">,
-    I32EnumAttrCase<"ExpertBlocks", 4, "expert_blocks">]> {
+    I32EnumAttrCase<"ExpertBlocks", 4, "expert_blocks">,
+    I32EnumAttrCase<"Spans", 5, "spans">]> {
   let cppNamespace = "::mega";
   let genSpecializedAttr = 0;
 }

@@ -75,11 +75,6 @@ PackedAttr::verifyEncoding(ArrayRef<int64_t> shape, Type element,
   if (!groups) {
     int64_t bits = getK() * element.getIntOrFloatBitWidth();
     fits = bits == 16 || bits == 32;
-  } else if (groups->hasMinimum && !shape.empty()) {
-    // What an operand has behind its columns is multiplied by zeros, which
-    // groups that are not full cannot have there.
-    fits &= (shape.back() - getTail()) % kGroupElements == 0 &&
-            getTail() % kGroupElements == 0;
   }
   if (shape.size() < 2 || !fits || llvm::any_of(shape, ShapedType::isDynamic) ||
       (getHalves() && shape[shape.size() - 2] % 2) || getTail() < 0 ||

@@ -99,7 +99,27 @@ void AttentionOp::getAccesses(Accesses &accesses) {
   add(*this, accesses, getCache(), kRead, {});
   add(*this, accesses, getPosition(), kRead, {});
   add(*this, accesses, getScores(), kWrite, {});
+  add(*this, accesses, getSums(), kWrite, {});
   add(*this, accesses, getOperand(), kWrite, {0, 1});
+}
+
+int64_t AttendSpanOp::getTileRank() { return 2; }
+bool AttendSpanOp::allowsTileSize(TileSize size) {
+  return size == TileSize::Spans;
+}
+void AttendSpanOp::getAccesses(Accesses &accesses) {
+  add(*this, accesses, getQuery(), kRead, {0});
+  add(*this, accesses, getCache(), kRead, {});
+  add(*this, accesses, getPosition(), kRead, {});
+  add(*this, accesses, getScores(), kWrite, {});
+  add(*this, accesses, getPartial(), kWrite, {0, 1});
+}
+
+int64_t MergeSpansOp::getTileRank() { return 1; }
+void MergeSpansOp::getAccesses(Accesses &accesses) {
+  add(*this, accesses, getPartial(), kRead, {});
+  add(*this, accesses, getPosition(), kRead, {});
+  add(*this, accesses, getOperand(), kWrite, {0});
 }
 
 int64_t LinearOp::getTileRank() { return 2; }

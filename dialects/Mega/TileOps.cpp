@@ -90,20 +90,21 @@ LogicalResult NormOp::verify() {
 LogicalResult QuantizeOp::verify() {
   auto rows = cast<MemRefType>(getRows().getType());
   auto operand = cast<MemRefType>(getOperand().getType());
-  int64_t tail = padColumns(getTail());
+  int64_t columns = padColumns(getColumns()), tail = padColumns(getTail());
   bool fits = rows.getRank() == 4 && rows.getElementType().isF32() &&
               rows.getDimSize(3) == 1 && operand.getRank() == 4 &&
               operand.getElementType().isInteger(8) &&
               operand.getDimSize(3) == kGroupStepBytes &&
               rows.getDimSize(0) == operand.getDimSize(0) &&
               rows.getDimSize(2) == operand.getDimSize(2) &&
-              int64_t(getTail()) >= 0 && tail < columnsOf(getRows());
-  int64_t steps =
-      llvm::divideCeil(columnsOf(getRows()) - tail, kGroupElements) +
-      llvm::divideCeil(tail, kGroupElements);
+              int64_t(getTail()) >= 0 && int64_t(getColumns()) > 0 &&
+              columns + tail == columnsOf(getRows());
+  int64_t steps = llvm::divideCeil(columns, kGroupElements) +
+                  llvm::divideCeil(tail, kGroupElements);
   if (!fits || operand.getDimSize(1) != steps)
-    return emitOpError("of ") << rows << " with a tail of " << getTail()
-                              << " gives " << operand << " (quantize_c1)";
+    return emitOpError("of ")
+           << rows << " with " << getColumns() << " columns and a tail of "
+           << getTail() << " gives " << operand << " (quantize_c1)";
   return success();
 }
 
@@ -166,22 +167,85 @@ LogicalResult HeadsOp::verify() {
                      std::max(getHeadDim(), getValueDim()), "heads_c1");
 }
 
-LogicalResult AttentionOp::verify() {
-  int64_t heads = getHeads(), kvHeads = getKvHeads();
-  int64_t keyColumns = padColumns(getHeadDim());
-  int64_t valueColumns = padColumns(getValueDim());
+/// Checks what an attention reads.
+template <typename OpTy>
+static LogicalResult verifyAttention(OpTy op, StringRef label) {
+  int64_t heads = op.getHeads(), kvHeads = op.getKvHeads();
+  int64_t keyColumns = padColumns(op.getHeadDim());
+  int64_t valueColumns = padColumns(op.getValueDim());
+  Value query = op.getQuery(), cache = op.getCache();
+  auto cacheType = cast<MemRefType>(cache.getType());
   if (kvHeads < 1 || heads % kvHeads ||
-      cast<MemRefType>(getQuery().getType()).getRank() != 3 ||
-      cast<MemRefType>(getCache().getType()).getRank() != 4 ||
-      dim(getQuery(), 1) != heads || dim(getQuery(), 2) != keyColumns ||
-      dim(getCache(), 1) != kvHeads ||
-      dim(getCache(), 3) != keyColumns + valueColumns ||
-      columnsOf(getOperand()) < padColumns(heads * getValueDim()) ||
-      getValueDim() % dim(getOperand(), 3))
-    return emitOpError("of ")
-           << heads << " heads on " << kvHeads << " takes "
-           << getQuery().getType() << " and " << getCache().getType()
-           << ", gives " << getOperand().getType() << " (attention_c1)";
+      cast<MemRefType>(query.getType()).getRank() != 3 ||
+      cacheType.getRank() != 4 || dim(query, 1) != heads ||
+      dim(query, 2) != keyColumns || dim(cache, 1) != kvHeads ||
+      dim(cache, 3) != keyColumns + valueColumns ||
+      !(cacheType.getElementType().isF32() ||
+        cacheType.getElementType().isBF16()))
+    return op.emitOpError("of ")
+           << heads << " heads on " << kvHeads << " takes " << query.getType()
+           << " and " << cacheType << " (" << label << ")";
+  return success();
+}
+
+/// Checks what an attention gives.
+static LogicalResult verifyAttended(Operation *op, int64_t heads,
+                                    int64_t valueDim, Value operand,
+                                    StringRef label) {
+  if (columnsOf(operand) >= padColumns(heads * valueDim) &&
+      valueDim % dim(operand, 3) == 0)
+    return success();
+  return op->emitOpError("gives ")
+         << heads << " heads of " << valueDim << " columns to "
+         << operand.getType() << " (" << label << ")";
+}
+
+LogicalResult AttentionOp::verify() {
+  int64_t span = getSpan(), valueDim = getValueDim();
+  if (failed(verifyAttention(*this, "attention_c1")) ||
+      failed(verifyAttended(*this, getHeads(), valueDim, getOperand(),
+                            "attention_c2")))
+    return failure();
+  if (span < 1 || span % kVectorColumns ||
+      !hasColumns(getScores(), span + kVectorColumns) ||
+      !hasColumns(getSums(), padColumns(valueDim) + kVectorColumns) ||
+      dim(getSums(), 0) < dim(getOperand(), 2))
+    return emitOpError("in spans of ")
+           << span << " has scores " << getScores().getType() << " and sums "
+           << getSums().getType() << " (attention_c3)";
+  return success();
+}
+
+LogicalResult AttendSpanOp::verify() {
+  if (failed(verifyAttention(*this, "attend_span_c1")))
+    return failure();
+  int64_t span = getSpan();
+  auto partial = cast<MemRefType>(getPartial().getType());
+  if (span < 1 || span % kVectorColumns ||
+      !hasColumns(getScores(), span + kVectorColumns) ||
+      partial.getRank() != 4 || partial.getDimSize(0) != getKvHeads() ||
+      partial.getDimSize(2) != getHeads() / getKvHeads() ||
+      partial.getDimSize(3) != padColumns(getValueDim()) + kVectorColumns)
+    return emitOpError("in spans of ")
+           << span << " has scores " << getScores().getType() << " and gives "
+           << partial << " (attend_span_c2)";
+  return success();
+}
+
+LogicalResult MergeSpansOp::verify() {
+  int64_t valueDim = getValueDim(), span = getSpan();
+  auto partial = cast<MemRefType>(getPartial().getType());
+  if (partial.getRank() != 4 ||
+      partial.getDimSize(3) != padColumns(valueDim) + kVectorColumns)
+    return emitOpError("of ") << valueDim << " columns puts " << partial
+                              << " together (merge_spans_c1)";
+  if (failed(verifyAttended(*this,
+                            partial.getDimSize(0) * partial.getDimSize(2),
+                            valueDim, getOperand(), "merge_spans_c1")))
+    return failure();
+  if (span < 1 || span % kVectorColumns)
+    return emitOpError("puts spans of ")
+           << span << " together (merge_spans_c2)";
   return success();
 }
 

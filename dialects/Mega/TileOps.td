@@ -87,23 +87,25 @@ def Mega_NormOp : Mega_TileOp<"norm", [], ["allowsTileSize"]> {
 def Mega_QuantizeOp : Mega_TileOp<"quantize", [], ["allowsTileSize"]> {
   let summary = "Rounds rows to integers with a scale for each group";
   let description = [{
-    Tiles: blocks, or none. With `groups`, blocks are those of experts. Of each 32
-    elements of a row, the last of its columns and of its last `tail` columns filled up
-    with zeros, makes integers q from -127 to 127, their scale d and their sum: d is
+    Tiles: blocks, or none. With `groups`, blocks are those of experts. A row has
+    `columns` columns and behind them, where whole vectors are, `tail` ones; whatever
+    stands behind these counts as zero. Of each 32 elements, begun anew by the tail and
+    filled up with zeros, makes integers q from -127 to 127, their scale d and their sum: d is
     max |x| / 127, and q is x times 127 / max |x|, to nearest, ties to even. So |x - d q|
     is at most max |x| / 253 or so. Where the largest is below 2^-100, all q are 0;
     where one is no number, or not finite, d is no number or infinite.
 
-    * `quantize_c1`: rows are an operand of f32; the operand has as many blocks and rows,
-      and for each 32 columns, begun anew by the tail, 40 bytes: 32 of i8, d (f32) and 8 times the
-      sum of q (i32).
+    * `quantize_c1`: rows are an operand of f32, as wide as columns and tail; the operand
+      has as many blocks and rows, and for each 32 elements 40 bytes: 32 of i8, d (f32)
+      and 8 times the sum of q (i32).
 
-    Example: `mega.quantize %rows into %operand tail 0 : memref<1x48x1x1xf32>, memref<1x2x1x40xi8>`
+    Example: `mega.quantize %rows into %operand columns 40 tail 0 : memref<1x48x1x1xf32>, memref<1x2x1x40xi8>`
   }];
   let arguments = (ins Mega_Buffer:$rows, Mega_Buffer:$operand,
-                       Optional<Mega_Buffer>:$groups, I64Attr:$tail);
+                       Optional<Mega_Buffer>:$groups, I64Attr:$columns, I64Attr:$tail);
   let assemblyFormat = [{
-    $rows `into` $operand (`of` $groups^ `:` type($groups))? `tail` $tail attr-dict
+    $rows `into` $operand (`of` $groups^ `:` type($groups))? `columns` $columns
+    `tail` $tail attr-dict
     `:` type($rows) `,` type($operand)
   }];
 }
@@ -199,25 +201,87 @@ def Mega_HeadsOp : Mega_TileOp<"heads", [AttrSizedOperandSegments]> {
 def Mega_AttentionOp : Mega_TileOp<"attention"> {
   let summary = "Attention of a head over the cache";
   let description = [{
-    Tiles: heads and blocks. For one token, tiles are key/value heads, and a
-    tile takes all heads that share it. Heads of q and k have `head_dim` columns, those
-    of v `value_dim`. `scores` is scratch, `[rows, context + 16]`.
+    Tiles: heads and blocks. Heads of q and k have `head_dim` columns, those of v
+    `value_dim`. Positions are taken in spans, which begin at the multiples of `span`.
+    Of a span, a row has its largest score m, the sum l of e^(s_p - m) over the
+    positions p that it sees there, and the sum v of e^(s_p - m) v_p. Two of them, the
+    earlier first, are put together with M = max(m, m'), a = e^(m - M), b = e^(m' - M):
+    M, a l + b l', a v + b v'. What a row gives is v / l of all spans, in their order:
+    its bits depend on no other row, and not on where a step begins.
+
+    `scores` is scratch, `[rows, span + 16]`, `sums` the rows of a block with
+    `value_dim` columns, rounded up to whole vectors, for v, and 16 for m and l.
 
     * `attention_c1`: `heads` is a multiple of `kv_heads`; query and cache have
-      `head_dim` columns and the operand has heads times `value_dim`, rounded up to
+      `head_dim` columns, and the cache `value_dim`, each rounded up to whole vectors;
+      the cache is of f32 or bf16.
+    * `attention_c2`: the operand has heads times `value_dim` columns, rounded up to
       whole vectors, and no two heads in what stands together.
+    * `attention_c3`: the span is a multiple of 16, scores and sums are as wide as said.
 
     Example: see test/dialects/Mega/tiles.mlir.
   }];
   let arguments = (ins Mega_Buffer:$query, Mega_Buffer:$cache, Mega_Buffer:$position,
-                       Mega_Buffer:$operand, Mega_Buffer:$scores, Index:$layer,
-                       I64Attr:$heads, I64Attr:$kv_heads, I64Attr:$head_dim,
-                       I64Attr:$value_dim, F64Attr:$scale, OptionalAttr<I64Attr>:$window);
+                       Mega_Buffer:$operand, Mega_Buffer:$scores, Mega_Buffer:$sums,
+                       Index:$layer, I64Attr:$heads, I64Attr:$kv_heads,
+                       I64Attr:$head_dim, I64Attr:$value_dim, I64Attr:$span,
+                       F64Attr:$scale, OptionalAttr<I64Attr>:$window);
   let assemblyFormat = [{
-    $query `,` $cache `at` $position `into` $operand `by` $scores `layer` $layer
+    $query `,` $cache `at` $position `into` $operand `by` $scores `,` $sums
+    `layer` $layer `heads` $heads `kv_heads` $kv_heads `head_dim` $head_dim
+    `value_dim` $value_dim `span` $span `scale` $scale (`window` $window^)? attr-dict
+    `:` type($query) `,` type($cache) `,` type($position) `,` type($operand) `,`
+    type($scores) `,` type($sums)
+  }];
+}
+
+def Mega_AttendSpanOp : Mega_TileOp<"attend_span", [], ["allowsTileSize"]> {
+  let summary = "Attention of a token over a span of the cache";
+  let description = [{
+    Tiles: key/value heads, and the spans that the token sees; for one token. What
+    `mega.attention` has of a span goes to `partial`, `[kv_heads, spans, heads /
+    kv_heads, columns]`, whose columns are those of its `sums`, so that more workers
+    find work than there are key/value heads.
+
+    * `attend_span_c1`: query and cache as `attention_c1` says.
+    * `attend_span_c2`: the span is a multiple of 16, scores are as wide as said there,
+      `partial` is of these sizes.
+
+    Example: see test/dialects/Mega/tiles.mlir.
+  }];
+  let arguments = (ins Mega_Buffer:$query, Mega_Buffer:$cache, Mega_Buffer:$position,
+                       Mega_Buffer:$partial, Mega_Buffer:$scores, Index:$layer,
+                       I64Attr:$heads, I64Attr:$kv_heads, I64Attr:$head_dim,
+                       I64Attr:$value_dim, I64Attr:$span, F64Attr:$scale,
+                       OptionalAttr<I64Attr>:$window);
+  let assemblyFormat = [{
+    $query `,` $cache `at` $position `into` $partial `by` $scores `layer` $layer
     `heads` $heads `kv_heads` $kv_heads `head_dim` $head_dim `value_dim` $value_dim
-    `scale` $scale (`window` $window^)? attr-dict
-    `:` type($query) `,` type($cache) `,` type($position) `,` type($operand) `,` type($scores)
+    `span` $span `scale` $scale (`window` $window^)? attr-dict
+    `:` type($query) `,` type($cache) `,` type($position) `,` type($partial) `,`
+    type($scores)
+  }];
+}
+
+def Mega_MergeSpansOp : Mega_TileOp<"merge_spans"> {
+  let summary = "Puts the spans of a token's attention together";
+  let description = [{
+    Tiles: heads; for one token. Does to what `mega.attend_span` left in `partial` what
+    `mega.attention` says of spans.
+
+    * `merge_spans_c1`: `partial` has four dimensions, as many heads as the product of
+      the first and the third; the operand is as `attention_c2` says.
+    * `merge_spans_c2`: the span is a multiple of 16.
+
+    Example: see test/dialects/Mega/tiles.mlir.
+  }];
+  let arguments = (ins Mega_Buffer:$partial, Mega_Buffer:$position,
+                       Mega_Buffer:$operand, I64Attr:$value_dim, I64Attr:$span,
+                       OptionalAttr<I64Attr>:$window);
+  let assemblyFormat = [{
+    $partial `at` $position `into` $operand `value_dim` $value_dim `span` $span
+    (`window` $window^)? attr-dict
+    `:` type($partial) `,` type($position) `,` type($operand)
   }];
 }
 

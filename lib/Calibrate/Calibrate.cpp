@@ -170,15 +170,6 @@ bool hasCalibratedWeights(mlir::ModuleOp module) {
                       [](WeightOp weight) { return getRounding(weight); });
 }
 
-int64_t getTextMultiple(mlir::ModuleOp module) {
-  int64_t length = 1;
-  module.walk([&](mlir::Operation *op) {
-    if (auto levels = op->getAttrOfType<TwoLevelAttr>("routing"))
-      length = levels.getWhole().getSegment();
-  });
-  return length;
-}
-
 Expected<std::shared_ptr<const GroupFile>>
 calibrate(mlir::ModuleOp module, const Sources &sources,
           ArrayRef<std::vector<int32_t>> texts,

@@ -105,6 +105,23 @@ Error readAt(int descriptor, StringRef path, uint64_t offset, uint8_t *out,
   return Error::success();
 }
 
+Error writeAt(int descriptor, StringRef path, uint64_t offset,
+              ArrayRef<uint8_t> bytes) {
+  while (!bytes.empty()) {
+    ssize_t count = ::pwrite(descriptor, bytes.data(), bytes.size(),
+                             static_cast<off_t>(offset));
+    if (count < 0 && errno == EINTR)
+      continue;
+    if (count <= 0)
+      return fileError(path, "cannot be written at byte " + Twine(offset) +
+                                 ": " +
+                                 std::strerror(count < 0 ? errno : ENOSPC));
+    bytes = bytes.drop_front(count);
+    offset += count;
+  }
+  return Error::success();
+}
+
 Expected<std::string> readSmallFile(const std::string &path, uint64_t limit) {
   uint64_t size = 0;
   Expected<int> descriptor = openRegularFile(path, size);

@@ -11,6 +11,7 @@
 #ifndef FPMOE_LIB_CHECKPOINT_INPUT_H
 #define FPMOE_LIB_CHECKPOINT_INPUT_H
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 
@@ -41,6 +42,10 @@ llvm::Expected<int> openRegularFile(const std::string &path, uint64_t &size);
 /// Reads exactly `bytes` bytes at `offset` of an open file.
 llvm::Error readAt(int descriptor, llvm::StringRef path, uint64_t offset,
                    uint8_t *out, uint64_t bytes);
+
+/// Writes all bytes at `offset` of an open file.
+llvm::Error writeAt(int descriptor, llvm::StringRef path, uint64_t offset,
+                    llvm::ArrayRef<uint8_t> bytes);
 
 /// Reads a file of at most `limit` bytes.
 llvm::Expected<std::string> readSmallFile(const std::string &path,

@@ -184,6 +184,11 @@ Error OptionsParser::compile(const toml::table &table) {
       e = readString(node, "weights", options.weights);
     } else if (key.str() == "cpu") {
       e = readString(node, "cpu", options.cpu);
+    } else if (key.str() == "cache") {
+      e = readString(node, "cache", options.cache);
+      if (!e && !isCacheFormat(*options.cache))
+        return errorAt(node.source(), "'cache' is " + quoted(*options.cache) +
+                                          ", it must be 'f32' or 'bf16'");
     } else if (key.str() == "weights_file") {
       e = readFileName(node, "weights_file", options.weightsFile);
     } else if (key.str() == "languages") {
@@ -218,9 +223,10 @@ Error OptionsParser::compile(const toml::table &table) {
         return wrongType(node, "static", "true or false");
       options.isStatic = value->get();
     } else {
-      return unknown(key, "'weights', 'cpu', 'languages', 'prefill_tokens', "
-                          "'context', 'rope_scaling', 'static' and "
-                          "'weights_file'");
+      return unknown(
+          key, "'weights', 'cpu', 'cache', 'languages', "
+               "'prefill_tokens', 'context', 'rope_scaling', 'static' and "
+               "'weights_file'");
     }
     if (e)
       return e;

@@ -40,6 +40,11 @@ struct RopeScalingOption {
 /// says what is wrong with the text.
 llvm::Expected<RopeScalingOption> parseRopeScaling(llvm::StringRef text);
 
+/// Whether keys and values can be kept so.
+inline bool isCacheFormat(llvm::StringRef name) {
+  return name == "f32" || name == "bf16";
+}
+
 /// What `fpmoe.toml` says; a member without value was not in the file.
 struct FileOptions {
   /// `[experts] names`: well-formed, not yet compared with each other and with
@@ -54,6 +59,7 @@ struct FileOptions {
   /// `[weights]`, "pattern=format" in the order of the file.
   std::vector<std::string> weightRules;
   std::optional<std::string> cpu;
+  std::optional<std::string> cache; ///< "f32" or "bf16"
   std::optional<std::vector<std::string>> languages;
   std::optional<int64_t> prefillTokens;
   /// Positions of the program: at most those of the model.

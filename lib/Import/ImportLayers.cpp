@@ -82,7 +82,8 @@ Value Importer::attend(Value query, Value key, Value value, Value positions) {
   Value heads = AttentionOp::create(
       builder, loc, rows(columns), query, key, value, positions,
       function.getArguments().back(), i64(config.numHeads),
-      i64(config.numKeyValueHeads), f64(config.attentionScale), window);
+      i64(config.numKeyValueHeads), f64(config.attentionScale), window,
+      /*cache=*/mlir::TypeAttr());
   LowRankPaths paths = lowRankPaths("o", {"self_attn.o_proj.weight"},
                                     {config.hiddenSize}, columns);
   Value matrix =

@@ -203,7 +203,8 @@ Expected<Rows> Interpreter::Frame::attendTexts(AttentionOp op,
 Error Interpreter::Frame::visit(AttentionOp op) {
   AttentionShape shape{static_cast<int64_t>(op.getHeads()),
                        static_cast<int64_t>(op.getKvHeads()),
-                       op.getScale().convertToDouble(), op.getWindow()};
+                       op.getScale().convertToDouble(), op.getWindow(),
+                       op.getCache().has_value()};
   if (owner.textRows)
     return set(op.getResult(), attendTexts(op, shape));
   LayerCache &cache = owner.caches[std::get<int64_t>(bindings[op.getLayer()])];

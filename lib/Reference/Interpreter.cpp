@@ -65,8 +65,7 @@ static Error checkActivations(func::FuncOp function) {
   return error;
 }
 
-/// The length of the segments that the routers of a model know, or 0.
-static Expected<int64_t> findSegment(ModuleOp module) {
+Expected<int64_t> findSegment(ModuleOp module) {
   int64_t found = 0;
   bool agree = true;
   module.walk([&](Operation *op) {

@@ -44,6 +44,10 @@ struct Route {
   std::vector<float> weights;
 };
 
+/// The length of the segments that the routers of a model know, or 0. Fails if
+/// they have different ones.
+llvm::Expected<int64_t> findSegment(mlir::ModuleOp module);
+
 class Interpreter {
 public:
   /// For a module that verifies; it and the checkpoint must outlive the

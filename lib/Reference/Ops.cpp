@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Reference/Ops.h"
+#include "lib/Checkpoint/Half.h"
 
 #include <algorithm>
 #include <cmath>
@@ -186,11 +187,14 @@ Expected<Rows> rope(WeightStore &store, const Rows &x, const Ids &positions,
 }
 
 /// Puts `row` at a position of a cache, which grows as needed.
-static void keep(Rows &cache, int64_t position, ArrayRef<float> row) {
+static void keep(Rows &cache, int64_t position, ArrayRef<float> row,
+                 bool asBf16) {
   cache.rows = std::max(cache.rows, position + 1);
   cache.columns = row.size();
   cache.data.resize(cache.rows * cache.columns);
-  llvm::copy(row, cache[position].begin());
+  llvm::transform(row, cache[position].begin(), [&](float x) {
+    return asBf16 ? fromBF16(roundToBF16(x)) : x;
+  });
 }
 
 Expected<Rows> attention(LayerCache &cache, const Rows &query, const Rows &key,
@@ -203,8 +207,8 @@ Expected<Rows> attention(LayerCache &cache, const Rows &query, const Rows &key,
           "a layer's keys or values have " + Twine(added->columns) +
           " columns, those in its cache have " + Twine(kept->columns));
   for (int64_t row = 0; row < query.rows; ++row) {
-    keep(cache.keys, positions[row], key[row]);
-    keep(cache.values, positions[row], value[row]);
+    keep(cache.keys, positions[row], key[row], shape.cachesBf16);
+    keep(cache.values, positions[row], value[row], shape.cachesBf16);
   }
   int64_t dim = query.columns / shape.heads;
   int64_t valueDim = value.columns / shape.kvHeads;

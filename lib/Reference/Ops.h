@@ -115,6 +115,8 @@ struct AttentionShape {
   double scale;
   /// Positions that a query sees, its own included.
   std::optional<int64_t> window;
+  /// The cache holds bf16; else f32.
+  bool cachesBf16 = false;
 };
 /// Fails if the cache was filled with rows of another width.
 llvm::Expected<Rows> attention(LayerCache &cache, const Rows &query,

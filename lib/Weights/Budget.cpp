@@ -34,7 +34,6 @@ namespace {
 struct Choice {
   WeightOp weight;
   int64_t tail, count; ///< count: how often its error counts
-  bool isWhole;        ///< groups are full, as uint4 needs them
   size_t format = 0;   ///< of kFormats
   std::array<double, std::size(kFormats)> error = {};
   std::array<int64_t, std::size(kFormats)> bytes = {};
@@ -48,13 +47,19 @@ std::optional<double> parseBudget(StringRef text) {
   return text.getAsDouble(bits) ? std::nan("") : bits;
 }
 
-static GroupFormat getFormatOf(mlir::MLIRContext *context, StringRef name) {
-  return *getGroupFormat(getStorageType(context, name));
+using Formats = std::array<GroupFormat, std::size(kFormats)>;
+
+static Formats getFormats(mlir::MLIRContext *context) {
+  Formats formats;
+  for (auto [format, name] : llvm::zip(formats, kFormats))
+    format = *getGroupFormat(getStorageType(context, name));
+  return formats;
 }
 
 /// Adds the errors of some rows of an instance.
 static Error measure(const RecipeEvaluator &evaluator, Choice &choice,
                      int64_t layer) {
+  Formats formats = getFormats(choice.weight.getContext());
   auto type = choice.weight.getTensorType();
   int64_t columns = type.getShape().back();
   int64_t rows = type.getNumElements() / columns;
@@ -72,8 +77,7 @@ static Error measure(const RecipeEvaluator &evaluator, Choice &choice,
     for (int64_t c = 0; c < columns;) {
       int64_t count = getGroup(columns, choice.tail, c).count;
       ArrayRef<float> numbers = ArrayRef(row).slice(c, count);
-      for (auto [f, name] : enumerate(kFormats)) {
-        GroupFormat format = getFormatOf(choice.weight.getContext(), name);
+      for (auto [f, format] : enumerate(formats)) {
         Group group;
         if (Error e =
                 makeGroup(choice.weight, format, numbers, first + c, group))
@@ -103,6 +107,7 @@ static std::vector<Choice> findChoices(mlir::ModuleOp module, int64_t &bytes,
       if (auto get = matrix.weight.getDefiningOp<GetOp>())
         matrices.insert({symbols.lookup<WeightOp>(get.getWeight()), matrix});
   });
+  Formats formats = getFormats(module.getContext());
   std::vector<Choice> choices;
   for (auto &[op, matrix] : matrices) {
     auto weight = cast<WeightOp>(op);
@@ -112,17 +117,13 @@ static std::vector<Choice> findChoices(mlir::ModuleOp module, int64_t &bytes,
       bytes += type.getNumElements() * weight.getNumInstances() * 4;
       continue;
     }
-    int64_t tail = matrix.tail, all = type.getShape().back();
-    Choice choice{weight, tail, weight.getLayers() ? 1 : 4 * layers,
-                  (all - tail) % GroupFormat::kElements == 0 &&
-                      tail % GroupFormat::kElements == 0};
-    for (auto [f, name] : enumerate(kFormats)) {
-      int64_t columns = type.getShape().back();
-      choice.bytes[f] = type.getNumElements() / columns *
-                        weight.getNumInstances() *
-                        countGroups(columns, matrix.tail) *
-                        getFormatOf(weight.getContext(), name).getBytes();
-    }
+    Choice choice{weight, matrix.tail, weight.getLayers() ? 1 : 4 * layers};
+    int64_t columns = type.getShape().back();
+    int64_t groups = type.getNumElements() / columns *
+                     countGroups(columns, matrix.tail) *
+                     weight.getNumInstances();
+    for (auto [bytes, format] : llvm::zip(choice.bytes, formats))
+      bytes = groups * format.getBytes();
     bytes += choice.bytes[0];
     choices.push_back(choice);
   }
@@ -168,8 +169,6 @@ Expected<std::string> chooseFormats(mlir::ModuleOp module,
     double most = 0;
     for (Choice &choice : choices)
       for (size_t f = choice.format + 1; f < std::size(kFormats); ++f) {
-        if (!choice.isWhole && f == 1)
-          continue;
         double more = choice.bytes[f] - choice.bytes[choice.format];
         double gain = (choice.error[choice.format] - choice.error[f]) / more;
         if (gain <= most || (bytes + more) * 8 > bits * elements)

@@ -30,80 +30,132 @@ struct Instance {
 };
 } // namespace
 
-static Error measure(const RecipeEvaluator &evaluator,
-                     const Instance &instance) {
-  int64_t columns =
-      cast<mlir::RankedTensorType>(instance.after.getType()).getShape().back();
-  int64_t step = std::max<int64_t>(kBlock / columns, 1) * columns;
-  double squares = 0, differences = 0;
-  std::vector<float> before, after;
-  for (int64_t at = 0; at < instance.error->elements; at += step) {
-    int64_t count = std::min(step, instance.error->elements - at);
-    before.resize(count);
-    after.resize(count);
-    for (auto [value, numbers] : {std::pair(instance.before, &before),
-                                  std::pair(instance.after, &after)})
-      if (Error e = evaluator.evaluate(value, instance.layer, at,
-                                       MutableArrayRef<float>(*numbers)))
-        return e;
-    for (int64_t i = 0; i < count; ++i) {
-      double difference = double(after[i]) - before[i];
-      squares += double(before[i]) * before[i];
-      differences += difference * difference;
-    }
+double WeightError::getRelative() const {
+  return squares > 0 ? std::sqrt(differences / squares) : 0;
+}
+
+/// Measures `count` elements from `first` on.
+static Error measure(const RecipeEvaluator &evaluator, const Instance &instance,
+                     int64_t first, int64_t count) {
+  std::vector<float> before(count), after(count);
+  for (auto [value, numbers] :
+       {std::pair(instance.before, &before), std::pair(instance.after, &after)})
+    if (Error e = evaluator.evaluate(value, instance.layer, first,
+                                     MutableArrayRef<float>(*numbers)))
+      return e;
+  for (int64_t i = 0; i < count; ++i) {
+    double difference = double(after[i]) - before[i];
+    instance.error->squares += double(before[i]) * before[i];
+    instance.error->differences += difference * difference;
   }
-  if (squares > 0)
-    instance.error->relative = std::sqrt(differences / squares);
   return Error::success();
 }
 
-Expected<std::vector<WeightError>> measureErrors(
-    mlir::ModuleOp module, const Sources &sources,
-    const std::function<void(uint64_t done, uint64_t total)> &progress) {
-  std::vector<WeightError> errors;
-  std::vector<Instance> instances;
-  uint64_t done = 0, total = 0;
+static Error measure(const RecipeEvaluator &evaluator, const Instance &instance,
+                     int64_t most) {
+  int64_t columns =
+      cast<mlir::RankedTensorType>(instance.after.getType()).getShape().back();
+  int64_t rows = instance.error->elements / columns;
+  if (most && most < rows) {
+    for (int64_t i = 0; i < most; ++i)
+      if (Error e =
+              measure(evaluator, instance, i * rows / most * columns, columns))
+        return e;
+    return Error::success();
+  }
+  int64_t step = std::max<int64_t>(kBlock / columns, 1) * columns;
+  for (int64_t at = 0; at < instance.error->elements; at += step)
+    if (Error e = measure(evaluator, instance, at,
+                          std::min(step, instance.error->elements - at)))
+      return e;
+  return Error::success();
+}
+
+/// Calls f(weight, value before rounding, value after it, layer, error) for
+/// each instance.
+static void forEachInstance(
+    mlir::ModuleOp module,
+    function_ref<void(WeightOp, mlir::Value, mlir::Value, int64_t, WeightError)>
+        f) {
   for (auto weight : module.getOps<WeightOp>()) {
     auto type = weight.getTensorType();
     if (!type.getEncoding())
       continue;
-    mlir::Value after = weight.getResultValue(), before;
+    mlir::Value after = weight.getResultValue();
     if (auto pack = after.getDefiningOp<PackOp>())
       after = pack.getInput();
     auto convert = after.getDefiningOp<ConvertOp>();
-    before = convert ? convert.getInput() : after;
     for (int64_t i = 0, e = weight.getNumInstances(); i < e; ++i) {
       WeightError error;
       error.weight = weight.getSymName().str();
-      int64_t layer = 0;
       if (weight.getLayers())
-        error.layer = layer = (*weight.getLayers())[i];
+        error.layer = (*weight.getLayers())[i];
       error.format = getStorageName(type.getElementType()).str();
       error.elements = type.getNumElements();
       error.bytes =
           getStorageBytes(cast<mlir::RankedTensorType>(after.getType()));
-      total += error.elements;
-      errors.push_back(std::move(error));
-      instances.push_back({weight, before, after, layer, nullptr});
+      int64_t layer = error.layer.value_or(0);
+      f(weight, convert ? convert.getInput() : after, after, layer,
+        std::move(error));
     }
   }
+}
+
+std::vector<WeightError> listMatrices(mlir::ModuleOp module) {
+  std::vector<WeightError> errors;
+  forEachInstance(
+      module, [&](WeightOp, mlir::Value, mlir::Value, int64_t,
+                  WeightError error) { errors.push_back(std::move(error)); });
+  return errors;
+}
+
+Expected<std::vector<WeightError>> measureErrors(mlir::ModuleOp module,
+                                                 const Sources &sources,
+                                                 const ErrorOptions &options) {
+  std::vector<WeightError> errors;
+  std::vector<Instance> instances;
+  uint64_t done = 0, total = 0;
+  forEachInstance(module, [&](WeightOp weight, mlir::Value before,
+                              mlir::Value after, int64_t layer,
+                              WeightError error) {
+    total += error.elements;
+    errors.push_back(std::move(error));
+    instances.push_back({weight, before, after, layer, nullptr});
+  });
   for (auto [instance, error] : llvm::zip(instances, errors))
     instance.error = &error;
   RecipeEvaluator evaluator(sources);
   std::mutex mutex;
   auto measureOne = [&](const Instance &instance) -> Error {
     if (instance.before != instance.after)
-      if (Error e = measure(evaluator, instance))
+      if (Error e = measure(evaluator, instance, options.rows))
         return e;
     std::lock_guard<std::mutex> lock(mutex);
     done += instance.error->elements;
-    if (progress)
-      progress(done, total);
+    if (options.progress)
+      options.progress(done, total);
     return Error::success();
   };
   if (Error e = parallelForEachError(instances, measureOne))
     return std::move(e);
   return errors;
+}
+
+std::vector<WeightError> joinLayers(ArrayRef<WeightError> errors) {
+  std::vector<WeightError> joined;
+  for (const WeightError &error : errors) {
+    if (joined.empty() || joined.back().weight != error.weight) {
+      joined.push_back(error);
+      joined.back().layer.reset();
+      continue;
+    }
+    WeightError &all = joined.back();
+    all.elements += error.elements;
+    all.bytes += error.bytes;
+    all.squares += error.squares;
+    all.differences += error.differences;
+  }
+  return joined;
 }
 
 } // namespace fpmoe

@@ -12,6 +12,7 @@
 #ifndef FPMOE_LIB_WEIGHTS_GROUPFILE_H
 #define FPMOE_LIB_WEIGHTS_GROUPFILE_H
 
+#include "lib/Tool/Output.h"
 #include "lib/Weights/Groups.h"
 
 #include <map>
@@ -25,8 +26,6 @@ class GroupFile {
 public:
   /// In the system's folder of temporary files.
   static llvm::Expected<std::unique_ptr<GroupFile>> create();
-  GroupFile(const GroupFile &) = delete;
-  ~GroupFile();
 
   /// Makes room for the groups of an instance, which all have to be written.
   void add(WeightOp weight, int64_t layer, int64_t groups);
@@ -47,13 +46,11 @@ private:
     return {weight.getSymName().str(), layer};
   }
 
-  GroupFile(int file, std::string folder)
-      : file(file), folder(std::move(folder)) {}
+  explicit GroupFile(OutputFile file) : file(std::move(file)) {}
   int64_t placeOf(WeightOp weight, int64_t layer, int64_t group) const;
 
-  int file;
-  std::string folder; ///< for messages
-  int64_t size = 0;   ///< in groups
+  OutputFile file;  ///< never kept
+  int64_t size = 0; ///< in groups
   std::map<Key, int64_t> starts;
 };
 

@@ -20,11 +20,8 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
-#include <cstring>
 #include <mutex>
 #include <thread>
-#include <unistd.h>
 #include <vector>
 
 using namespace llvm;
@@ -310,19 +307,7 @@ Error Writer::write(ArrayRef<uint8_t> bytes, uint64_t position) {
   // A sum is the same in whatever order threads add to it.
   uint64_t part[] = {xxh3_64bits(bytes), position - base};
   digest += xxh3_64bits(ArrayRef(reinterpret_cast<const uint8_t *>(part), 16));
-  while (!bytes.empty()) {
-    ssize_t count = ::pwrite(descriptor, bytes.data(), bytes.size(),
-                             static_cast<off_t>(position));
-    if (count < 0 && errno == EINTR)
-      continue;
-    if (count <= 0)
-      return fileError(options.fileName,
-                       "cannot be written at byte " + Twine(position) + ": " +
-                           std::strerror(count < 0 ? errno : ENOSPC));
-    bytes = bytes.drop_front(count);
-    position += count;
-  }
-  return Error::success();
+  return writeAt(descriptor, options.fileName, position, bytes);
 }
 
 Error writeWeights(ModuleOp module, const Sources &sources, int descriptor,

@@ -8,6 +8,7 @@
 #include "dialects/Mega/Mega.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 #include "mlir/IR/PatternMatch.h"
@@ -31,6 +32,42 @@ struct Dot2ToAvx512 : OpRewritePattern<mega::Dot2Op> {
       return failure();
     rewriter.replaceOpWithNewOp<x86vector::DotBF16Op>(
         op, op.getType(), op.getAcc(), op.getLhs(), op.getRhs());
+    return success();
+  }
+};
+
+/// BFDOT sums pairs into four lanes.
+struct Dot2ToNeon : OpRewritePattern<mega::Dot2Op> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(mega::Dot2Op op,
+                                PatternRewriter &rewriter) const override {
+    constexpr int64_t kSums = 4;
+    Location loc = op.getLoc();
+    auto type = cast<VectorType>(op.getType());
+    int64_t lanes = type.getNumElements();
+    if (lanes % kSums)
+      return failure();
+    auto part = [&](Value from, int64_t first, int64_t count) -> Value {
+      return vector::ExtractStridedSliceOp::create(
+          rewriter, loc, from, ArrayRef<int64_t>{first},
+          ArrayRef<int64_t>{count}, ArrayRef<int64_t>{1});
+    };
+    Value result = op.getAcc();
+    for (int64_t i = 0; i < lanes; i += kSums) {
+      Value sums[] = {part(op.getAcc(), i, kSums),
+                      part(op.getLhs(), 2 * i, 2 * kSums),
+                      part(op.getRhs(), 2 * i, 2 * kSums)};
+      Value sum =
+          LLVM::CallIntrinsicOp::create(
+              rewriter, loc, sums[0].getType(),
+              rewriter.getStringAttr("llvm.aarch64.neon.bfdot.v4f32.v8bf16"),
+              sums)
+              .getResult(0);
+      result = vector::InsertStridedSliceOp::create(rewriter, loc, sum, result,
+                                                    ArrayRef<int64_t>{i},
+                                                    ArrayRef<int64_t>{1});
+    }
+    rewriter.replaceOp(op, result);
     return success();
   }
 };
@@ -67,13 +104,19 @@ struct LowerDot2Pass : fpmoe::impl::LowerDot2Base<LowerDot2Pass> {
 
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    if (mega::getTarget(getOperation()).getDot() !=
-        mega::DotInstruction::None) {
+    switch (mega::getTarget(getOperation()).getDot()) {
+    case mega::DotInstruction::Avx512Bf16:
+    case mega::DotInstruction::AmxBf16:
       patterns.add<Dot2ToAvx512>(&getContext());
-    } else {
+      break;
+    case mega::DotInstruction::NeonBf16:
+      patterns.add<Dot2ToNeon>(&getContext());
+      break;
+    case mega::DotInstruction::None:
       patterns.add<Dot2ToFma>(&getContext());
       // Rounding to bf16 would become a call of the compiler's library.
       arith::populateExpandBFloat16Patterns(patterns);
+      break;
     }
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();

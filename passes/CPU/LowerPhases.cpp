@@ -8,6 +8,7 @@
 // emitted by lib/Codegen/CPU.
 //===----------------------------------------------------------------------===//
 
+#include "lib/Codegen/CPU/Attention.h"
 #include "lib/Codegen/CPU/GroupTable.h"
 #include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 #include "passes/CPU/Passes.h"
@@ -34,6 +35,8 @@ void emitTile(PhaseContext &phase, Operation &op, ArrayRef<Value> tile) {
       .Case([&](mega::LowRankOp o) { emitLowRank(phase, o, tile); })
       .Case([&](mega::QkvOp o) { emitQkv(phase, o, tile); })
       .Case([&](mega::AttentionOp o) { emitAttention(phase, o, tile); })
+      .Case([&](mega::AttendSpanOp o) { emitAttendSpan(phase, o, tile); })
+      .Case([&](mega::MergeSpansOp o) { emitMergeSpans(phase, o, tile); })
       .Case([&](mega::LinearOp o) { emitLinear(phase, o, tile); })
       .Case([&](mega::KeepRowsOp o) { emitKeepRows(phase, o, tile); })
       .Case([&](mega::RouteOp o) { emitRoute(phase, o, tile); })
@@ -77,6 +80,8 @@ Value emitTileCount(PhaseContext &phase, Attribute size, Operation &first) {
     GroupTable table(phase, groups, layout);
     return b.loadIndex(table.first, b.i64(layout.groups));
   }
+  case TileSize::Spans:
+    return emitSpanCount(phase, cast<mega::AttendSpanOp>(first));
   }
   llvm_unreachable("unknown size");
 }

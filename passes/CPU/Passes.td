@@ -53,13 +53,15 @@ def LowerPhases : Pass<"mega-lower-phases", "::mlir::ModuleOp"> {
 def LowerDot2 : Pass<"mega-lower-dot2", "::mlir::ModuleOp"> {
   let summary = "Lowers mega.dot2 to what the CPU has";
   let description = [{
-    Where the module's `mega.target` has the instruction, to `x86vector.avx512.dot`.
+    Where the module's `mega.target` has the instruction, to `x86vector.avx512.dot`, or
+    on Arm to calls of BFDOT's intrinsic, four lanes each.
     Elsewhere to shifts, masks and two fused multiply-adds; roundings to bf16, which
     such a CPU lacks too, become integer arithmetic.
   }];
   let dependentDialects = [
     "::mega::MegaDialect", "::mlir::arith::ArithDialect",
-    "::mlir::vector::VectorDialect", "::mlir::x86vector::X86VectorDialect"
+    "::mlir::LLVM::LLVMDialect", "::mlir::vector::VectorDialect",
+    "::mlir::x86vector::X86VectorDialect"
   ];
 }
 

@@ -50,6 +50,23 @@ def SetStorage : Pass<"fpmoe-set-storage", "::mlir::ModuleOp"> {
   ];
 }
 
+def SetCache : Pass<"fpmoe-set-cache", "::mlir::ModuleOp"> {
+  let summary = "Chooses the type of the keys and values that are kept";
+  let description = [{
+    Half the bytes of f32 for each position, and as much as a step over a long text
+    reads beside the weights. By default bf16, but f32 where all matrices are f32 or
+    f16, which is nearer to f32 than bf16 is.
+
+    Example (`test/passes/Quantize/set-cache.mlir`): with `cache=bf16`,
+    `fpmoe.attention %q, %k, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5`
+    becomes `... scale 0.5 cache bf16`.
+  }];
+  let options = [
+    Option<"cache", "cache", "std::string", "",
+           "f32 or bf16; by default what the matrices are made for">
+  ];
+}
+
 def VerifyStorage : Pass<"fpmoe-verify-storage", "::mlir::ModuleOp"> {
   let summary = "Fails where what is no matrix has a storage format";
   let description = [{

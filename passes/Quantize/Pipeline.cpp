@@ -23,6 +23,7 @@ namespace fpmoe {
 void populateQuantizePipeline(mlir::OpPassManager &pm,
                               const QuantizeOptions &options) {
   pm.addPass(createSetStorage({options.format}));
+  pm.addPass(createSetCache({options.cache}));
   pm.addPass(createFoldRecipes());
   pm.addPass(createVerifyStorage());
 }

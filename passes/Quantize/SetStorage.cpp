@@ -151,15 +151,6 @@ struct SetStoragePass : impl::SetStorageBase<SetStoragePass> {
         continue;
       std::optional<GroupFormat> groups = getGroupFormat(type.getElementType());
       int64_t tail = groups ? matrix.tail : 0;
-      int64_t columns = type.getShape().back() - tail;
-      if (groups && groups->hasMinimum &&
-          (columns % GroupFormat::kElements || tail % GroupFormat::kElements)) {
-        weight.emitError("weight '")
-            << weight.getSymName() << "' has rows of " << columns << " and "
-            << tail << " columns; " << getStorageName(type.getElementType())
-            << " takes multiples of 32, choose int4 or int8";
-        return signalPassFailure();
-      }
       auto yield = cast<YieldOp>(weight.getRecipe().front().getTerminator());
       OpBuilder builder(yield);
       yield.getValueMutable().assign(ConvertOp::create(

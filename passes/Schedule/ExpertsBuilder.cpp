@@ -57,7 +57,15 @@ private:
   Value anyGateUp() {
     return op.getGateUp() ? op.getGateUp() : op.getSharedGateUp();
   }
-  Value anyDown() { return op.getDown() ? op.getDown() : op.getSharedDown(); }
+  /// That of the wider experts: rows of the others end in zeros.
+  Value widerDown() {
+    auto columns = [](Value weight) {
+      return weight ? cast<ShapedType>(weight.getType()).getShape().back() : 0;
+    };
+    return columns(op.getDown()) > columns(op.getSharedDown())
+               ? op.getDown()
+               : op.getSharedDown();
+  }
   static mega::PackedLayout layoutOf(Value weight) {
     return mega::PackedLayout(cast<RankedTensorType>(weight.getType()));
   }
@@ -145,8 +153,8 @@ LogicalResult ExpertsBuilder::build() {
              "down_low_rank");
   ofExperts = op.getDownLowRank() ? Value() : groups;
   if (!op.getDownLowRank())
-    b.beginQuantize(act, anyDown(), ofExperts);
-  act = b.multiplied(act, anyDown(), ofExperts, rankOf(op.getDownLowRank()));
+    b.beginQuantize(act, widerDown(), ofExperts);
+  act = b.multiplied(act, widerDown(), ofExperts, rankOf(op.getDownLowRank()));
   buildDown();
   return success();
 }
@@ -239,7 +247,7 @@ void ExpertsBuilder::buildUp(Value rows) {
     int64_t count = weight == sharedGateUp ? 1 : b.one ? topK : experts;
     tiles += count * llvm::divideCeil(weightPairs, pairs);
   }
-  act = b.operand("active", BufferSpace::Shared, anyDown(), getNumSlots(),
+  act = b.operand("active", BufferSpace::Shared, widerDown(), getNumSlots(),
                   b.shape.rows, widenedColumns(width, op.getDownLowRank()));
   b.beginPhase("expert_up", {b.size(tiles)});
   mega::ExpertUpOp::create(b, b.loc, rows, gateUp, sharedGateUp, groups,
@@ -261,7 +269,7 @@ void ExpertsBuilder::buildDown() {
     }
   depth = std::min(depth, kDepthBytes / bytes / mega::kGroupElements *
                               mega::kGroupElements);
-  int64_t total = layoutOf(anyDown()).vectors();
+  int64_t total = layoutOf(widerDown()).vectors();
   int64_t vectors = std::max(getVectorsAtOnce(b.target, 1), perPanel);
   if (!b.one) {
     int64_t vectorBytes = depth * bytes;

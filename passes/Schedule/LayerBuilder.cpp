@@ -224,13 +224,14 @@ FailureOr<AttentionOp> LayerBuilder::prepareAttention(Operation *user,
   SmallVector<int64_t> cacheShape{
       memory.layers, int64_t(attention.getKvHeads()), ShapedType::kDynamic,
       keyColumns + valueColumns};
+  Type element = attention.getCache().value_or(b.getF32Type());
   if (!memory.cache)
-    memory.cache =
-        b.buffer("cache", BufferSpace::Cache, cacheShape, b.getF32Type());
-  if (cast<MemRefType>(memory.cache.getType()).getShape() !=
-      ArrayRef(cacheShape))
-    return user->emitOpError("has other key and value heads than the layers "
-                             "before it");
+    memory.cache = b.buffer("cache", BufferSpace::Cache, cacheShape, element);
+  auto cache = cast<MemRefType>(memory.cache.getType());
+  if (cache.getShape() != ArrayRef(cacheShape) ||
+      cache.getElementType() != element)
+    return user->emitOpError("has other key and value heads, or another type "
+                             "of cache, than the layers before it");
   return attention;
 }
 
@@ -298,23 +299,37 @@ LogicalResult LayerBuilder::buildAttention(AttentionOp op) {
                        b.numBlocks, b.shape.rows,
                        widenedColumns(heads * valueDim, linear.getLowRank()));
   operands[{op.getResult(), Value(), Type()}] = attended;
-  // For one token, the rows are the query heads that share keys and values.
-  // Some are done at a time, so that sums and factors fit into registers; the
-  // extra columns keep them apart in the first-level cache.
+  // The extra columns keep rows apart in the first-level cache.
+  int64_t span = std::min(kSpanPositions, mega::padColumns(b.shape.context));
   int64_t rows = b.one ? heads / kvHeads : b.shape.rows;
-  int64_t accumulators = b.target.getAccumulators();
-  int64_t atOnce = accumulators < 8 ? accumulators : accumulators / 2;
   Value scores =
       b.buffer("scores", BufferSpace::Private,
-               {std::min(rows, atOnce),
-                mega::padColumns(b.shape.context) + mega::kVectorColumns},
+               {getRowsAtOnce(b.target, rows), span + mega::kVectorColumns},
                b.getF32Type());
-  b.beginPhase("attention", {b.size(b.one ? kvHeads : heads),
-                             b.sizeOfMany(TileSize::Blocks)});
-  mega::AttentionOp::create(b, b.loc, query, memory.cache,
-                            b.input(StepInput::Position), attended, scores,
-                            b.layer, heads, kvHeads, dim, valueDim,
-                            op.getScale(), op.getWindowAttr());
+  int64_t columns = mega::padColumns(valueDim) + mega::kVectorColumns;
+  if (!b.one) {
+    Value sums =
+        b.buffer("sums", BufferSpace::Private, {rows, columns}, b.getF32Type());
+    b.beginPhase("attention", {b.size(heads), b.size(TileSize::Blocks)});
+    mega::AttentionOp::create(b, b.loc, query, memory.cache,
+                              b.input(StepInput::Position), attended, scores,
+                              sums, b.layer, heads, kvHeads, dim, valueDim,
+                              span, op.getScale(), op.getWindowAttr());
+    return success();
+  }
+  Value partial = b.buffer(
+      "partial", BufferSpace::Shared,
+      {kvHeads, llvm::divideCeil(b.shape.context, span), rows, columns},
+      b.getF32Type());
+  b.beginPhase("attention", {b.size(kvHeads), b.size(TileSize::Spans)});
+  mega::AttendSpanOp::create(b, b.loc, query, memory.cache,
+                             b.input(StepInput::Position), partial, scores,
+                             b.layer, heads, kvHeads, dim, valueDim, span,
+                             op.getScale(), op.getWindowAttr());
+  b.endPhase();
+  b.beginPhase("merge_spans", {b.size(heads)});
+  mega::MergeSpansOp::create(b, b.loc, partial, b.input(StepInput::Position),
+                             attended, valueDim, span, op.getWindowAttr());
   return success();
 }
 

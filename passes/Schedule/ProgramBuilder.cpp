@@ -84,8 +84,9 @@ Value ProgramBuilder::multiplied(Value rows, Value weight, Value groups,
              {type.getDimSize(0), steps, type.getDimSize(2),
               format.getOperandExtent(target)},
              format.getOperandElement(target));
+  int64_t columns = cast<ShapedType>(weight.getType()).getShape().back() - tail;
   mega::QuantizeOp::create(*this, loc, rows, integers, groups,
-                           getI64IntegerAttr(tail));
+                           getI64IntegerAttr(columns), getI64IntegerAttr(tail));
   return integers;
 }
 

@@ -39,6 +39,9 @@ constexpr int64_t kTileWeightBytes = 400 << 10;
 /// Tiles that a product has at least, where it is large enough: many workers
 /// must find work, and few must end together.
 constexpr int64_t kMinTiles = 32;
+/// Positions of a span of attention: its keys and values stay in the
+/// second-level cache while the rows of a block pass.
+constexpr int64_t kSpanPositions = 512;
 /// Blocks of tokens in a group: enough to use a tile's weights well.
 constexpr int64_t kGroupBlocks = 16;
 
@@ -73,6 +76,7 @@ public:
                 int64_t count, int64_t rows, int64_t columns);
   /// The rows as `weight` multiplies them: themselves, or integers, which the
   /// phase makes that is built. `tail`: of columns that low ranks put behind.
+  /// Where several weights multiply them, `weight` is the widest.
   Value multiplied(Value rows, Value weight, Value groups, int64_t tail);
   /// What the caller says of the step.
   Value input(mega::StepInput input);

@@ -25,13 +25,20 @@ using namespace fpmoe;
 
 static const char details[] =
     "Prefill reads a prompt at once; its limit is the dot-product instruction\n"
-    "the program was compiled for. Decode reads the weights for every token,\n"
-    "after an empty context; its limit is the rate at which the same threads\n"
-    "read the same weights and do nothing else. Both limits are measured\n"
-    "between the repetitions. Token ids are random, the same in every run.";
+    "the program was compiled for (attention is not counted). Decode reads "
+    "the\n"
+    "weights for every token, and the keys and values of all tokens before "
+    "it;\n"
+    "its limit is the rate at which the same threads read the same weights "
+    "and\n"
+    "do nothing else. Both limits are measured between the repetitions. Token\n"
+    "ids are random, the same in every run; those of --depth are not "
+    "computed:\n"
+    "their keys and values are made up.";
 
 static const char examples[] = "  PROGRAM bench\n"
                                "  PROGRAM bench --threads 1 --repeat 9\n"
+                               "  PROGRAM bench --depth 8192 --generate 32\n"
                                "  PROGRAM bench --prompt 2048 --generate 16 "
                                "--json\n";
 
@@ -57,7 +64,7 @@ struct Samples {
 
 struct Measured {
   Samples prefill, decode, reads, dots; /// tokens, tokens, bytes, ops / s
-  int64_t prompt = 512, generate = 64, repeat = 5;
+  int64_t prompt = 512, generate = 64, depth = 0, repeat = 5;
   double copySeconds = 0, hugeShare = 0;
 
   double share(double achieved, double limit) const {
@@ -69,9 +76,13 @@ struct Measured {
                  double(fpmoe_model.logits_dot_ops);
     return share(prefill.median() / prompt * ops, dots.median());
   }
+  /// Read for a token in the middle of those that are decoded.
+  int64_t bytesPerToken() const {
+    return fpmoe_model.decode_weight_bytes +
+           (depth + generate / 2) * usedLevel().cache_bytes_per_position;
+  }
   double shareOfBandwidth() const {
-    return share(decode.median() * fpmoe_model.decode_weight_bytes,
-                 reads.median());
+    return share(decode.median() * double(bytesPerToken()), reads.median());
   }
 };
 } // namespace
@@ -88,8 +99,8 @@ static std::vector<int32_t> randomTokens(int64_t count) {
 }
 
 static Status decodeTokens(Session &session, const std::vector<int32_t> &tokens,
-                           int64_t count) {
-  session.restart();
+                           int64_t depth, int64_t count) {
+  session.pretend(depth);
   for (int64_t i = 0; i < count; ++i) {
     Status status = session.step(&tokens[i], 1, 0);
     if (status.failed() || interrupted())
@@ -99,8 +110,9 @@ static Status decodeTokens(Session &session, const std::vector<int32_t> &tokens,
 }
 
 static Status prefillTokens(Session &session,
-                            const std::vector<int32_t> &tokens, int64_t count) {
-  session.restart();
+                            const std::vector<int32_t> &tokens, int64_t depth,
+                            int64_t count) {
+  session.pretend(depth);
   return session.feed(tokens.data(), count, interrupted);
 }
 
@@ -115,16 +127,17 @@ static Status measure(Engine &engine, Session &session, Measured &measured) {
   measured.copySeconds = seconds() - start;
   measured.hugeShare = engine.weights->hugeShare();
   // The first pass touches memory that later ones find ready.
-  Status status = prefillTokens(session, tokens, measured.prompt);
+  Status status =
+      prefillTokens(session, tokens, measured.depth, measured.prompt);
   if (!status.failed())
-    status =
-        decodeTokens(session, tokens, std::min<int64_t>(measured.generate, 4));
+    status = decodeTokens(session, tokens, measured.depth,
+                          std::min<int64_t>(measured.generate, 4));
   for (int64_t i = 0; i < measured.repeat; ++i) {
     if (status.failed() || interrupted())
       return status;
     measured.dots.add(measureDotRate(usedLevel(), *engine.team));
     start = seconds();
-    status = prefillTokens(session, tokens, measured.prompt);
+    status = prefillTokens(session, tokens, measured.depth, measured.prompt);
     measured.prefill.add(measured.prompt / (seconds() - start));
     if (status.failed() || interrupted())
       return status;
@@ -132,7 +145,7 @@ static Status measure(Engine &engine, Session &session, Measured &measured) {
     measured.reads.add(
         measureReadRate(usedLevel(), *engine.team, *engine.weights));
     start = seconds();
-    status = decodeTokens(session, tokens, measured.generate);
+    status = decodeTokens(session, tokens, measured.depth, measured.generate);
     measured.decode.add(measured.generate / (seconds() - start));
     measured.reads.add(
         measureReadRate(usedLevel(), *engine.team, *engine.weights));
@@ -163,6 +176,7 @@ static std::string asJson(const Measured &measured, const Engine &engine) {
   json.value("copied", engine.weights->isCopied());
   json.value("copy_seconds", measured.copySeconds);
   json.value("repeat", measured.repeat);
+  json.value("depth", measured.depth);
   json.key("prefill");
   json.beginObject();
   json.value("tokens", measured.prompt);
@@ -175,6 +189,7 @@ static std::string asJson(const Measured &measured, const Engine &engine) {
   writeSamples(json, "tokens_per_second", measured.decode);
   json.value("share_of_bandwidth", measured.shareOfBandwidth());
   json.value("weight_bytes_per_token", fpmoe_model.decode_weight_bytes);
+  json.value("bytes_per_token", measured.bytesPerToken());
   json.endObject();
   json.key("limits");
   json.beginObject();
@@ -208,19 +223,22 @@ static std::string asTable(const Measured &measured, const Engine &engine) {
     return share == share ? format("%.1f%%", 100 * share)
                           : std::string("unknown");
   };
-  row(format("prefill of %lld, tokens/s",
-             static_cast<long long>(measured.prompt)),
+  std::string behind;
+  if (measured.depth)
+    behind = format(" after %lld", static_cast<long long>(measured.depth));
+  row(format("prefill of %lld%s, tokens/s",
+             static_cast<long long>(measured.prompt), behind.c_str()),
       measured.prefill, 1);
   row("  dot product peak, Gop/s", measured.dots, 1e9);
-  row(format("decode of %lld, tokens/s",
-             static_cast<long long>(measured.generate)),
+  row(format("decode of %lld%s, tokens/s",
+             static_cast<long long>(measured.generate), behind.c_str()),
       measured.decode, 1);
   row("  reading the weights, GB/s", measured.reads, 1e9);
   text += format("\nprefill reaches %s of the peak, decode %s of the read "
                  "bandwidth (%s per token)\n",
                  percent(measured.shareOfPeak()).c_str(),
                  percent(measured.shareOfBandwidth()).c_str(),
-                 bytesText(fpmoe_model.decode_weight_bytes).c_str());
+                 bytesText(measured.bytesPerToken()).c_str());
   return text;
 }
 
@@ -237,6 +255,8 @@ int fpmoe::runBench(const std::string &program, int count, char **arguments) {
                   "tokens of the prompt (default: 512)");
   options.integer(measured.generate, "--generate", 1, fpmoe_model.context,
                   "tokens to decode (default: 64)");
+  options.integer(measured.depth, "--depth", 0, fpmoe_model.context,
+                  "tokens of text before both (default: 0)");
   options.integer(measured.repeat, "--repeat", 1, 1000,
                   "repetitions (default: 5)");
   options.flag(json, "--json", "write JSON");
@@ -247,9 +267,17 @@ int fpmoe::runBench(const std::string &program, int count, char **arguments) {
   if (status.failed())
     return misuse(status);
 
+  int64_t added = std::max(measured.prompt, measured.generate);
+  if (measured.depth + added > fpmoe_model.context)
+    return misuse(Status::error(format(
+        "--depth is %lld, and %lld tokens behind it exceed the context "
+        "of %lld",
+        static_cast<long long>(measured.depth), static_cast<long long>(added),
+        static_cast<long long>(fpmoe_model.context))));
+
   status = engine.open();
   SessionOptions sessionOptions;
-  sessionOptions.positions = std::max(measured.prompt, measured.generate);
+  sessionOptions.positions = measured.depth + added;
   std::unique_ptr<Session> session;
   if (!status.failed())
     status = Session::create(fpmoe_model, usedLevel(), *engine.team,

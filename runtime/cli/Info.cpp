@@ -67,6 +67,16 @@ static double bitsPerWeight(const FpmoeModel &m) {
   return m.parameters > 0 ? 8.0 * m.weight_bytes / m.parameters : 0;
 }
 
+/// "int4   4.5 bits  error 7.1%     sparse.qkv": columns of equal width.
+static std::string matrixText(const FpmoeMatrix &matrix) {
+  std::string error = matrix.error < 0 ? "" : "exact";
+  if (matrix.error > 0)
+    error = format("error %.2f%%", 100 * matrix.error);
+  return format("%-5s %4.1f bits  %-13s  %s", matrix.format,
+                8.0 * matrix.bytes / matrix.elements, error.c_str(),
+                matrix.name);
+}
+
 static std::string table() {
   const FpmoeModel &m = fpmoe_model;
   const FpmoeLevel &level = usedLevel();
@@ -121,6 +131,8 @@ static std::string table() {
   row("tokenizer", m.tokenizer_bytes ? bytesText(m.tokenizer_bytes)
                                      : "none, token ids only");
   row("sampling", samplingText());
+  for (int64_t i = 0; i < m.matrix_count; ++i)
+    row(i ? "" : "matrices", matrixText(m.matrices[i]));
   return text;
 }
 
@@ -219,6 +231,20 @@ static std::string json() {
   json.value("default_top_k", m.default_top_k);
   if (m.sampling)
     writeSampling(json, *m.sampling);
+  json.key("matrices");
+  json.beginArray();
+  for (int64_t i = 0; i < m.matrix_count; ++i) {
+    const FpmoeMatrix &matrix = m.matrices[i];
+    json.beginObject(/*inOneLine=*/true);
+    json.value("name", matrix.name);
+    json.value("format", matrix.format);
+    json.value("elements", matrix.elements);
+    json.value("bytes", matrix.bytes);
+    if (matrix.error >= 0)
+      json.value("relative_error", matrix.error);
+    json.endObject();
+  }
+  json.endArray();
   json.endObject();
   return json.take();
 }

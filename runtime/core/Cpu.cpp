@@ -18,6 +18,8 @@
 #include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
 #endif
 
 using namespace fpmoe;
@@ -42,6 +44,9 @@ CpuWords fpmoe::readCpuWords() {
     asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     words.enabledState = (uint64_t(high) << 32) | low;
   }
+#elif defined(__aarch64__)
+  words.hwcap = getauxval(AT_HWCAP);
+  words.hwcap2 = getauxval(AT_HWCAP2);
 #endif
   return words;
 }
@@ -83,6 +88,10 @@ static constexpr Feature features[] = {
      avx512State},
     {FPMOE_CPU_AMX_BF16, "amx_bf16", &CpuWords::leaf7Edx, 1u << 22, tileState},
     {FPMOE_CPU_AMX_BF16, "amx_tile", &CpuWords::leaf7Edx, 1u << 24, tileState},
+    // HWCAP_ASIMDDP, HWCAP2_I8MM and HWCAP2_BF16 of Linux.
+    {FPMOE_CPU_NEON_DOTPROD, "asimddp", &CpuWords::hwcap, 1u << 20, 0},
+    {FPMOE_CPU_NEON_BF16, "i8mm", &CpuWords::hwcap2, 1u << 13, 0},
+    {FPMOE_CPU_NEON_BF16, "bf16", &CpuWords::hwcap2, 1u << 14, 0},
 };
 
 std::vector<std::string> fpmoe::missingFeatures(uint32_t needed,

@@ -21,7 +21,8 @@
 
 namespace fpmoe {
 
-/// The words of cpuid and xgetbv that the features are read from.
+/// The words that the features are read from: those of cpuid and xgetbv, or of
+/// what Linux says of an Arm CPU.
 struct CpuWords {
   uint32_t leaf1Ecx = 0;
   uint32_t leaf7Ebx = 0;
@@ -30,6 +31,7 @@ struct CpuWords {
   uint32_t leaf7Sub1Eax = 0;
   uint32_t extended1Ecx = 0;
   uint64_t enabledState = 0; /// xcr0; 0 without operating system support
+  uint32_t hwcap = 0, hwcap2 = 0;
 };
 
 /// Reads the words of this CPU; all 0 on other architectures.

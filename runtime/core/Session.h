@@ -71,6 +71,10 @@ public:
   int64_t position() const { return fed; }
   /// Forgets all tokens.
   void restart();
+  /// Goes on as if `count` tokens, which must fit, had been fed, with keys and
+  /// values that are made up: for measuring. Where the model routes segments,
+  /// whole ones of them.
+  void pretend(int64_t count);
 
   /// Experts taken by token `position` in each layer, [layers, top_k], -1 in
   /// dense layers. Only with recordRoutes and a top_k above 0.
@@ -98,7 +102,7 @@ private:
   Weights &weights;
   int64_t capacity = 0, chunk = 0, logitsRows = 0, fed = 0, privateBytes = 0;
   int32_t language = -1;
-  bool wholeText = false;
+  bool wholeText = false, isFilled = false;
   /// Language of each token, fed or to be fed.
   std::vector<int32_t> languages;
   /// Tokens of the segment that is not complete.

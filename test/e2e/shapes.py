@@ -14,9 +14,10 @@ aarch64 in QEMU. The checks, each in steps of 1, 7 and all tokens:
              logit at most (7e-6 was seen, where sums have 4133 terms; else 2e-6). The others round
              what they multiply to 8 bits, too: logits of the typical token differ by 1e-2 of its
              largest at most, and those of all by 3e-2 of the largest (1e-2 was seen), unless a
-             token was routed to other experts, that are nearly as good. Integers multiply rows
-             that are rounded to 8 bits, with a scale for each 32 elements: logits of the typical
-             token differ by 6e-2 of its largest at most;
+             token was routed to other experts, that are nearly as good. So do those that keep keys
+             and values as bf16: of shapes that aim at attention, all but those of f32 and f16.
+             Integers multiply rows that are rounded to 8 bits, with a scale for each 32 elements:
+             logits of the typical token differ by 6e-2 of its largest at most;
   levels     integers are summed exactly, and groups in one order: all levels give the same bits;
   routes     the experts that are recorded are the reference's; where what is multiplied is rounded,
              nine in ten;
@@ -46,9 +47,9 @@ from cases import family  # noqa: E402, the path is needed first
 
 FORMATS = ("f32", "bf16", "f16", "int8", "uint4", "int4")
 INTEGERS = ("int8", "uint4", "int4")
-WHOLE_GROUPS = ("no-tails",)  # all that uint4 takes
-AARCH64 = "aarch64"
-LEVELS = (*emulation.LEVELS, AARCH64)
+ATTENTION = {"attention", "attend_span", "merge_spans"}
+AARCH64 = ("aarch64", "aarch64-dotprod", "aarch64-bf16")
+LEVELS = (*emulation.LEVELS, *AARCH64)
 EXACT_BOUND, TYPICAL_BOUND, ROUNDED_BOUND, ROUNDED_ROUTES = 2e-5, 1e-2, 3e-2, 0.9
 INTEGER_BOUND = 6e-2
 
@@ -181,7 +182,7 @@ SHAPES = [
           "sizes one above those of vectors and of pairs of panels; biases; several groups of "
           "blocks, the last token alone in its block",
           llama(33, 3, 1, 10, 65, 17, 205, attention_bias=True), "bf16/avx512-bf16"),
-    Shape("no-tails", "embed norm qkv attention linear expert_up expert_down",
+    Shape("no-tails", "embed norm qkv attention attend_span linear expert_up expert_down",
           "sizes of whole vectors and panels",
           llama(64, 4, 2, 16, 128, 64, 64), "", ["--prefill-tokens=64"]),
     Shape("narrow-heads", "rope qkv attention",
@@ -189,13 +190,13 @@ SHAPES = [
           qwen3(17, 5, 5, 2, 33, 33, 40, rope_scaling={
               "type": "yarn", "factor": 4.0, "original_max_position_embeddings": 10}),
           "f16/aarch64"),
-    Shape("wide-heads", "rope qkv attention",
+    Shape("wide-heads", "rope qkv attention attend_span merge_spans",
           "heads of 80 columns: five vectors, one more than are made at a time",
           qwen3(20, 6, 2, 80, 33, 18, 45), "f16/avx512"),
-    Shape("one-group", "attention",
+    Shape("one-group", "attention attend_span merge_spans",
           "13 heads that share keys: more than are done at a time, and no multiple of it",
           llama(18, 13, 1, 6, 33, 15, 70), "int4/x86-64-v3"),
-    Shape("window", "attention",
+    Shape("window", "attention attend_span",
           "a window of 5, shorter than steps, longer than some",
           family("Mistral", "mistral", 22, 3, 1, 33, 16, head_dim=14, sliding_window=5,
                  max_position_embeddings=90), "f32/avx512"),
@@ -203,12 +204,19 @@ SHAPES = [
           "each token sees itself alone",
           family("Mistral", "mistral", 12, 2, 2, 33, 16, head_dim=6, sliding_window=1,
                  max_position_embeddings=37), ""),
+    Shape("spans", "attention attend_span merge_spans",
+          "a text of three spans, the last of one position",
+          llama(12, 3, 1, 6, 33, 5, 1025), "bf16/avx512"),
+    Shape("spans-and-window", "attention attend_span merge_spans",
+          "a window of more than a span, which leaves the first ones",
+          family("Mistral", "mistral", 12, 2, 2, 33, 5, head_dim=6, sliding_window=530,
+                 max_position_embeddings=1100), "f32/x86-64-v3"),
     Shape("row-norms", "heads linear expert_up expert_down",
           "norms of whole rows, clipped; an odd number of heads",
           family("Olmoe", "olmoe", 30, 3, 1, 33, 5, num_experts=3, num_experts_per_tok=2,
                  norm_topk_prob=True, clip_qkv=0.75, max_position_embeddings=37),
           "bf16/avx512-bf16"),
-    Shape("latent", "heads attention linear route record_routes",
+    Shape("latent", "heads attention merge_spans linear route record_routes",
           "values narrower than keys, of which 2 columns turn; latents of 7 and 5; groups of "
           "experts; a dense layer before",
           family("DeepseekV2", "deepseek_v2", 34, 3, 3, 65, 33, num_experts_per_tok=3,
@@ -224,7 +232,7 @@ SHAPES = [
           "int8/x86-64-v3"),
     Shape("one-expert", "route group gather expert_up expert_down",
           "one expert, and no shared one",
-          qwen2_moe(31, 33, 37, 1, 1, 17, 0, norm_topk_prob=False), "int8/avx512-vnni"),
+          qwen2_moe(31, 33, 37, 1, 1, 17, 0, norm_topk_prob=False), "int8/aarch64-dotprod"),
     Shape("idle-experts", "route group gather expert_up expert_down",
           "61 experts for 25 tokens, most without one",
           family("Mixtral", "mixtral", 18, 2, 1, 65, 5, num_local_experts=61, head_dim=6,
@@ -298,7 +306,9 @@ class ShapeModel(emulation.Model):
 
     def __init__(self, bench, shape, weights):
         super().__init__(bench, shape.name, None, weights)
-        self.shape, self.flags, self.ops = shape, tuple(shape.flags), set()
+        self.shape, self.ops = shape, set()
+        self.cache = "bf16" if shape.aims & ATTENTION and weights not in ("f32", "f16") else "f32"
+        self.flags = (*shape.flags, f"--cache={self.cache}")
         self.of_levels = {}  # logits of integers, by the size of steps
         self.aims = shape.aims | ({"quantize"} if weights in INTEGERS else set())
         self.source = self.work / "model.mlir"
@@ -381,30 +391,31 @@ class ShapeModel(emulation.Model):
         return None
 
     def build(self, level):
-        if level != AARCH64:
+        if level not in AARCH64:
             self.runner = ()
             return super().build(level)
         # Weights lie as those of BASE do.
-        self.runner, self.blob = ("qemu-aarch64",), self.work / f"{BASE}.blob"
+        self.runner, self.blob = ("qemu-aarch64", "-cpu", "max"), self.work / f"{BASE}.blob"
         self.compile(f"--cpu={BASE}", f"--weights-file={self.blob}", "-o", self.program)
         code = self.work / "aarch64.o"
-        self.compile(f"--cpu={AARCH64}", "--compile-to=object", "-o", code)
+        self.compile(f"--cpu={level}", "--compile-to=object", "-o", code)
         run("aarch64-linux-gnu-gcc", "-static", "-pthread", "-O1", f"-I{ROOT / 'include'}",
             emulation.HERE / "StepDriver.c", code, "-o", self.driver)
         return None
 
     def check(self, level):
         tools = ("qemu-aarch64", "aarch64-linux-gnu-gcc")
-        if level == AARCH64 and not all(map(shutil.which, tools)):
+        if level in AARCH64 and not all(map(shutil.which, tools)):
             return self.report(True, level, "skipped:", f"there is no {' or no '.join(tools)}")
         return super().check(level)
 
     def can(self, check, level):
-        return super().can(check, level) and (level != AARCH64 or check != "address")
+        return super().can(check, level) and (level not in AARCH64 or check != "address")
 
     @property
     def rounds(self):
-        return self.weights == "bf16" and self.level in emulation.MEANT["bf16"]
+        return self.cache == "bf16" or (
+            self.weights == "bf16" and self.level in (*emulation.MEANT["bf16"], "aarch64-bf16"))
 
     def same_routes(self, chunk):
         """How many routes are the reference's."""
@@ -488,8 +499,7 @@ def main():
     def make(bench):
         return [ShapeModel(bench, shape, weights) for shape in SHAPES
                 if not options.shapes or shape.name in options.shapes
-                for weights in options.weights
-                if weights != "uint4" or shape.name in WHOLE_GROUPS]
+                for weights in options.weights]
 
     whole = not options.shapes and (not options.selection or (options.cpu, options.weights)
                                     == (LEVELS, FORMATS))

@@ -64,7 +64,7 @@ expect "$scratch/f32.mlir" "$scratch/import.bin" 0
 echo "all, in bf16"
 tolerance=6e-2
 if grep -q 'dtype = "bf16"' "$scratch/import.mlir"; then tolerance=0; fi
-fpmoe-opt "$scratch/import.mlir" "${phases[@]}" --fpmoe-quantize=format=bf16 \
+fpmoe-opt "$scratch/import.mlir" "${phases[@]}" "--fpmoe-quantize=format=bf16 cache=f32" \
   -o "$scratch/bf16.mlir"
 expect "$scratch/bf16.mlir" "$scratch/import.bin" $tolerance
 

@@ -153,6 +153,9 @@ Error Compiler::run() {
     return writeText(options.output, printModules());
   if (Error error = quantizer.calibrateWeights(description))
     return error;
+  if (Error error =
+          quantizer.describeMatrices(*scheduled, makesProgram(), description))
+    return error;
   if (Error error = makeProgram(options,
                                 {getLevels(), description, *scheduled,
                                  model.checkpoint.get(), quantizer.getGroups()},
@@ -164,6 +167,7 @@ Error Compiler::run() {
 /// What the passes have to know.
 Error Compiler::readOptions() {
   phases.languages = options.languages.value_or(std::vector<std::string>());
+  phases.cache = options.cache.value_or("");
   phases.prefillTokens = options.prefillTokens.value_or(512);
   phases.layerInputs = options.layerInputs;
   return quantizer.check();
@@ -414,6 +418,9 @@ Error Compiler::explain() {
       return error;
   }
   if (Error error = describe())
+    return error;
+  if (Error error = quantizer.describeMatrices(*code.front(), model.hasWeights,
+                                               description))
     return error;
   std::string page = explainProgram(
       description, graph,

@@ -25,6 +25,7 @@ struct CompileOptions {
       dumpDirectory; ///< IR after every phase goes there; empty: nowhere
   std::optional<std::string> cpu;     ///< a list of levels; native
   std::optional<std::string> weights; ///< as the checkpoint
+  std::optional<std::string> cache;   ///< of keys and values; as the weights
   std::optional<CalibrationOptions>
       calibrate;                    ///< integers are made for no text
   std::vector<std::string> reports; ///< files in .json and .svg (Report.h)

@@ -185,6 +185,18 @@ std::string fpmoe::explainProgram(const ProgramDescription &d, StringRef graph,
                                   .str() +
                               formatBytes(d.decodeWeightBytes) +
                               " are read for a token");
+  for (const MatrixDescription &matrix : d.matrices) {
+    std::string error;
+    if (matrix.error >= 0)
+      error = matrix.error == 0
+                  ? "exact"
+                  : formatv("error {0:F2}%", 100 * matrix.error).str();
+    text +=
+        line(&matrix == &d.matrices.front() ? "matrices" : "",
+             formatv("{0,-5} {1,4:F1} bits  {2,-13}  {3}", matrix.format,
+                     8.0 * matrix.bytes / matrix.elements, error, matrix.name)
+                 .str());
+  }
   double most = 0; // beside the weights
   for (const LevelDescription &level : d.levels) {
     double cache = double(level.cacheBytesPerPosition) * d.context;

@@ -52,6 +52,7 @@ void populatePhase(mlir::OpPassManager &pm, Phase phase,
   case Phase::Quantize: {
     QuantizeOptions quantize;
     quantize.format = options.weights;
+    quantize.cache = options.cache;
     return populateQuantizePipeline(pm, quantize);
   }
   case Phase::Schedule:

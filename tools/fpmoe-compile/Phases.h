@@ -39,7 +39,8 @@ std::string listPhases();
 /// What the passes have to know.
 struct PhaseOptions {
   std::vector<std::string> languages; ///< none: all
-  std::string weights;                ///< a storage format; empty: as the checkpoint
+  std::string weights; ///< a storage format; empty: as the checkpoint
+  std::string cache;   ///< f32 or bf16; empty: as the weights
   int64_t prefillTokens = 512;
   bool layerInputs = false; ///< in the place of the logits
   CpuTarget target;

@@ -8,6 +8,7 @@
 #include "tools/fpmoe-compile/Quantizer.h"
 #include "lib/Calibrate/Calibrate.h"
 #include "lib/Checkpoint/Input.h"
+#include "lib/Reference/Interpreter.h"
 #include "lib/Tool/Output.h"
 #include "lib/Weights/Budget.h"
 #include "passes/Quantize/StorageRules.h"
@@ -17,6 +18,9 @@
 
 using namespace llvm;
 using namespace fpmoe;
+
+/// Rows of a matrix that tell what its format changes of it.
+static constexpr int64_t kSampledRows = 32;
 
 Error Quantizer::check() {
   std::string weights = options.weights.value_or("");
@@ -72,9 +76,12 @@ Error Quantizer::calibrateWeights(const ProgramDescription &description) {
   if (description.tokenizer.empty())
     return createStringError(options.input + ": has no tokenizer, which "
                                              "--calibrate reads its text with");
+  Expected<int64_t> segment = findSegment(*quantized);
+  if (!segment)
+    return segment.takeError();
   Expected<std::vector<std::vector<int32_t>>> texts =
       readCalibrationTexts(*options.calibrate, description.tokenizer,
-                           getTextMultiple(*quantized), description.context);
+                           std::max<int64_t>(*segment, 1), description.context);
   if (!texts)
     return texts.takeError();
   Expected<Sources> sources = openAllSources(*quantized);
@@ -88,6 +95,25 @@ Error Quantizer::calibrateWeights(const ProgramDescription &description) {
   return calibrate(*quantized, *sources, *texts, calibration).moveInto(groups);
 }
 
+Error Quantizer::describeMatrices(mlir::ModuleOp scheduled, bool measure,
+                                  ProgramDescription &description) {
+  std::vector<WeightError> matrices = listMatrices(scheduled);
+  if (measure) {
+    Expected<Sources> sources = openAllSources(scheduled);
+    if (!sources)
+      return sources.takeError();
+    sources->setGroups(groups);
+    if (Error error = measureErrors(scheduled, *sources, {kSampledRows, {}})
+                          .moveInto(matrices))
+      return error;
+  }
+  for (const WeightError &matrix : joinLayers(matrices))
+    description.matrices.push_back({matrix.weight, matrix.format,
+                                    matrix.elements, matrix.bytes,
+                                    measure ? matrix.getRelative() : -1});
+  return Error::success();
+}
+
 Error Quantizer::writeReports(mlir::ModuleOp scheduled, StringRef name) {
   if (options.reports.empty())
     return Error::success();
@@ -96,10 +122,10 @@ Error Quantizer::writeReports(mlir::ModuleOp scheduled, StringRef name) {
     return sources.takeError();
   sources->setGroups(groups);
   ProgressBar bar("report");
-  Expected<std::vector<WeightError>> errors =
-      measureErrors(scheduled, *sources, [&](uint64_t done, uint64_t total) {
-        bar.update(done, total);
-      });
+  Expected<std::vector<WeightError>> errors = measureErrors(
+      scheduled, *sources, {/*rows=*/0, [&](uint64_t done, uint64_t total) {
+                              bar.update(done, total);
+                            }});
   if (!errors)
     return errors.takeError();
   for (StringRef path : options.reports)

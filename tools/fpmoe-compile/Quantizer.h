@@ -35,6 +35,10 @@ public:
   llvm::Error calibrateWeights(const ProgramDescription &description);
   /// Null: none are made before the weights are written.
   std::shared_ptr<const GroupFile> getGroups() const { return groups; }
+  /// Adds the matrices of the module of the schedule phase, and with `measure`
+  /// what their formats change, as far as some rows of them tell.
+  llvm::Error describeMatrices(mlir::ModuleOp scheduled, bool measure,
+                               ProgramDescription &description);
   /// What the formats of the module of the schedule phase change.
   llvm::Error writeReports(mlir::ModuleOp scheduled, llvm::StringRef name);
 

@@ -118,6 +118,7 @@ Error Reader::readGraph() {
 
 void Reader::inheritOptions(const FileOptions &file) {
   inherit(options.cpu, file.cpu);
+  inherit(options.cache, file.cache);
   // The file's rules go with its format: an option stands for both.
   if (!options.weights && (file.weights || !file.weightRules.empty())) {
     std::vector<std::string> parts = file.weightRules;

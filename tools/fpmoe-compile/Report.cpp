@@ -44,7 +44,7 @@ std::string fpmoe::makeJsonReport(StringRef model,
           json.attribute("format", error.format);
           json.attribute("elements", error.elements);
           json.attribute("bytes", error.bytes);
-          json.attribute("relative_error", error.relative);
+          json.attribute("relative_error", error.getRelative());
         });
     });
   });
@@ -71,7 +71,7 @@ std::string fpmoe::makeSvgReport(StringRef model,
   int64_t layers = 1;
   for (const WeightError &error : errors) {
     lines[{error.weight, error.format}].push_back(&error);
-    most = std::max(most, error.relative);
+    most = std::max(most, error.getRelative());
     layers = std::max(layers, error.layer.value_or(0) + 1);
   }
   // A round step, of which the axis has four to eight.
@@ -115,18 +115,19 @@ std::string fpmoe::makeSvgReport(StringRef model,
     if (instances.front()->layer) {
       os << "<polyline fill=\"none\" stroke=\"" << colour << "\" points=\"";
       for (const WeightError *error : instances)
-        os << formatv("{0:F1},{1:F1} ", x(*error->layer), y(error->relative));
+        os << formatv("{0:F1},{1:F1} ", x(*error->layer),
+                      y(error->getRelative()));
       os << "\"/>\n";
     }
     for (const WeightError *error : instances) {
-      squares += error->relative * error->relative;
+      squares += error->getRelative() * error->getRelative();
       std::string where =
           error->layer ? formatv(", layer {0}", *error->layer).str() : "";
       os << formatv("<circle cx=\"{0:F1}\" cy=\"{1:F1}\" r=\"3\" "
                     "fill=\"{2}\"><title>{3}{4}: {5:F3}%</title></circle>\n",
-                    x(error->layer.value_or(layers / 2)), y(error->relative),
-                    colour, escapeXml(error->weight), where,
-                    100 * error->relative);
+                    x(error->layer.value_or(layers / 2)),
+                    y(error->getRelative()), colour, escapeXml(error->weight),
+                    where, 100 * error->getRelative());
     }
     os << formatv("<rect x=\"{0:F0}\" y=\"{1:F0}\" width=\"14\" height=\"10\" "
                   "fill=\"{2}\"/><text x=\"{3:F0}\" y=\"{4:F0}\">{5}, {6}: "

@@ -36,7 +36,8 @@ static cl::opt<std::string>
 static cl::opt<std::string>
     cpu("cpu", cl::value_desc("levels"), cl::cat(category),
         cl::desc("native (this machine, the default), amx-bf16, avx512-bf16, "
-                 "avx512-vnni, avx512, x86-64-v3-vnni, x86-64-v3 or aarch64. "
+                 "avx512-vnni, avx512, x86-64-v3-vnni, x86-64-v3, "
+                 "aarch64-bf16, aarch64-dotprod or aarch64. "
                  "Of several, such as avx512-bf16,x86-64-v3, or of all for "
                  "this architecture, the program chooses the best one when it "
                  "starts, or the one that FPMOE_CPU names; a level that is "
@@ -47,6 +48,11 @@ static cl::opt<std::string> weights(
              "(default: as the checkpoint), and others by their names: "
              "int4,*down_proj=int8. Or bits for each weight, shared out "
              "by the least error: 4.75bits"));
+static cl::opt<std::string>
+    cache("cache", cl::value_desc("format"), cl::cat(category),
+          cl::desc("Keys and values of a text, which it keeps while it runs: "
+                   "bf16 or f32 (default: bf16; f32 if all matrices are "
+                   "f32 or f16)"));
 static cl::opt<std::string> calibrate(
     "calibrate", cl::ValueOptional, cl::value_desc("path"), cl::cat(category),
     cl::desc("Choose weights of 4 bits for what the model reads: a text, or a "
@@ -181,6 +187,12 @@ int main(int argc, char **argv) {
     options.cpu = cpu;
   if (weights.getNumOccurrences())
     options.weights = weights;
+  if (cache.getNumOccurrences()) {
+    if (!isCacheFormat(cache))
+      return reportError("--cache is '" + cache + "', it must be bf16 or f32",
+                         2);
+    options.cache = cache;
+  }
   if (calibrate.getNumOccurrences()) {
     if (isText || options.emitCheckpoint || options.stopAfter != Phase::Link)
       return reportError(

@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define FPMOE_ABI_VERSION 3u
+#define FPMOE_ABI_VERSION 4u
 #define FPMOE_MAGIC 0x454f4d50464d4f45ull
 
 /* One step of the model: the shared state of all workers of a team. Every
@@ -65,7 +65,9 @@ enum {
   FPMOE_CPU_AVX512_BF16 = 1 << 2,
   FPMOE_CPU_AMX_BF16 = 1 << 3,
   FPMOE_CPU_AVX_VNNI = 1 << 4,
-  FPMOE_CPU_AVX512_VNNI = 1 << 5
+  FPMOE_CPU_AVX512_VNNI = 1 << 5,
+  FPMOE_CPU_NEON_DOTPROD = 1 << 6,
+  FPMOE_CPU_NEON_BF16 = 1 << 7 /* with I8MM: Armv8.6                          */
 };
 
 /* What is added to the logit of the last token of a sequence where the others
@@ -119,6 +121,17 @@ typedef struct FpmoeLevel {
   int64_t (*read_peak)(const uint8_t *data, int64_t bytes);
 } FpmoeLevel;
 
+/* A matrix of the model, in all layers that have it. */
+typedef struct FpmoeMatrix {
+  const char *name;             /* in the graph: "sparse.qkv"                 */
+  const char *format;           /* "int4"                                     */
+  int64_t elements;
+  int64_t bytes;                /* of these, without padding                  */
+  double error;                 /* what the format changes, as some rows tell:
+                                   root of sum of squared differences over sum
+                                   of squares; 0: nothing, negative: unknown  */
+} FpmoeMatrix;
+
 /* What the compiler knows of the program; one constant per program. */
 typedef struct FpmoeModel {
   uint64_t magic;               /* FPMOE_MAGIC                                */
@@ -158,6 +171,8 @@ typedef struct FpmoeModel {
   int64_t languages;            /* that tokens can have, 0: it does not matter */
   const char *const *language_names; /* [languages]                           */
   const FpmoeSampling *sampling; /* null: no further defaults                 */
+  const FpmoeMatrix *matrices;  /* [matrix_count]; null: they are not known   */
+  int64_t matrix_count;
 } FpmoeModel;
 
 /* The program's only model. Generated. */

@@ -1,57 +1,111 @@
-//===- Attention.h - Layout of the key/value cache --------------*- C++ -*-===//
+//===- Attention.h - Attention over spans of the cache ----------*- C++ -*-===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+// What the ops of attention share: how rows of queries meet a span of positions
+// and how spans are put together, as `mega.attention` says.
+//===----------------------------------------------------------------------===//
 
 #ifndef FPMOE_LIB_CODEGEN_CPU_ATTENTION_H
 #define FPMOE_LIB_CODEGEN_CPU_ATTENTION_H
 
-#include "lib/Codegen/CPU/Phase.h"
+#include "lib/Codegen/CPU/Cache.h"
 
 namespace fpmoe {
 
-/// The cache of one layer. For each key/value head, K and V being the columns
-/// of a key and a value rounded up to 16 and P the cache's positions, it holds
-/// keys as `[P/16, K, 16]`, so that 16 positions are a vector of columns of the
-/// product with the query, and then values as `[P, V]`, whose columns are those
-/// of the product with the scores.
-class CacheLayout {
+/// The largest score of a span that a row sees nothing of. Scores are above it,
+/// those of hidden positions far below.
+constexpr float kNoScore = -5e29f, kHiddenScore = -1e30f;
+
+/// The first position that is looked at for rows from `position` on, a multiple
+/// of 16: all before it are out of the window.
+mlir::Value emitFirstSeen(KernelBuilder &b, mlir::Value position,
+                          std::optional<uint64_t> window);
+
+/// Positions of a span that some row sees: [begin, end), `begin` is a multiple
+/// of 16. `start` is where the span begins.
+struct SpanPositions {
+  mlir::Value start, begin, end;
+};
+
+/// Rows that meet a span together. Row r lies at query + r * rowBytes; its
+/// position is `position` + r * positionStep.
+struct SpanRows {
+  mlir::Value query;
+  int64_t rowBytes, count;
+  mlir::Value position;
+  int64_t positionStep;
+};
+
+class SpanAttention {
 public:
-  /// Bytes between the elements of a key.
-  static constexpr int64_t kKeyStepBytes = kLanes * 4;
+  /// For mega.attention and mega.attend_span.
+  template <typename OpTy>
+  SpanAttention(PhaseContext &phase, OpTy op, mlir::Value kvHead)
+      : b(phase.b), cache(phase, op.getCache(), op.getHeadDim()),
+        kvHead(kvHead), scores(phase.base(op.getScores())),
+        scoreBytes(dim(op.getScores(), 1) * 4),
+        scale(op.getScale().convertToDouble()), window(op.getWindow()) {}
 
-  CacheLayout(PhaseContext &phase, mlir::Value cache, int64_t headDim)
-      : b(phase.b), keyColumns(mega::padColumns(headDim)),
-        valueColumns(dim(cache, 3) - keyColumns),
-        capacity(phase.i64Field(offsetof(FpmoeStep, cache_capacity))),
-        headBytes(b.mul(capacity, dim(cache, 3) * 4)),
-        base(b.at(phase.base(cache),
-                  b.mul(b.mul(phase.layer, dim(cache, 1)), headBytes))) {}
-
-  /// Element 0 of the key at `position`; the next ones are 64 bytes apart.
-  mlir::Value key(mlir::Value head, mlir::Value position) {
-    mlir::Value tile =
-        b.mul(b.div(position, kLanes), keyColumns * kKeyStepBytes);
-    return b.at(b.at(base, b.mul(head, headBytes)),
-                b.add(tile, b.mul(b.rem(position, kLanes), 4)));
-  }
-  /// Element 0 of the value at `position`.
-  mlir::Value value(mlir::Value head, mlir::Value position) {
-    mlir::Value values = b.at(b.at(base, b.mul(head, headBytes)),
-                              b.mul(capacity, keyColumns * 4));
-    return b.at(values, b.mul(position, valueBytes()));
-  }
-  int64_t valueBytes() const { return valueColumns * 4; }
+  /// Takes the largest score of row r and the sum of powers (16 equal lanes).
+  using Totals =
+      llvm::function_ref<void(int64_t r, mlir::Value largest, mlir::Value sum)>;
+  /// Takes 16 columns of the sum of values of row r, from vector `vector` on.
+  using Values = llvm::function_ref<void(int64_t r, mlir::Value vector,
+                                         mlir::Value lanes)>;
+  /// Totals of all rows come before their values.
+  void emit(const SpanRows &rows, const SpanPositions &span, Totals totals,
+            Values values);
 
 private:
+  void emitScores(const SpanRows &rows, const SpanPositions &span);
+  void storeScores(mlir::Value lanes, int64_t r, mlir::Value own,
+                   mlir::Value position, mlir::Value place, bool isMasked);
+  void emitSoftmax(int64_t r, const SpanPositions &span, Totals totals);
+  void emitValues(const SpanRows &rows, const SpanPositions &span,
+                  Values values);
+  mlir::Value scoreAt(const SpanPositions &span, mlir::Value position);
+
   KernelBuilder &b;
-  int64_t keyColumns, valueColumns;
-  mlir::Value capacity;
-  mlir::Value headBytes; ///< keys and values of a head
-  mlir::Value base;
+  CacheLayout cache;
+  mlir::Value kvHead, scores;
+  int64_t scoreBytes;
+  double scale;
+  std::optional<uint64_t> window;
 };
+
+/// What sums before a span and sums of the span are multiplied by, where their
+/// largest scores are these; 16 equal lanes each.
+struct SpanFactors {
+  mlir::Value largest, before, here;
+};
+SpanFactors emitSpanFactors(KernelBuilder &b, mlir::Value before,
+                            mlir::Value here);
+mlir::Value emitMerged(KernelBuilder &b, const SpanFactors &factors,
+                       mlir::Value before, mlir::Value here);
+
+/// Stores a head of a row of the operand: `lanesOf(v)` gives 16 columns.
+void emitStoreHead(KernelBuilder &b, const OperandBlock &operand,
+                   mlir::Value row, mlir::Value head, int64_t valueDim,
+                   llvm::function_ref<mlir::Value(int64_t v)> lanesOf);
+
+/// Zeros behind the last of `heads` heads, where columns are rounded up: done
+/// by the tile of that head.
+void emitClearTail(KernelBuilder &b, const OperandBlock &operand,
+                   mlir::Value head, int64_t heads, int64_t valueDim,
+                   int64_t rows);
+
+/// Spans that the token of the op's step sees.
+template <typename OpTy>
+mlir::Value emitSpanCount(PhaseContext &phase, OpTy op) {
+  KernelBuilder &b = phase.b;
+  mlir::Value position = phase.number(op.getPosition());
+  mlir::Value from = emitFirstSeen(b, position, op.getWindow());
+  return b.add(b.sub(b.div(position, op.getSpan()), b.div(from, op.getSpan())),
+               1);
+}
 
 } // namespace fpmoe
 

@@ -87,23 +87,29 @@ void fpmoe::emitEmbed(PhaseContext &phase, mega::EmbedOp op, Tile tile) {
   lane = b.rem(lane, kLanes);
   int64_t width = dim(op.getX(), 1);
   Value x = b.at(phase.base(op.getX()), b.mul(tile[0], width * 4));
-  auto emitStep = [&](Value step, int64_t columns) {
+  /// Stores `columns` elements of a step; behind the first `valid`, zeros.
+  auto emitStep = [&](Value step, int64_t columns, int64_t valid) {
     Value from = b.at(source, b.mul(step, layout.stepBytes()));
     Value to = b.at(x, b.mul(step, layout.k * 4));
     forEachElement(b, type.getElementType(), layout, from, lane,
                    [&](int64_t i, Value element) {
                      if (i >= columns)
                        return;
-                     if (op.getMultiplier())
+                     if (i >= valid)
+                       element = b.f32(0.0f);
+                     else if (op.getMultiplier())
                        element =
                            b.fmul(element,
                                   b.f32(op.getMultiplier()->convertToDouble()));
                      b.store(element, b.at(to, i * 4));
                    });
   };
-  // The activations have vectors of 16 columns, the table perhaps groups of 32.
-  int64_t whole = width / layout.k;
-  b.loop(0, whole, 1, [&](Value step) { emitStep(step, layout.k); });
-  if (width % layout.k)
-    emitStep(b.i64(whole), width % layout.k);
+  // The activations have vectors of 16 columns, the table perhaps groups of 32,
+  // which are no zeros where they are filled up, if they have a minimum.
+  bool isGroups = getGroupFormat(type.getElementType()).has_value();
+  int64_t columns = isGroups ? layout.columns : width;
+  int64_t whole = columns / layout.k, left = width - whole * layout.k;
+  b.loop(0, whole, 1, [&](Value step) { emitStep(step, layout.k, layout.k); });
+  if (left)
+    emitStep(b.i64(whole), left, columns - whole * layout.k);
 }

@@ -74,19 +74,19 @@ void fpmoe::emitCopy(KernelBuilder &b, Value from, Value to, int64_t count) {
 }
 
 void HeadStore::storeQuery(Value row, Value head, Value token) {
-  Value place = b.mul(b.add(b.mul(token, heads), head), padded() * 4);
-  emitCopy(b, row, b.at(query, place), padded());
+  Value place = b.mul(b.add(b.mul(token, heads), head), padded * 4);
+  emitCopy(b, row, b.at(query, place), padded);
 }
 
-void HeadStore::storeKey(Value row, Value head, Value position) {
-  Value to = cache.key(head, position);
-  b.loop(b.i64(0), b.i64(headDim), 1, [&](Value i) {
-    b.store(b.loadF32(row, i), b.at(to, b.mul(i, CacheLayout::kKeyStepBytes)));
-  });
+void HeadStore::storeKey(Value row, Value head, Value token,
+                         Value firstPosition) {
+  cache.storeKey(row, head, b.add(firstPosition, token));
 }
 
-void HeadStore::storeValue(Value row, Value head, Value position) {
-  emitCopy(b, row, cache.value(head, position), valueDim);
+void HeadStore::storeValue(Value row, Value head, Value token,
+                           Value firstPosition) {
+  cache.storeValue(row, head, b.add(firstPosition, token),
+                   b.equal(b.add(token, 1), phase.count));
 }
 
 namespace {
@@ -95,7 +95,7 @@ class TokenHeads {
 public:
   TokenHeads(PhaseContext &phase, mega::HeadsOp op, Value token)
       : phase(phase), op(op), b(phase.b), token(token),
-        position(b.add(phase.number(op.getPosition()), token)),
+        position(phase.number(op.getPosition())),
         scratch(phase.base(op.getHead())),
         store(phase, op.getQuery(), op.getCache(), op.getHeads(),
               op.getHeadDim()) {}
@@ -117,11 +117,12 @@ public:
                   emitCopy(b, rowOf(op.getTail()),
                            b.at(scratch, (headDim - tailDim) * 4), tailDim);
                 emitRope(b, scratch, table, headDim, turned);
-                store.storeKey(scratch, head, position);
+                store.storeKey(scratch, head, token, position);
               });
     clear();
-    emitHeads(op.getV(), {}, op.getKvHeads(), valueDim,
-              [&](Value head) { store.storeValue(scratch, head, position); });
+    emitHeads(op.getV(), {}, op.getKvHeads(), valueDim, [&](Value head) {
+      store.storeValue(scratch, head, token, position);
+    });
   }
 
 private:

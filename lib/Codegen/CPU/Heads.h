@@ -11,7 +11,7 @@
 #ifndef FPMOE_LIB_CODEGEN_CPU_HEADS_H
 #define FPMOE_LIB_CODEGEN_CPU_HEADS_H
 
-#include "lib/Codegen/CPU/Attention.h"
+#include "lib/Codegen/CPU/Cache.h"
 
 namespace fpmoe {
 
@@ -37,20 +37,21 @@ class HeadStore {
 public:
   HeadStore(PhaseContext &phase, mlir::Value query, mlir::Value cache,
             int64_t heads, int64_t headDim)
-      : b(phase.b), query(phase.base(query)), heads(heads), headDim(headDim),
-        valueDim(dim(cache, 3) - padded()), cache(phase, cache, headDim) {}
+      : phase(phase), b(phase.b), query(phase.base(query)), heads(heads),
+        padded(mega::padColumns(headDim)), cache(phase, cache, headDim) {}
 
+  // Rows of the step's token `token`, rounded up to whole vectors.
   void storeQuery(mlir::Value row, mlir::Value head, mlir::Value token);
-  void storeKey(mlir::Value row, mlir::Value head, mlir::Value position);
-  /// The row is rounded up to whole vectors.
-  void storeValue(mlir::Value row, mlir::Value head, mlir::Value position);
+  void storeKey(mlir::Value row, mlir::Value head, mlir::Value token,
+                mlir::Value firstPosition);
+  void storeValue(mlir::Value row, mlir::Value head, mlir::Value token,
+                  mlir::Value firstPosition);
 
 private:
-  int64_t padded() const { return mega::padColumns(headDim); }
-
+  PhaseContext &phase;
   KernelBuilder &b;
   mlir::Value query;
-  int64_t heads, headDim, valueDim;
+  int64_t heads, padded;
   CacheLayout cache;
 };
 

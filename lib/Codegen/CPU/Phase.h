@@ -64,6 +64,8 @@ void emitQuantize(PhaseContext &phase, mega::QuantizeOp op, Tile tile);
 void emitLowRank(PhaseContext &phase, mega::LowRankOp op, Tile tile);
 void emitQkv(PhaseContext &phase, mega::QkvOp op, Tile tile);
 void emitAttention(PhaseContext &phase, mega::AttentionOp op, Tile tile);
+void emitAttendSpan(PhaseContext &phase, mega::AttendSpanOp op, Tile tile);
+void emitMergeSpans(PhaseContext &phase, mega::MergeSpansOp op, Tile tile);
 void emitLinear(PhaseContext &phase, mega::LinearOp op, Tile tile);
 void emitKeepRows(PhaseContext &phase, mega::KeepRowsOp op, Tile tile);
 void emitRoute(PhaseContext &phase, mega::RouteOp op, Tile tile);

@@ -35,7 +35,6 @@ void fpmoe::emitQkv(PhaseContext &phase, mega::QkvOp op, Tile tile) {
   };
   /// Finishes a row of the product and stores it.
   auto finishRow = [&](Value row, Value token) {
-    Value place = b.add(position, token);
     if (op.getBias()) {
       Value bias = b.at(phase.weight(op.getBias()), b.mul(head, headDim * 4));
       b.loop(0, headDim, 1, [&](Value i) {
@@ -62,11 +61,12 @@ void fpmoe::emitQkv(PhaseContext &phase, mega::QkvOp op, Tile tile) {
               b.less(kvHead, b.i64(kvHeads)),
               [&] {
                 finish(op.getKNorm());
-                store.storeKey(row, kvHead, place);
+                store.storeKey(row, kvHead, token, position);
               },
               [&] {
                 clip(row);
-                store.storeValue(row, b.sub(kvHead, b.i64(kvHeads)), place);
+                store.storeValue(row, b.sub(kvHead, b.i64(kvHeads)), token,
+                                 position);
               });
         });
   };

@@ -27,16 +27,17 @@ public:
     b.loop(0, dim(op.getRows(), 2), 1, [&](Value row) {
       Value source = b.at(from.rows.base, b.mul(row, from.rows.rowBytes));
       Value place = b.at(to.rows.base, b.mul(row, to.rows.rowBytes));
-      emitGroups(source, from.rows.stepBytes, main, place, to.rows.stepBytes);
+      emitGroups(source, from.rows.stepBytes, op.getColumns(), place,
+                 to.rows.stepBytes);
       if (tail)
         emitGroups(b.at(source, main * from.rows.stepBytes),
-                   from.rows.stepBytes, tail,
+                   from.rows.stepBytes, op.getTail(),
                    b.at(place, first * to.rows.stepBytes), to.rows.stepBytes);
     });
   }
 
 private:
-  /// Columns of a row, a multiple of 16, from the start of a group on.
+  /// Columns of a row from the start of a group on.
   void emitGroups(Value source, int64_t columnBytes, int64_t columns, Value to,
                   int64_t groupBytes) {
     int64_t whole = columns / kGroupElements;
@@ -55,9 +56,25 @@ private:
       emitGroup(load(group, 0), load(group, kLanes),
                 b.at(to, b.mul(group, groupBytes)));
     });
-    if (columns % kGroupElements)
-      emitGroup(load(b.i64(whole), 0), b.f32Splat(0.0f),
-                b.at(to, whole * groupBytes));
+    int64_t left = columns % kGroupElements;
+    if (!left)
+      return;
+    // 16 columns from `at` on, zeros behind the last.
+    auto loadLast = [&](int64_t at) {
+      return left > at ? keep(load(b.i64(whole), at), left - at)
+                       : b.f32Splat(0.0f);
+    };
+    emitGroup(loadLast(0), loadLast(kLanes), b.at(to, whole * groupBytes));
+  }
+
+  /// The first `count` lanes; the others become zero, whatever they are.
+  Value keep(Value lanes, int64_t count) {
+    SmallVector<bool> kept;
+    for (int64_t i = 0; i < kLanes; ++i)
+      kept.push_back(i < count);
+    Value mask = arith::ConstantOp::create(
+        b, DenseElementsAttr::get(b.lanes(b.getI1Type()), kept));
+    return b.select(mask, lanes, b.f32Splat(0.0f));
   }
 
   void emitGroup(Value low, Value high, Value to) {

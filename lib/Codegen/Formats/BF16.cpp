@@ -38,9 +38,7 @@ public:
       return emitTileProduct(b, tile);
     if (hasDot(b.target))
       return emitDots(b, tile);
-    return emitF32Product(b, tile, /*depth=*/2, [&](Value from, int64_t i) {
-      return widen(b, from, i);
-    });
+    return emitWidenedProduct(b, tile);
   }
 
   Value emitPeak(KernelBuilder &b, Value iterations,
@@ -76,17 +74,6 @@ private:
     return VectorType::get({2 * kLanes}, b.getBF16Type());
   }
 
-  /// The f32 of one element of 16 pairs: a bf16 is the upper half of an f32.
-  static Value widen(KernelBuilder &b, Value from, int64_t i) {
-    Value words = b.load(b.lanes(b.getI32Type()), from);
-    Value by = arith::ConstantOp::create(
-        b, DenseElementsAttr::get(cast<VectorType>(words.getType()),
-                                  int32_t(i ? -65536 : 16)));
-    Value bits = i ? arith::AndIOp::create(b, words, by).getResult()
-                   : arith::ShLIOp::create(b, words, by).getResult();
-    return arith::BitcastOp::create(b, b.f32Lanes(), bits);
-  }
-
   static Accumulators emitDots(KernelBuilder &b, const ProductTile &tile) {
     size_t vectors = tile.weights.size();
     SmallVector<Value> zeros(tile.rows * vectors, b.f32Splat(0.0f));
@@ -116,6 +103,24 @@ private:
 };
 
 } // namespace
+
+/// The f32 of one element of 16 pairs: a bf16 is the upper half of an f32.
+static Value widen(KernelBuilder &b, Value from, int64_t i) {
+  Value words = b.load(b.lanes(b.getI32Type()), from);
+  Value by = arith::ConstantOp::create(
+      b, DenseElementsAttr::get(cast<VectorType>(words.getType()),
+                                int32_t(i ? -65536 : 16)));
+  Value bits = i ? arith::AndIOp::create(b, words, by).getResult()
+                 : arith::ShLIOp::create(b, words, by).getResult();
+  return arith::BitcastOp::create(b, b.f32Lanes(), bits);
+}
+
+Accumulators fpmoe::emitWidenedProduct(KernelBuilder &b,
+                                       const ProductTile &tile) {
+  return emitF32Product(b, tile, /*depth=*/2, [&](Value from, int64_t i) {
+    return widen(b, from, i);
+  });
+}
 
 const Format &fpmoe::getBF16Format() {
   static const BF16Format format;

@@ -61,6 +61,12 @@ int64_t fpmoe::getVectorsAtOnce(mega::TargetAttr target, int64_t rows) {
   return getF32Format().getVectorsAtOnce(target, rows);
 }
 
+int64_t fpmoe::getRowsAtOnce(mega::TargetAttr target, int64_t rows) {
+  int64_t accumulators = target.getAccumulators();
+  int64_t most = accumulators < 8 ? accumulators : accumulators / 2;
+  return llvm::divideCeil(rows, llvm::divideCeil(rows, most));
+}
+
 void fpmoe::emitPrefetch(KernelBuilder &b, const ProductTile &tile,
                          Value from) {
   // One row uses a weight once: the first-level cache need not have it.

@@ -106,6 +106,10 @@ const Format &getRowsFormat(const Format &format);
 /// format.
 int64_t getVectorsAtOnce(mega::TargetAttr target, int64_t rows);
 
+/// How many of `rows` rows of attention are multiplied at a time: runs as equal
+/// as can be, whose sums fit into registers.
+int64_t getRowsAtOnce(mega::TargetAttr target, int64_t rows);
+
 /// A product by multiplications and additions of f32. `load(from, i)` gives 16
 /// lanes of the i-th of the `depth` elements of a step, at `from`.
 Accumulators
@@ -113,6 +117,9 @@ emitF32Product(KernelBuilder &b, const ProductTile &tile, int64_t depth,
                llvm::function_ref<mlir::Value(mlir::Value, int64_t)> load);
 /// The same of f32 weights.
 Accumulators emitF32Product(KernelBuilder &b, const ProductTile &tile);
+
+/// The same of pairs of bf16, which are widened.
+Accumulators emitWidenedProduct(KernelBuilder &b, const ProductTile &tile);
 
 /// Asks for the weights that a product of one row reads some steps later.
 void emitPrefetch(KernelBuilder &b, const ProductTile &tile, mlir::Value from);

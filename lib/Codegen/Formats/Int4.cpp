@@ -22,11 +22,8 @@ private:
 
   void forEachWord(KernelBuilder &b, Value from, ColumnPart part,
                    Use use) const override {
-    auto type = VectorType::get({part.lanes * kWordBytes}, b.getI8Type());
     for (int64_t word = 0; word < kGroupWords; word += 2) {
-      Value bytes = b.load(
-          type, b.at(from, word / 2 * kWordsBytes + part.first * kWordBytes),
-          /*align=*/32);
+      Value bytes = part.load(b, b.at(from, word / 2 * kWordsBytes));
       use(word, emitHalf(b, bytes, /*isUpper=*/false), false);
       use(word + 1, emitHalf(b, bytes, /*isUpper=*/true), true);
     }

@@ -17,17 +17,21 @@ class Int8Format final : public IntegerFormat {
 
   void forEachWord(KernelBuilder &b, Value from, ColumnPart part,
                    Use use) const override {
-    auto type = VectorType::get({part.lanes * kWordBytes}, b.getI8Type());
     for (int64_t word = 0; word < kGroupWords; ++word) {
-      Value bytes =
-          b.load(type, b.at(from, word * kWordsBytes + part.first * kWordBytes),
-                 /*align=*/32);
-      if (!WordDot::isShort(b.target)) {
-        use(word, bytes, false);
+      Value bytes = part.load(b, b.at(from, word * kWordsBytes));
+      if (WordDot::isShort(b.target)) {
+        use(word, emitHalf(b, bytes, /*isUpper=*/false), false);
+        use(word, emitHalf(b, bytes, /*isUpper=*/true), true);
         continue;
       }
-      use(word, emitHalf(b, bytes, /*isUpper=*/false), false);
-      use(word, emitHalf(b, bytes, /*isUpper=*/true), true);
+      if (WordDot::isSigned(b.target)) { // q + 128 becomes q
+        auto type = cast<VectorType>(bytes.getType());
+        bytes = arith::XOrIOp::create(
+            b, bytes,
+            arith::ConstantOp::create(
+                b, DenseElementsAttr::get(type, int8_t(-128))));
+      }
+      use(word, bytes, false);
     }
   }
 };

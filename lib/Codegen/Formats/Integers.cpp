@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 // VPMADDUBSW sums two products to 16 bits: with elements of at most 15, those
 // of a whole group, 16 products for each of two sums, stay below 2^15. Elements
-// of 8 bits are two of 4. VPDPBUSD sums four to 32 bits.
+// of 8 bits are two of 4. VPDPBUSD sums four to 32 bits, as do USDOT and SDOT;
+// to the latter all bytes have a sign.
 //===----------------------------------------------------------------------===//
 
 #include "lib/Codegen/Formats/Integers.h"
@@ -53,9 +54,28 @@ static SmallVector<Value> regroup(ArrayRef<Value> sums, int64_t rows,
 }
 
 SmallVector<ColumnPart> WordDot::getParts(mega::TargetAttr target) {
-  if (isShort(target) || target.getIntDot() == IntDotInstruction::AvxVnni)
-    return {{0, kLanes / 2}, {kLanes / 2, kLanes / 2}}; // 256 bits
-  return {{0, kLanes}};
+  int64_t lanes = kLanes;
+  switch (target.getIntDot()) {
+  case IntDotInstruction::Avx2:
+  case IntDotInstruction::AvxVnni:
+    lanes = 256 / 32;
+    break;
+  case IntDotInstruction::NeonDot:
+  case IntDotInstruction::NeonI8mm:
+    lanes = 128 / 32;
+    break;
+  case IntDotInstruction::Avx512Vnni:
+  case IntDotInstruction::None:
+    break;
+  }
+  SmallVector<ColumnPart> parts;
+  for (int64_t first = 0; first < kLanes; first += lanes)
+    parts.push_back({first, lanes});
+  return parts;
+}
+
+bool WordDot::isSigned(mega::TargetAttr target) {
+  return target.getIntDot() == IntDotInstruction::NeonDot;
 }
 
 bool WordDot::isShort(mega::TargetAttr target) {
@@ -90,6 +110,12 @@ Value WordDot::add(Value sum, Value words, Value x) {
   case IntDotInstruction::Avx512Vnni:
     return callIntrinsic(b, "llvm.x86.avx512.vpdpbusd.512", sum.getType(),
                          {sum, words, row});
+  case IntDotInstruction::NeonDot:
+    return callIntrinsic(b, "llvm.aarch64.neon.sdot.v4i32.v16i8", sum.getType(),
+                         {sum, words, row});
+  case IntDotInstruction::NeonI8mm:
+    return callIntrinsic(b, "llvm.aarch64.neon.usdot.v4i32.v16i8",
+                         sum.getType(), {sum, words, row});
   case IntDotInstruction::None:
     break;
   }
@@ -178,11 +204,16 @@ SmallVector<Value> IntegerFormat::emitParts(KernelBuilder &b,
                                             ArrayRef<ColumnPart> parts) const {
   WordDot dot(b, parts.front().lanes);
   bool isSplit = WordDot::isShort(b.target) && getElementBits() == 8;
+  // Bytes that have a sign are q itself.
+  bool hasZero = !(WordDot::isSigned(b.target) && getElementBits() == 8);
   VectorType i32 = dot.vectorOf(b.getI32Type());
   VectorType f32 = dot.vectorOf(b.getF32Type());
   Value zero = arith::ConstantOp::create(b, DenseElementsAttr::get(f32, 0.0f));
   SmallVector<Value> zeros(tile.rows * tile.weights.size() * parts.size(),
                            zero);
+  int64_t groupBytes =
+      kGroupWords * kWordsBytes * getElementBits() / 8 +
+      kLanes * GroupFormat::kScaleBytes * (hasMinimum() ? 2 : 1);
   return b.loop(b.i64(0), tile.steps, 1, zeros, [&](Value k, ValueRange sums) {
     SmallVector<Value> next(sums);
     Value *total = next.begin();
@@ -201,7 +232,9 @@ SmallVector<Value> IntegerFormat::emitParts(KernelBuilder &b,
     }
     for (Value weights : tile.weights) {
       Value from = b.at(weights, offset);
-      emitPrefetch(b, tile, from);
+      constexpr int64_t kCacheLine = 64;
+      for (int64_t line = 0; line < groupBytes; line += kCacheLine)
+        emitPrefetch(b, tile, b.at(from, line));
       for (ColumnPart part : parts) {
         SmallVector<Value> lower(tile.rows, dot.zero()), upper = lower;
         forEachWord(
@@ -238,7 +271,7 @@ SmallVector<Value> IntegerFormat::emitParts(KernelBuilder &b,
             high = arith::SubIOp::create(b, high, less);
             sum = arith::AddIOp::create(b, sum,
                                         arith::ShLIOp::create(b, high, four));
-          } else {
+          } else if (hasZero) {
             if (getElementBits() == 8)
               less = arith::ShLIOp::create(b, less, four);
             sum = arith::SubIOp::create(b, sum, less);
@@ -252,28 +285,36 @@ SmallVector<Value> IntegerFormat::emitParts(KernelBuilder &b,
   });
 }
 
+/// Vectors of as many lanes each, one behind the other.
+static Value join(KernelBuilder &b, ArrayRef<Value> parts) {
+  if (parts.size() == 1)
+    return parts.front();
+  Value low = join(b, parts.take_front(parts.size() / 2));
+  Value high = join(b, parts.drop_front(parts.size() / 2));
+  SmallVector<int64_t> all(2 *
+                           cast<VectorType>(low.getType()).getNumElements());
+  std::iota(all.begin(), all.end(), 0);
+  return vector::ShuffleOp::create(b, low, high, all);
+}
+
 Accumulators IntegerFormat::emitProduct(KernelBuilder &b,
                                         const ProductTile &tile) const {
   SmallVector<ColumnPart> parts = WordDot::getParts(b.target);
   int64_t rows = tile.rows, vectors = tile.weights.size();
-  if (parts.size() == 1)
-    return regroup(emitParts(b, tile, parts), rows, vectors);
   // One row reads weights once; many have not the registers for all at once.
-  SmallVector<Value> low, high;
-  if (rows == 1) {
-    SmallVector<Value> both = emitParts(b, tile, parts);
-    for (int64_t v = 0; v < vectors; ++v) {
-      low.push_back(both[2 * v]);
-      high.push_back(both[2 * v + 1]);
-    }
-  } else {
-    low = emitParts(b, tile, parts[0]);
-    high = emitParts(b, tile, parts[1]);
+  SmallVector<SmallVector<Value>> sums; // of a part, or of all
+  if (rows == 1 || parts.size() == 1)
+    sums.push_back(emitParts(b, tile, parts));
+  else
+    for (ColumnPart part : parts)
+      sums.push_back(emitParts(b, tile, part));
+  SmallVector<Value> joined;
+  for (int64_t i = 0; i < vectors * rows; ++i) {
+    SmallVector<Value> lanes;
+    for (size_t p = 0; p < parts.size(); ++p)
+      lanes.push_back(sums.size() > 1 ? sums[p][i]
+                                      : sums[0][i * parts.size() + p]);
+    joined.push_back(join(b, lanes));
   }
-  SmallVector<int64_t> all(kLanes);
-  std::iota(all.begin(), all.end(), 0);
-  SmallVector<Value> sums;
-  for (auto [l, h] : llvm::zip(low, high))
-    sums.push_back(vector::ShuffleOp::create(b, l, h, all));
-  return regroup(sums, rows, vectors);
+  return regroup(joined, rows, vectors);
 }

@@ -23,6 +23,12 @@ constexpr int64_t kGroupWords = mega::kGroupElements / kWordBytes;
 /// Some of 16 columns: as many as a register has words.
 struct ColumnPart {
   int64_t first, lanes;
+  /// Of the registers that lie at `from`, that of these columns.
+  mlir::Value load(KernelBuilder &b, mlir::Value from) const {
+    auto type = mlir::VectorType::get({lanes * kWordBytes}, b.getI8Type());
+    return b.load(type, b.at(from, first * kWordBytes),
+                  /*align=*/std::min<int64_t>(lanes * kWordBytes, 32));
+  }
 };
 
 /// Sums words of products of bytes, w[0..3] without a sign times x[0..3] with
@@ -30,12 +36,14 @@ struct ColumnPart {
 class WordDot {
 public:
   WordDot(KernelBuilder &b, int64_t lanes) : b(b), lanes(lanes) {}
-  /// Parts of 16 columns: one or two.
+  /// Parts of 16 columns: one, two or four.
   static llvm::SmallVector<ColumnPart> getParts(mega::TargetAttr target);
 
   /// Whether sums are of 16 bits: w must be at most 15, and at most 8 words are
   /// added to a sum.
   static bool isShort(mega::TargetAttr target);
+  /// Whether w has a sign, too.
+  static bool isSigned(mega::TargetAttr target);
   /// A sum of no words.
   mlir::Value zero();
   /// `words` is a vector of the columns' words, as bytes; `x` four bytes of a

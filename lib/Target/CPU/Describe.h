@@ -34,10 +34,18 @@ struct LevelDescription {
           privateBytes = 0, tickets = 0;
 };
 
+/// What a matrix says of itself; FpmoeMatrix documents the fields.
+struct MatrixDescription {
+  std::string name, format;
+  int64_t elements, bytes;
+  double error;
+};
+
 /// What the program says of itself; FpmoeModel documents the fields.
 struct ProgramDescription {
   std::vector<LevelDescription> levels; ///< the best one first
   std::string name, architecture, target, weightFormat, weightsFile;
+  std::vector<MatrixDescription> matrices; ///< the caller's to add
   std::vector<std::string> expertNames;
   int64_t vocabulary = 0, hidden = 0, layers = 0, heads = 0, kvHeads = 0,
           headDim = 0, context = 0, topK = 0;

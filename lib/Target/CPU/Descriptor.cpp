@@ -14,7 +14,7 @@
 using namespace llvm;
 using namespace fpmoe;
 
-static_assert(FPMOE_ABI_VERSION == 3 && sizeof(FpmoeModel) == 272,
+static_assert(FPMOE_ABI_VERSION == 4 && sizeof(FpmoeModel) == 288,
               "FpmoeModel changed: change the list below with it");
 static_assert(offsetof(FpmoeModel, levels) == 16 &&
               offsetof(FpmoeModel, vocabulary) == 64 &&
@@ -23,7 +23,10 @@ static_assert(offsetof(FpmoeModel, levels) == 16 &&
               offsetof(FpmoeModel, temperature) == 224 &&
               offsetof(FpmoeModel, default_top_k) == 232 &&
               offsetof(FpmoeModel, language_names) == 256 &&
-              offsetof(FpmoeModel, sampling) == 264);
+              offsetof(FpmoeModel, sampling) == 264 &&
+              offsetof(FpmoeModel, matrices) == 272);
+static_assert(sizeof(FpmoeMatrix) == 40,
+              "FpmoeMatrix changed: change makeMatrix with it");
 static_assert(sizeof(FpmoeLevel) == 88 &&
                   offsetof(FpmoeLevel, max_tokens) == 16 &&
                   offsetof(FpmoeLevel, decode) == 56,
@@ -138,6 +141,17 @@ Constant *makeLevel(Module &module, const LevelDescription &d,
   return b.finish();
 }
 
+/// FpmoeMatrix, in the order of its fields.
+Constant *makeMatrix(Module &module, const MatrixDescription &d) {
+  DescriptorBuilder b(module);
+  b.add(StringRef(d.name));
+  b.add(StringRef(d.format));
+  b.add(d.elements);
+  b.add(d.bytes);
+  b.add(d.error);
+  return b.finish();
+}
+
 } // namespace
 
 void fpmoe::addDescriptor(Module &module, const ProgramDescription &d) {
@@ -174,6 +188,11 @@ void fpmoe::addDescriptor(Module &module, const ProgramDescription &d) {
   b.add(static_cast<int64_t>(d.languageNames.size()));
   b.addNames(d.languageNames);
   b.add(d.sampling ? makeSampling(module, *d.sampling) : b.null());
+  SmallVector<Constant *> matrices;
+  for (const MatrixDescription &matrix : d.matrices)
+    matrices.push_back(makeMatrix(module, matrix));
+  b.addArray(matrices);
+  b.add(static_cast<int64_t>(matrices.size()));
   b.global(b.finish(), "fpmoe_model", GlobalValue::ExternalLinkage);
 
   // Known when the weights are written; see lib/Target/Link/Payload.h.

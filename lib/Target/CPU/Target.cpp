@@ -54,6 +54,11 @@ constexpr Level kLevels[] = {
      IntDot::AvxVnni, 5, 0, 5, 16, 0},
     {"x86-64-v3", "x86_64", "x86-64-v3", "", kAvx2, kNoDot, IntDot::Avx2, 5, 0,
      5, 16, 0},
+    {"aarch64-bf16", "aarch64", "generic", "+neon,+dotprod,+i8mm,+bf16",
+     FPMOE_CPU_NEON_DOTPROD | FPMOE_CPU_NEON_BF16,
+     mega::DotInstruction::NeonBf16, IntDot::NeonI8mm, 5, 0, 5, 16, 0},
+    {"aarch64-dotprod", "aarch64", "generic", "+neon,+dotprod",
+     FPMOE_CPU_NEON_DOTPROD, kNoDot, IntDot::NeonDot, 5, 0, 5, 16, 0},
     {"aarch64", "aarch64", "generic", "+neon", 0, kNoDot, IntDot::None, 5, 0, 5,
      16, 0},
 };
@@ -156,8 +161,7 @@ Expected<std::vector<CpuTarget>> fpmoe::getCpuTargets(StringRef list,
   });
   // Panels are as wide as the widest wants, so that the better levels lose
   // nothing. Without AVX-512, products of bf16 then read one cache line of
-  // four: prefill is slower by a quarter, decode by a tenth; int8, whose groups
-  // lie together, is as fast.
+  // four, and are slower (README.md, Many CPUs).
   int64_t columns = 0;
   for (const CpuTarget &target : targets)
     columns = std::max(columns, target.columns);

@@ -108,13 +108,14 @@ mega.program @heads max_tokens 4 rows 1 context 64 {
   %a = mega.buffer shared : memref<4x48x1x1xf32>
   %x = mega.buffer shared : memref<4x64xf32>
   %scores = mega.buffer private : memref<1x80xf32>
+  %sums = mega.buffer private : memref<1x32xf32>
   %position = mega.input position : memref<1xi64>
   %w = mega.weight @w : tensor<64x48xf32, #mega.packed<n = 16, k = 1>>
   mega.layers order [0] {
   ^bb0(%layer: index):
     // expected-error@+1 {{has tiles that read parts of 'memref<4x48x1x1xf32>' which other tiles write (phase_c1)}}
     mega.phase "race" tiles [4, blocks] {
-      mega.attention %q, %cache at %position into %a by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 scale 0.25 : memref<4x4x16xf32>, memref<2x1x?x32xf32>, memref<1xi64>, memref<4x48x1x1xf32>, memref<1x80xf32>
+      mega.attention %q, %cache at %position into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<2x1x?x32xf32>, memref<1xi64>, memref<4x48x1x1xf32>, memref<1x80xf32>, memref<1x32xf32>
       mega.linear %a, %w into %x vectors 1 group 1 : memref<4x48x1x1xf32>, tensor<64x48xf32, #mega.packed<n = 16, k = 1>>, memref<4x64xf32>
     }
   }
@@ -137,6 +138,7 @@ mega.program @cache max_tokens 4 rows 1 context 64 {
   %a = mega.buffer shared : memref<4x48x1x1xf32>
   %head = mega.buffer private : memref<1x16xf32>
   %scores = mega.buffer private : memref<1x80xf32>
+  %sums = mega.buffer private : memref<1x32xf32>
   %position = mega.input position : memref<1xi64>
   %w = mega.weight @qkv : tensor<6x12x64xf32, #mega.packed<n = 16, k = 1>>
   mega.layers order [0] {
@@ -144,7 +146,7 @@ mega.program @cache max_tokens 4 rows 1 context 64 {
     // expected-error@+1 {{has tiles that read parts of 'memref<2x1x?x32xf32>' which other tiles write (phase_c1)}}
     mega.phase "race" tiles [6, block_groups] {
       mega.qkv %x, %w rope %angles at %position into %q, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 1 : memref<4x64x1x1xf32>, tensor<6x12x64xf32, #mega.packed<n = 16, k = 1>>, memref<4x12xf32>, memref<1xi64>, memref<4x4x16xf32>, memref<2x1x?x32xf32>, memref<1x16xf32>
-      mega.attention %q1, %cache at %position into %a by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 scale 0.25 : memref<4x4x16xf32>, memref<2x1x?x32xf32>, memref<1xi64>, memref<4x48x1x1xf32>, memref<1x80xf32>
+      mega.attention %q1, %cache at %position into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<2x1x?x32xf32>, memref<1xi64>, memref<4x48x1x1xf32>, memref<1x80xf32>, memref<1x32xf32>
     }
   }
 }
@@ -174,12 +176,13 @@ mega.program @scratch max_tokens 4 rows 1 context 64 {
   %cache = mega.buffer cache : memref<2x1x?x32xf32>
   %a = mega.buffer shared : memref<4x48x1x1xf32>
   %scores = mega.buffer shared : memref<1x80xf32>
+  %sums = mega.buffer private : memref<1x32xf32>
   %position = mega.input position : memref<1xi64>
   mega.layers order [0] {
   ^bb0(%layer: index):
     // expected-error@+1 {{has tiles along dimension 0 that write the same part of 'memref<1x80xf32>' (phase_c1)}}
     mega.phase "race" tiles [4, blocks] {
-      mega.attention %q, %cache at %position into %a by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 scale 0.25 : memref<4x4x16xf32>, memref<2x1x?x32xf32>, memref<1xi64>, memref<4x48x1x1xf32>, memref<1x80xf32>
+      mega.attention %q, %cache at %position into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<2x1x?x32xf32>, memref<1xi64>, memref<4x48x1x1xf32>, memref<1x80xf32>, memref<1x32xf32>
     }
   }
 }

@@ -148,8 +148,8 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %rows = mega.buffer shared : memref<1x64x4x1xf32>
   %operand = mega.buffer shared : memref<1x2x4x40xi8>
   mega.phase "p" tiles [blocks] {
-    // expected-error@+1 {{of 'memref<1x64x4x1xf32>' with a tail of 6 gives 'memref<1x2x4x40xi8>' (quantize_c1)}}
-    mega.quantize %rows into %operand tail 6 : memref<1x64x4x1xf32>, memref<1x2x4x40xi8>
+    // expected-error@+1 {{of 'memref<1x64x4x1xf32>' with 48 columns and a tail of 6 gives 'memref<1x2x4x40xi8>' (quantize_c1)}}
+    mega.quantize %rows into %operand columns 48 tail 6 : memref<1x64x4x1xf32>, memref<1x2x4x40xi8>
   }
 }
 
@@ -160,8 +160,20 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %rows = mega.buffer shared : memref<1x64x4x1xbf16>
   %operand = mega.buffer shared : memref<1x2x4x40xi8>
   mega.phase "p" tiles [blocks] {
-    // expected-error@+1 {{of 'memref<1x64x4x1xbf16>' with a tail of 0 gives 'memref<1x2x4x40xi8>' (quantize_c1)}}
-    mega.quantize %rows into %operand tail 0 : memref<1x64x4x1xbf16>, memref<1x2x4x40xi8>
+    // expected-error@+1 {{of 'memref<1x64x4x1xbf16>' with 64 columns and a tail of 0 gives 'memref<1x2x4x40xi8>' (quantize_c1)}}
+    mega.quantize %rows into %operand columns 64 tail 0 : memref<1x64x4x1xbf16>, memref<1x2x4x40xi8>
+  }
+}
+
+// -----
+
+// quantize_c1: rows of other columns
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %rows = mega.buffer shared : memref<1x64x4x1xf32>
+  %operand = mega.buffer shared : memref<1x2x4x40xi8>
+  mega.phase "p" tiles [blocks] {
+    // expected-error@+1 {{of 'memref<1x64x4x1xf32>' with 48 columns and a tail of 0 gives 'memref<1x2x4x40xi8>' (quantize_c1)}}
+    mega.quantize %rows into %operand columns 48 tail 0 : memref<1x64x4x1xf32>, memref<1x2x4x40xi8>
   }
 }
 
@@ -488,12 +500,13 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %cache = mega.buffer cache : memref<1x3x?x32xf32>
   %a = mega.buffer shared : memref<1x48x4x1xf32>
   %scores = mega.buffer private : memref<4x80xf32>
+  %sums = mega.buffer private : memref<4x32xf32>
   %position = mega.input position : memref<1xi64>
   mega.layers order [0] {
   ^bb0(%layer: index):
     mega.phase "p" tiles [4, blocks] {
-      // expected-error@+1 {{of 4 heads on 3 takes 'memref<4x4x16xf32>' and 'memref<1x3x?x32xf32>', gives 'memref<1x48x4x1xf32>' (attention_c1)}}
-      mega.attention %query, %cache at %position into %a by %scores layer %layer heads 4 kv_heads 3 head_dim 12 value_dim 12 scale 0.25 : memref<4x4x16xf32>, memref<1x3x?x32xf32>, memref<1xi64>, memref<1x48x4x1xf32>, memref<4x80xf32>
+      // expected-error@+1 {{of 4 heads on 3 takes 'memref<4x4x16xf32>' and 'memref<1x3x?x32xf32>' (attention_c1)}}
+      mega.attention %query, %cache at %position into %a by %scores, %sums layer %layer heads 4 kv_heads 3 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<1x3x?x32xf32>, memref<1xi64>, memref<1x48x4x1xf32>, memref<4x80xf32>, memref<4x32xf32>
     }
   }
 }
@@ -506,12 +519,13 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %cache = mega.buffer cache : memref<1x1x?x32xf32>
   %a = mega.buffer shared : memref<1x48x4x1xf32>
   %scores = mega.buffer private : memref<4x80xf32>
+  %sums = mega.buffer private : memref<4x32xf32>
   %position = mega.input position : memref<1xi64>
   mega.layers order [0] {
   ^bb0(%layer: index):
     mega.phase "p" tiles [4, blocks] {
-      // expected-error@+1 {{of 4 heads on 0 takes 'memref<4x4x16xf32>' and 'memref<1x1x?x32xf32>', gives 'memref<1x48x4x1xf32>' (attention_c1)}}
-      mega.attention %query, %cache at %position into %a by %scores layer %layer heads 4 kv_heads 0 head_dim 12 value_dim 12 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<1xi64>, memref<1x48x4x1xf32>, memref<4x80xf32>
+      // expected-error@+1 {{of 4 heads on 0 takes 'memref<4x4x16xf32>' and 'memref<1x1x?x32xf32>' (attention_c1)}}
+      mega.attention %query, %cache at %position into %a by %scores, %sums layer %layer heads 4 kv_heads 0 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<1xi64>, memref<1x48x4x1xf32>, memref<4x80xf32>, memref<4x32xf32>
     }
   }
 }
@@ -524,12 +538,13 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %cache = mega.buffer cache : memref<1x1x?x32xf32>
   %a = mega.buffer shared : memref<1x48x4x1xf32>
   %scores = mega.buffer private : memref<4x80xf32>
+  %sums = mega.buffer private : memref<4x32xf32>
   %position = mega.input position : memref<1xi64>
   mega.layers order [0] {
   ^bb0(%layer: index):
     mega.phase "p" tiles [4, blocks] {
-      // expected-error@+1 {{of 4 heads on 1 takes 'memref<4x3x16xf32>' and 'memref<1x1x?x32xf32>', gives 'memref<1x48x4x1xf32>' (attention_c1)}}
-      mega.attention %query, %cache at %position into %a by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 scale 0.25 : memref<4x3x16xf32>, memref<1x1x?x32xf32>, memref<1xi64>, memref<1x48x4x1xf32>, memref<4x80xf32>
+      // expected-error@+1 {{of 4 heads on 1 takes 'memref<4x3x16xf32>' and 'memref<1x1x?x32xf32>' (attention_c1)}}
+      mega.attention %query, %cache at %position into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x3x16xf32>, memref<1x1x?x32xf32>, memref<1xi64>, memref<1x48x4x1xf32>, memref<4x80xf32>, memref<4x32xf32>
     }
   }
 }
@@ -542,12 +557,13 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %cache = mega.buffer cache : memref<1x2x?x32xf32>
   %a = mega.buffer shared : memref<1x48x4x1xf32>
   %scores = mega.buffer private : memref<4x80xf32>
+  %sums = mega.buffer private : memref<4x32xf32>
   %position = mega.input position : memref<1xi64>
   mega.layers order [0] {
   ^bb0(%layer: index):
     mega.phase "p" tiles [4, blocks] {
-      // expected-error@+1 {{of 4 heads on 1 takes 'memref<4x4x16xf32>' and 'memref<1x2x?x32xf32>', gives 'memref<1x48x4x1xf32>' (attention_c1)}}
-      mega.attention %query, %cache at %position into %a by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 scale 0.25 : memref<4x4x16xf32>, memref<1x2x?x32xf32>, memref<1xi64>, memref<1x48x4x1xf32>, memref<4x80xf32>
+      // expected-error@+1 {{of 4 heads on 1 takes 'memref<4x4x16xf32>' and 'memref<1x2x?x32xf32>' (attention_c1)}}
+      mega.attention %query, %cache at %position into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<1x2x?x32xf32>, memref<1xi64>, memref<1x48x4x1xf32>, memref<4x80xf32>, memref<4x32xf32>
     }
   }
 }
@@ -560,48 +576,291 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %cache = mega.buffer cache : memref<1x1x?x48xf32>
   %a = mega.buffer shared : memref<1x48x4x1xf32>
   %scores = mega.buffer private : memref<4x80xf32>
+  %sums = mega.buffer private : memref<4x32xf32>
   %position = mega.input position : memref<1xi64>
   mega.layers order [0] {
   ^bb0(%layer: index):
     mega.phase "p" tiles [4, blocks] {
-      // expected-error@+1 {{of 4 heads on 1 takes 'memref<4x4x16xf32>' and 'memref<1x1x?x48xf32>', gives 'memref<1x48x4x1xf32>' (attention_c1)}}
-      mega.attention %query, %cache at %position into %a by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x48xf32>, memref<1xi64>, memref<1x48x4x1xf32>, memref<4x80xf32>
+      // expected-error@+1 {{of 4 heads on 1 takes 'memref<4x4x16xf32>' and 'memref<1x1x?x48xf32>' (attention_c1)}}
+      mega.attention %query, %cache at %position into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x48xf32>, memref<1xi64>, memref<1x48x4x1xf32>, memref<4x80xf32>, memref<4x32xf32>
     }
   }
 }
 
 // -----
 
-// attention_c1: an operand of less
+// attention_c2: an operand of less
 mega.program @p max_tokens 4 rows 4 context 64 {
   %query = mega.buffer shared : memref<4x4x16xf32>
   %cache = mega.buffer cache : memref<1x1x?x32xf32>
   %a = mega.buffer shared : memref<1x32x4x1xf32>
   %scores = mega.buffer private : memref<4x80xf32>
+  %sums = mega.buffer private : memref<4x32xf32>
   %position = mega.input position : memref<1xi64>
   mega.layers order [0] {
   ^bb0(%layer: index):
     mega.phase "p" tiles [4, blocks] {
-      // expected-error@+1 {{of 4 heads on 1 takes 'memref<4x4x16xf32>' and 'memref<1x1x?x32xf32>', gives 'memref<1x32x4x1xf32>' (attention_c1)}}
-      mega.attention %query, %cache at %position into %a by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<1xi64>, memref<1x32x4x1xf32>, memref<4x80xf32>
+      // expected-error@+1 {{gives 4 heads of 12 columns to 'memref<1x32x4x1xf32>' (attention_c2)}}
+      mega.attention %query, %cache at %position into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<1xi64>, memref<1x32x4x1xf32>, memref<4x80xf32>, memref<4x32xf32>
     }
   }
 }
 
 // -----
 
-// attention_c1: two heads in one pair
+// attention_c2: two heads in one pair
 mega.program @p max_tokens 4 rows 4 context 64 {
   %query = mega.buffer shared : memref<4x4x16xf32>
   %cache = mega.buffer cache : memref<1x1x?x32xf32>
   %a = mega.buffer shared : memref<1x24x4x2xbf16>
   %scores = mega.buffer private : memref<4x80xf32>
+  %sums = mega.buffer private : memref<4x32xf32>
   %position = mega.input position : memref<1xi64>
   mega.layers order [0] {
   ^bb0(%layer: index):
     mega.phase "p" tiles [4, blocks] {
-      // expected-error@+1 {{of 4 heads on 1 takes 'memref<4x4x16xf32>' and 'memref<1x1x?x32xf32>', gives 'memref<1x24x4x2xbf16>' (attention_c1)}}
-      mega.attention %query, %cache at %position into %a by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 11 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<1xi64>, memref<1x24x4x2xbf16>, memref<4x80xf32>
+      // expected-error@+1 {{gives 4 heads of 11 columns to 'memref<1x24x4x2xbf16>' (attention_c2)}}
+      mega.attention %query, %cache at %position into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 11 span 64 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<1xi64>, memref<1x24x4x2xbf16>, memref<4x80xf32>, memref<4x32xf32>
+    }
+  }
+}
+
+// -----
+
+// attention_c1: a cache of integers
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %query = mega.buffer shared : memref<4x4x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xi16>
+  %a = mega.buffer shared : memref<1x48x4x1xf32>
+  %partial = mega.buffer shared : memref<1x1x4x32xf32>
+  %scores = mega.buffer private : memref<4x80xf32>
+  %sums = mega.buffer private : memref<4x32xf32>
+  %position = mega.input position : memref<1xi64>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [4, blocks] {
+      // expected-error@+1 {{takes 'memref<4x4x16xf32>' and 'memref<1x1x?x32xi16>' (attention_c1)}}
+      mega.attention %query, %cache at %position into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x32xi16>, memref<1xi64>, memref<1x48x4x1xf32>, memref<4x80xf32>, memref<4x32xf32>
+    }
+  }
+}
+
+// -----
+
+// attention_c3: a span of no whole vectors
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %query = mega.buffer shared : memref<4x4x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xf32>
+  %a = mega.buffer shared : memref<1x48x4x1xf32>
+  %partial = mega.buffer shared : memref<1x1x4x32xf32>
+  %scores = mega.buffer private : memref<4x76xf32>
+  %sums = mega.buffer private : memref<4x32xf32>
+  %position = mega.input position : memref<1xi64>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [4, blocks] {
+      // expected-error@+1 {{in spans of 60 has scores 'memref<4x76xf32>' and sums 'memref<4x32xf32>' (attention_c3)}}
+      mega.attention %query, %cache at %position into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 60 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<1xi64>, memref<1x48x4x1xf32>, memref<4x76xf32>, memref<4x32xf32>
+    }
+  }
+}
+
+// -----
+
+// attention_c3: scores of another span
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %query = mega.buffer shared : memref<4x4x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xf32>
+  %a = mega.buffer shared : memref<1x48x4x1xf32>
+  %partial = mega.buffer shared : memref<1x1x4x32xf32>
+  %scores = mega.buffer private : memref<4x64xf32>
+  %sums = mega.buffer private : memref<4x32xf32>
+  %position = mega.input position : memref<1xi64>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [4, blocks] {
+      // expected-error@+1 {{in spans of 64 has scores 'memref<4x64xf32>' and sums 'memref<4x32xf32>' (attention_c3)}}
+      mega.attention %query, %cache at %position into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<1xi64>, memref<1x48x4x1xf32>, memref<4x64xf32>, memref<4x32xf32>
+    }
+  }
+}
+
+// -----
+
+// attention_c3: sums without totals
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %query = mega.buffer shared : memref<4x4x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xf32>
+  %a = mega.buffer shared : memref<1x48x4x1xf32>
+  %partial = mega.buffer shared : memref<1x1x4x32xf32>
+  %scores = mega.buffer private : memref<4x80xf32>
+  %sums = mega.buffer private : memref<4x16xf32>
+  %position = mega.input position : memref<1xi64>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [4, blocks] {
+      // expected-error@+1 {{in spans of 64 has scores 'memref<4x80xf32>' and sums 'memref<4x16xf32>' (attention_c3)}}
+      mega.attention %query, %cache at %position into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<1xi64>, memref<1x48x4x1xf32>, memref<4x80xf32>, memref<4x16xf32>
+    }
+  }
+}
+
+// -----
+
+// attention_c3: sums of fewer rows
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %query = mega.buffer shared : memref<4x4x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xf32>
+  %a = mega.buffer shared : memref<1x48x4x1xf32>
+  %partial = mega.buffer shared : memref<1x1x4x32xf32>
+  %scores = mega.buffer private : memref<4x80xf32>
+  %sums = mega.buffer private : memref<3x32xf32>
+  %position = mega.input position : memref<1xi64>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [4, blocks] {
+      // expected-error@+1 {{in spans of 64 has scores 'memref<4x80xf32>' and sums 'memref<3x32xf32>' (attention_c3)}}
+      mega.attention %query, %cache at %position into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<1xi64>, memref<1x48x4x1xf32>, memref<4x80xf32>, memref<3x32xf32>
+    }
+  }
+}
+
+// -----
+
+// attend_span_c1
+mega.program @p max_tokens 1 rows 1 context 64 {
+  %query = mega.buffer shared : memref<1x4x16xf32>
+  %cache = mega.buffer cache : memref<1x3x?x32xf32>
+  %a = mega.buffer shared : memref<1x48x1x1xf32>
+  %partial = mega.buffer shared : memref<1x1x4x32xf32>
+  %scores = mega.buffer private : memref<4x80xf32>
+  %sums = mega.buffer private : memref<4x32xf32>
+  %position = mega.input position : memref<1xi64>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [1, spans] {
+      // expected-error@+1 {{of 4 heads on 3 takes 'memref<1x4x16xf32>' and 'memref<1x3x?x32xf32>' (attend_span_c1)}}
+      mega.attend_span %query, %cache at %position into %partial by %scores layer %layer heads 4 kv_heads 3 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<1x4x16xf32>, memref<1x3x?x32xf32>, memref<1xi64>, memref<1x1x4x32xf32>, memref<4x80xf32>
+    }
+  }
+}
+
+// -----
+
+// attend_span_c2: partial sums of other heads
+mega.program @p max_tokens 1 rows 1 context 64 {
+  %query = mega.buffer shared : memref<1x4x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xf32>
+  %a = mega.buffer shared : memref<1x48x1x1xf32>
+  %partial = mega.buffer shared : memref<1x1x3x32xf32>
+  %scores = mega.buffer private : memref<4x80xf32>
+  %sums = mega.buffer private : memref<4x32xf32>
+  %position = mega.input position : memref<1xi64>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [1, spans] {
+      // expected-error@+1 {{in spans of 64 has scores 'memref<4x80xf32>' and gives 'memref<1x1x3x32xf32>' (attend_span_c2)}}
+      mega.attend_span %query, %cache at %position into %partial by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<1x4x16xf32>, memref<1x1x?x32xf32>, memref<1xi64>, memref<1x1x3x32xf32>, memref<4x80xf32>
+    }
+  }
+}
+
+// -----
+
+// attend_span_c2: partial sums without totals
+mega.program @p max_tokens 1 rows 1 context 64 {
+  %query = mega.buffer shared : memref<1x4x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xf32>
+  %a = mega.buffer shared : memref<1x48x1x1xf32>
+  %partial = mega.buffer shared : memref<1x1x4x16xf32>
+  %scores = mega.buffer private : memref<4x80xf32>
+  %sums = mega.buffer private : memref<4x32xf32>
+  %position = mega.input position : memref<1xi64>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [1, spans] {
+      // expected-error@+1 {{gives 'memref<1x1x4x16xf32>' (attend_span_c2)}}
+      mega.attend_span %query, %cache at %position into %partial by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<1x4x16xf32>, memref<1x1x?x32xf32>, memref<1xi64>, memref<1x1x4x16xf32>, memref<4x80xf32>
+    }
+  }
+}
+
+// -----
+
+// attend_span_c2: no span
+mega.program @p max_tokens 1 rows 1 context 64 {
+  %query = mega.buffer shared : memref<1x4x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xf32>
+  %a = mega.buffer shared : memref<1x48x1x1xf32>
+  %partial = mega.buffer shared : memref<1x1x4x32xf32>
+  %scores = mega.buffer private : memref<4x16xf32>
+  %sums = mega.buffer private : memref<4x32xf32>
+  %position = mega.input position : memref<1xi64>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [1, spans] {
+      // expected-error@+1 {{in spans of 0 has scores 'memref<4x16xf32>' and gives 'memref<1x1x4x32xf32>' (attend_span_c2)}}
+      mega.attend_span %query, %cache at %position into %partial by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 0 scale 0.25 : memref<1x4x16xf32>, memref<1x1x?x32xf32>, memref<1xi64>, memref<1x1x4x32xf32>, memref<4x16xf32>
+    }
+  }
+}
+
+// -----
+
+// merge_spans_c1: columns of wider heads
+mega.program @p max_tokens 1 rows 1 context 64 {
+  %query = mega.buffer shared : memref<1x4x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xf32>
+  %a = mega.buffer shared : memref<1x48x1x1xf32>
+  %partial = mega.buffer shared : memref<1x1x4x32xf32>
+  %scores = mega.buffer private : memref<4x80xf32>
+  %sums = mega.buffer private : memref<4x32xf32>
+  %position = mega.input position : memref<1xi64>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [4] {
+      // expected-error@+1 {{of 20 columns puts 'memref<1x1x4x32xf32>' together (merge_spans_c1)}}
+      mega.merge_spans %partial at %position into %a value_dim 20 span 64 : memref<1x1x4x32xf32>, memref<1xi64>, memref<1x48x1x1xf32>
+    }
+  }
+}
+
+// -----
+
+// merge_spans_c1: an operand of less
+mega.program @p max_tokens 1 rows 1 context 64 {
+  %query = mega.buffer shared : memref<1x4x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xf32>
+  %a = mega.buffer shared : memref<1x32x1x1xf32>
+  %partial = mega.buffer shared : memref<1x1x4x32xf32>
+  %scores = mega.buffer private : memref<4x80xf32>
+  %sums = mega.buffer private : memref<4x32xf32>
+  %position = mega.input position : memref<1xi64>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [4] {
+      // expected-error@+1 {{gives 4 heads of 12 columns to 'memref<1x32x1x1xf32>' (merge_spans_c1)}}
+      mega.merge_spans %partial at %position into %a value_dim 12 span 64 : memref<1x1x4x32xf32>, memref<1xi64>, memref<1x32x1x1xf32>
+    }
+  }
+}
+
+// -----
+
+// merge_spans_c2
+mega.program @p max_tokens 1 rows 1 context 64 {
+  %query = mega.buffer shared : memref<1x4x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xf32>
+  %a = mega.buffer shared : memref<1x48x1x1xf32>
+  %partial = mega.buffer shared : memref<1x1x4x32xf32>
+  %scores = mega.buffer private : memref<4x80xf32>
+  %sums = mega.buffer private : memref<4x32xf32>
+  %position = mega.input position : memref<1xi64>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [4] {
+      // expected-error@+1 {{puts spans of 8 together (merge_spans_c2)}}
+      mega.merge_spans %partial at %position into %a value_dim 12 span 8 : memref<1x1x4x32xf32>, memref<1xi64>, memref<1x48x1x1xf32>
     }
   }
 }

@@ -87,8 +87,11 @@ fpmoe.weight @shared_down layers [0, 1] : tensor<50x36xf32, #packed> {
 // CHECK: mega.phase "qkv" tiles [6, 1] {
 // CHECK: mega.qkv %{{.*}}, %{{.*}} bias %{{.*}} : tensor<6x12xf32> rope %{{.*}} at %{{.*}} into %{{.*}}, %{{.*}} by %{{.*}} layer %{{.*}} heads 4 kv_heads 1 head_dim 12 group 16 : memref<1x64x1x1xf32>, tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>, memref<1x12xf32>, memref<1xi64>, memref<1x4x16xf32>, memref<2x1x?x32xf32>, memref<1x16xf32>
 // CHECK: mega.barrier
-// CHECK: mega.phase "attention" tiles [1, 1] {
-// CHECK: mega.attention %{{.*}}, %{{.*}} at %{{.*}} into %{{.*}} by %{{.*}} layer %{{.*}} heads 4 kv_heads 1 head_dim 12 value_dim 12 scale 2.5{{0*}}e-01 : memref<1x4x16xf32>, memref<2x1x?x32xf32>, memref<1xi64>, memref<1x48x1x1xf32>, memref<4x272xf32>
+// CHECK: mega.phase "attention" tiles [1, spans] {
+// CHECK: mega.attend_span %{{.*}}, %{{.*}} at %{{.*}} into %{{.*}} by %{{.*}} layer %{{.*}} heads 4 kv_heads 1 head_dim 12 value_dim 12 span 256 scale 2.5{{0*}}e-01 : memref<1x4x16xf32>, memref<2x1x?x32xf32>, memref<1xi64>, memref<1x1x4x32xf32>, memref<4x272xf32>
+// CHECK: mega.barrier
+// CHECK: mega.phase "merge_spans" tiles [4] {
+// CHECK: mega.merge_spans %{{.*}} at %{{.*}} into %{{.*}} value_dim 12 span 256 : memref<1x1x4x32xf32>, memref<1xi64>, memref<1x48x1x1xf32>
 // CHECK: mega.barrier
 // CHECK: mega.phase "output" tiles [4, 1] {
 // CHECK: mega.linear %{{.*}}, %{{.*}} into %{{.*}} vectors 1 group 16 accumulate : memref<1x48x1x1xf32>, tensor<50x48xf32, #mega.packed<n = 16, k = 1>>, memref<1x64xf32>
@@ -113,6 +116,7 @@ mega.program @decode max_tokens 1 rows 1 context 256 {
   %head = mega.buffer private : memref<1x16xf32>
   %attended = mega.buffer shared : memref<1x48x1x1xf32>
   %scores = mega.buffer private : memref<4x272xf32>
+  %partial = mega.buffer shared : memref<1x1x4x32xf32>
   %rows = mega.buffer private : memref<1x64x1x1xf32>
   %experts = mega.buffer private : memref<1x1xi32>
   %weights = mega.buffer private : memref<1x2xf32>
@@ -152,8 +156,12 @@ mega.program @decode max_tokens 1 rows 1 context 256 {
       mega.qkv %normed, %qkv bias %bias : tensor<6x12xf32> rope %angles at %position into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 16 : memref<1x64x1x1xf32>, tensor<6x12x50xf32, #packed>, memref<1x12xf32>, memref<1xi64>, memref<1x4x16xf32>, memref<2x1x?x32xf32>, memref<1x16xf32>
     }
     mega.barrier
-    mega.phase "attention" tiles [1, 1] {
-      mega.attention %query, %cache at %position into %attended by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 scale 0.25 : memref<1x4x16xf32>, memref<2x1x?x32xf32>, memref<1xi64>, memref<1x48x1x1xf32>, memref<4x272xf32>
+    mega.phase "attention" tiles [1, spans] {
+      mega.attend_span %query, %cache at %position into %partial by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 256 scale 0.25 : memref<1x4x16xf32>, memref<2x1x?x32xf32>, memref<1xi64>, memref<1x1x4x32xf32>, memref<4x272xf32>
+    }
+    mega.barrier
+    mega.phase "merge_spans" tiles [4] {
+      mega.merge_spans %partial at %position into %attended value_dim 12 span 256 : memref<1x1x4x32xf32>, memref<1xi64>, memref<1x48x1x1xf32>
     }
     mega.barrier
     mega.phase "output" tiles [4, 1] {
@@ -191,7 +199,7 @@ mega.program @decode max_tokens 1 rows 1 context 256 {
 // CHECK: mega.qkv %{{.*}}, %{{.*}} rope %{{.*}} at %{{.*}} into %{{.*}}, %{{.*}} by %{{.*}} layer %{{.*}} heads 4 kv_heads 1 head_dim 12 group 16 : memref<22x64x12x1xf32>, tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>, memref<256x12xf32>, memref<1xi64>, memref<264x4x16xf32>, memref<2x1x?x32xf32>, memref<12x16xf32>
 // CHECK: mega.barrier
 // CHECK: mega.phase "attention" tiles [4, blocks] {
-// CHECK: mega.attention %{{.*}}, %{{.*}} at %{{.*}} into %{{.*}} by %{{.*}} layer %{{.*}} heads 4 kv_heads 1 head_dim 12 value_dim 12 scale 2.5{{0*}}e-01 window 32 : memref<264x4x16xf32>, memref<2x1x?x32xf32>, memref<1xi64>, memref<22x48x12x1xf32>, memref<12x272xf32>
+// CHECK: mega.attention %{{.*}}, %{{.*}} at %{{.*}} into %{{.*}} by %{{.*}}, %{{.*}} layer %{{.*}} heads 4 kv_heads 1 head_dim 12 value_dim 12 span 256 scale 2.5{{0*}}e-01 window 32 : memref<264x4x16xf32>, memref<2x1x?x32xf32>, memref<1xi64>, memref<22x48x12x1xf32>, memref<12x272xf32>, memref<12x32xf32>
 // CHECK: mega.barrier
 // CHECK: mega.phase "route" tiles [blocks] {
 // CHECK: mega.route %{{.*}} norm %{{.*}} into %{{.*}}, %{{.*}}, %{{.*}} by %{{.*}} eps 9.9{{.*}}E-7 routing #fpmoe.fixed<expert = 2> experts 3 : memref<256x64xf32>, tensor<50xf32>, memref<256x64x1x1xf32>, memref<256x1xi32>, memref<256x2xf32>, memref<6xf32>
@@ -220,6 +228,7 @@ mega.program @prefill max_tokens 256 rows 12 context 256 {
   %head = mega.buffer private : memref<12x16xf32>
   %attended = mega.buffer shared : memref<22x48x12x1xf32>
   %scores = mega.buffer private : memref<12x272xf32>
+  %sums = mega.buffer private : memref<12x32xf32>
   %rows = mega.buffer shared : memref<256x64x1x1xf32>
   %experts = mega.buffer shared : memref<256x1xi32>
   %weights = mega.buffer shared : memref<256x2xf32>
@@ -257,7 +266,7 @@ mega.program @prefill max_tokens 256 rows 12 context 256 {
     }
     mega.barrier
     mega.phase "attention" tiles [4, blocks] {
-      mega.attention %query, %cache at %position into %attended by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 scale 0.25 window 32 : memref<264x4x16xf32>, memref<2x1x?x32xf32>, memref<1xi64>, memref<22x48x12x1xf32>, memref<12x272xf32>
+      mega.attention %query, %cache at %position into %attended by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 256 scale 0.25 window 32 : memref<264x4x16xf32>, memref<2x1x?x32xf32>, memref<1xi64>, memref<22x48x12x1xf32>, memref<12x272xf32>, memref<12x32xf32>
     }
     mega.barrier
     mega.phase "route" tiles [blocks] {
@@ -490,12 +499,12 @@ mega.program @low_rank_example max_tokens 1 rows 1 context 64 {
   }
 }
 // CHECK-LABEL: mega.program @quantize_example
-// CHECK: mega.quantize %{{.*}} into %{{.*}} tail 0 : memref<1x48x1x1xf32>, memref<1x2x1x40xi8>
+// CHECK: mega.quantize %{{.*}} into %{{.*}} columns 40 tail 0 : memref<1x48x1x1xf32>, memref<1x2x1x40xi8>
 mega.program @quantize_example max_tokens 1 rows 1 context 64 {
   %rows = mega.buffer shared : memref<1x48x1x1xf32>
   %operand = mega.buffer shared : memref<1x2x1x40xi8>
   mega.phase "quantize" tiles [blocks] {
-    mega.quantize %rows into %operand tail 0 : memref<1x48x1x1xf32>, memref<1x2x1x40xi8>
+    mega.quantize %rows into %operand columns 40 tail 0 : memref<1x48x1x1xf32>, memref<1x2x1x40xi8>
   }
 }
 mega.program @linear_example max_tokens 1 rows 1 context 64 {

@@ -123,18 +123,19 @@ TEST(MixtureRecipe, TellsWhereSyntaxIsWrong) {
 }
 
 TEST(MixtureRecipe, RefusesUnknownKeys) {
-  EXPECT_EQ(faultWith("dtype =", "dtpye ="),
-            "r.toml:6:1: unknown key 'dtpye', known here are 'name', 'base', "
-            "'layout', 'experts_per_token', 'normalize', 'dtype', 'parts', "
-            "'experts', 'languages', 'shared_adapter', 'gate', 'shared_expert', "
-            "'merge', 'compile'");
+  EXPECT_EQ(
+      faultWith("dtype =", "dtpye ="),
+      "r.toml:6:1: unknown key 'dtpye', known here are 'name', 'base', "
+      "'layout', 'experts_per_token', 'normalize', 'dtype', 'parts', "
+      "'experts', 'languages', 'shared_adapter', 'gate', 'shared_expert', "
+      "'merge', 'compile'");
   EXPECT_EQ(faultWith("scale = 0.5 }", "weight = 0.5 }"),
             "r.toml:11:52: unknown key 'weight', known here are 'adapter', "
             "'path', 'of', 'scale'");
   EXPECT_EQ(faultWith("languages =", "language ="),
             "r.toml:43:1: unknown key 'language', known here are 'weights', "
-            "'cpu', 'languages', 'prefill_tokens', 'context', 'rope_scaling', 'static' and "
-            "'weights_file'");
+            "'cpu', 'cache', 'languages', 'prefill_tokens', 'context', "
+            "'rope_scaling', 'static' and 'weights_file'");
 }
 
 TEST(MixtureRecipe, RefusesUnknownMethods) {

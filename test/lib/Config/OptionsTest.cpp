@@ -28,6 +28,7 @@ TEST(Options, ReadsEveryKey) {
                               "[compile]\n"
                               "weights = \"bf16\"\n"
                               "cpu = \"native\"\n"
+                              "cache = \"f32\"\n"
                               "languages = [\"haskell\"]\n"
                               "prefill_tokens = 512\n"
                               "context = 131072\n"
@@ -44,6 +45,7 @@ TEST(Options, ReadsEveryKey) {
   EXPECT_EQ(options->expertNames, (Strings{"haskell", "c++"}));
   EXPECT_EQ(options->weights, "bf16");
   EXPECT_EQ(options->cpu, "native");
+  EXPECT_EQ(options->cache, "f32");
   EXPECT_EQ(options->languages, Strings{"haskell"});
   EXPECT_EQ(options->prefillTokens, 512);
   EXPECT_EQ(options->context, 131072);
@@ -130,8 +132,10 @@ TEST(Options, UnknownKey) {
             "fpmoe.toml:2:1: unknown key 'name', known here are 'names'");
   EXPECT_EQ(fault("[compile]\n  threads = 1\n"),
             "fpmoe.toml:2:3: unknown key 'threads', known here are 'weights', "
-            "'cpu', 'languages', 'prefill_tokens', 'context', 'rope_scaling', "
-            "'static' and 'weights_file'");
+            "'cpu', 'cache', 'languages', 'prefill_tokens', 'context', "
+            "'rope_scaling', 'static' and 'weights_file'");
+  EXPECT_EQ(fault("[compile]\ncache = \"int8\"\n"),
+            "fpmoe.toml:2:9: 'cache' is 'int8', it must be 'f32' or 'bf16'");
 }
 
 TEST(Options, WrongType) {

@@ -127,6 +127,70 @@ TEST_F(InterpreterTest, Rope) {
     }
 }
 
+/// The rows that a weight multiplies; products are those of the reference.
+struct Seen : Products {
+  explicit Seen(llvm::StringRef of) : of(of), store(nullptr, 1 << 20) {}
+  llvm::Expected<Rows> multiply(const Rows &x, const WeightRef &weight,
+                                int64_t first, int64_t count) override {
+    return fpmoe::multiply(store, x, weight, first, count);
+  }
+  llvm::Error see(const Rows &x, const WeightRef &weight) override {
+    EXPECT_EQ(WeightOp(weight.weight).getSymName(), of);
+    rows = x;
+    return llvm::Error::success();
+  }
+  std::string of;
+  WeightStore store;
+  Rows rows;
+};
+
+// Texts that go through the layers together see nothing of each other.
+TEST_F(InterpreterTest, TextsTogetherAreTextsAlone) {
+  parse(weight("table", "tensor<32x8xf32>", "table") +
+        weight("k", "tensor<4x8xf32>", "k") +
+        weight("head", "tensor<32x8xf32>", "head") + R"(
+    fpmoe.weight @rope : tensor<64x4xf32> {
+      %0 = fpmoe.rope_table theta 100.0 : tensor<64x4xf32>
+      fpmoe.yield %0 : tensor<64x4xf32>
+    }
+    func.func private @body(%x: tensor<?x8xf32>, %positions: tensor<?xi32>, %layer: index) -> tensor<?x8xf32> {
+      %wk = fpmoe.get @k : tensor<4x8xf32>
+      %k = fpmoe.linear %x, %wk : tensor<?x8xf32>, tensor<4x8xf32> -> tensor<?x4xf32>
+      %rope = fpmoe.get @rope : tensor<64x4xf32>
+      %turned = fpmoe.rope %k, %positions, %rope : tensor<?x4xf32>, tensor<64x4xf32>
+      %y = fpmoe.attention %x, %turned, %k, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x8xf32>
+      return %y : tensor<?x8xf32>
+    }
+    func.func @main(%ids: tensor<?xi32>, %positions: tensor<?xi32>) -> tensor<?x32xf32> {
+      %table = fpmoe.get @table : tensor<32x8xf32>
+      %x = fpmoe.embedding %ids, %table : tensor<32x8xf32> -> tensor<?x8xf32>
+      %y = fpmoe.layers %x, %positions bodies [@body] order [0, 0] : tensor<?x8xf32>
+      %head = fpmoe.get @head : tensor<32x8xf32>
+      %logits = fpmoe.linear %y, %head : tensor<?x8xf32>, tensor<32x8xf32> -> tensor<?x32xf32>
+      return %logits : tensor<?x32xf32>
+    })");
+  const std::vector<Ids> texts = {{3, 0, 31}, {7, 7, 9}, {31, 2, 3}};
+  auto runTogether = [&](const std::vector<Ids> &some) {
+    Seen seen("head");
+    InterpreterOptions options;
+    options.products = &seen;
+    auto created = Interpreter::create(*module, nullptr, options);
+    EXPECT_TRUE(static_cast<bool>(created));
+    EXPECT_FALSE((*created)->runTexts(some));
+    return seen.rows;
+  };
+  Rows all = runTogether(texts);
+  ASSERT_EQ(all.rows, 9);
+  for (size_t i = 0; i < texts.size(); ++i) {
+    Rows alone = runTogether({texts[i]});
+    for (int64_t row = 0; row < 3; ++row)
+      EXPECT_EQ(alone[row].vec(), all[3 * i + row].vec()) << i << " " << row;
+  }
+  // Without products there is nobody to see anything.
+  EXPECT_EQ(toString(interpreter->runTexts(texts)),
+            "3 texts of 3 tokens cannot be run together");
+}
+
 TEST_F(InterpreterTest, AttentionWithWindow) {
   // Two query heads of 4 share one key/value head; keys of 4 columns.
   load(weight("k", "tensor<4x8xf32>", "k") + R"(

@@ -63,13 +63,14 @@
 // CHECK: %x = mega.buffer shared "x" : memref<1x32xf32>
 // CHECK: %tokens = mega.input tokens : memref<?xi32>
 // CHECK: %query = mega.buffer shared "query" : memref<1x2x16xf32>
-// CHECK: %cache = mega.buffer cache "cache" : memref<3x1x?x32xf32>
+// CHECK: %cache = mega.buffer cache "cache" : memref<3x1x?x32xbf16>
 // CHECK: %angles = mega.buffer private "angles" : memref<1x4xf32>
 // CHECK: %position = mega.input position : memref<1xi64>
 // CHECK: %attention_norm = mega.buffer private "attention_norm" : memref<1x16x1x2xbf16>
 // CHECK: %head = mega.buffer private "head" : memref<1x16xf32>
 // CHECK: %attended = mega.buffer shared "attended" : memref<1x8x1x2xbf16>
 // CHECK: %scores = mega.buffer private "scores" : memref<2x80xf32>
+// CHECK: %partial = mega.buffer shared "partial" : memref<1x1x2x32xf32>
 // CHECK: %normed = mega.buffer private "normed" : memref<1x16x1x2xbf16>
 // CHECK: %chosen = mega.buffer private "chosen" : memref<1x1xi32>
 // CHECK: %weights = mega.buffer private "weights" : memref<1x1xf32>
@@ -81,6 +82,7 @@
 // CHECK: %head_1 = mega.buffer private "head_1" : memref<1x16xf32>
 // CHECK: %attended_1 = mega.buffer shared "attended_1" : memref<1x8x1x2xbf16>
 // CHECK: %scores_1 = mega.buffer private "scores_1" : memref<2x80xf32>
+// CHECK: %partial_1 = mega.buffer shared "partial_1" : memref<1x1x2x32xf32>
 // CHECK: %normed_1 = mega.buffer private "normed_1" : memref<1x16x1x2xbf16>
 // CHECK: %chosen_1 = mega.buffer private "chosen_1" : memref<1x2xi32>
 // CHECK: %weights_1 = mega.buffer private "weights_1" : memref<1x3xf32>
@@ -103,8 +105,11 @@
 // CHECK: mega.phase "qkv" tiles [4, 1] {
 // CHECK-NEXT: mega.qkv %attention_norm, %dense.qkv bias %dense.bias : tensor<4x4xf32> rope %angles at %position into %query, %cache by %head layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 group 16
 // CHECK: mega.barrier
-// CHECK: mega.phase "attention" tiles [1, 1] {
-// CHECK-NEXT: mega.attention %query, %cache at %position into %attended by %scores layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 value_dim 4 scale 5.000000e-01
+// CHECK: mega.phase "attention" tiles [1, spans] {
+// CHECK-NEXT: mega.attend_span %query, %cache at %position into %partial by %scores layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 value_dim 4 span 64 scale 5.000000e-01
+// CHECK: mega.barrier
+// CHECK: mega.phase "merge_spans" tiles [2] {
+// CHECK-NEXT: mega.merge_spans %partial at %position into %attended value_dim 4 span 64
 // CHECK: mega.barrier
 // CHECK: mega.phase "output" tiles [1, 1] {
 // CHECK-NEXT: mega.linear %attended, %dense.o into %x vectors 4 group 16 accumulate
@@ -129,8 +134,11 @@
 // CHECK: mega.phase "qkv" tiles [4, 1] {
 // CHECK-NEXT: mega.qkv %attention_norm_1, %sparse.qkv bias %sparse.bias : tensor<4x4xf32> rope %angles at %position into %query_1, %cache by %head_1 layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 group 16
 // CHECK: mega.barrier
-// CHECK: mega.phase "attention" tiles [1, 1] {
-// CHECK-NEXT: mega.attention %query_1, %cache at %position into %attended_1 by %scores_1 layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 value_dim 4 scale 5.000000e-01 window 16
+// CHECK: mega.phase "attention" tiles [1, spans] {
+// CHECK-NEXT: mega.attend_span %query_1, %cache at %position into %partial_1 by %scores_1 layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 value_dim 4 span 64 scale 5.000000e-01 window 16
+// CHECK: mega.barrier
+// CHECK: mega.phase "merge_spans" tiles [2] {
+// CHECK-NEXT: mega.merge_spans %partial_1 at %position into %attended_1 value_dim 4 span 64 window 16
 // CHECK: mega.barrier
 // CHECK: mega.phase "output" tiles [1, 1] {
 // CHECK-NEXT: mega.linear %attended_1, %sparse.o into %x vectors 4 group 16 accumulate
@@ -157,7 +165,7 @@
 // For many, norm and route are tiled by blocks, and the tokens are grouped.
 // CHECK-LABEL: mega.program @prefill max_tokens 24 rows 12 context 64 {
 // CHECK: %x = mega.buffer shared "x" : memref<24x32xf32>
-// CHECK: %cache = mega.buffer cache "cache" : memref<3x1x?x32xf32>
+// CHECK: %cache = mega.buffer cache "cache" : memref<3x1x?x32xbf16>
 // CHECK: %angles = mega.buffer shared "angles" : memref<24x4xf32>
 // CHECK: %attention_norm = mega.buffer shared "attention_norm" : memref<2x16x12x2xbf16>
 // CHECK: %normed = mega.buffer shared "normed" : memref<24x16x1x2xbf16>
@@ -182,7 +190,7 @@
 // CHECK-NEXT: mega.qkv %attention_norm, %dense.qkv bias %dense.bias : tensor<4x4xf32> rope %angles at %position into %query, %cache by %head layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 group 16
 // CHECK: mega.barrier
 // CHECK: mega.phase "attention" tiles [2, blocks] {
-// CHECK-NEXT: mega.attention %query, %cache at %position into %attended by %scores layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 value_dim 4 scale 5.000000e-01
+// CHECK-NEXT: mega.attention %query, %cache at %position into %attended by %scores, %sums layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 value_dim 4 span 64 scale 5.000000e-01
 // CHECK: mega.barrier
 // CHECK: mega.phase "output" tiles [1, block_groups] {
 // CHECK-NEXT: mega.linear %attended, %dense.o into %x vectors 2 group 16 accumulate
@@ -214,7 +222,7 @@
 // CHECK-NEXT: mega.qkv %attention_norm_1, %sparse.qkv bias %sparse.bias : tensor<4x4xf32> rope %angles at %position into %query_1, %cache by %head_1 layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 group 16
 // CHECK: mega.barrier
 // CHECK: mega.phase "attention" tiles [2, blocks] {
-// CHECK-NEXT: mega.attention %query_1, %cache at %position into %attended_1 by %scores_1 layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 value_dim 4 scale 5.000000e-01 window 16
+// CHECK-NEXT: mega.attention %query_1, %cache at %position into %attended_1 by %scores_1, %sums_1 layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 value_dim 4 span 64 scale 5.000000e-01 window 16
 // CHECK: mega.barrier
 // CHECK: mega.phase "output" tiles [1, block_groups] {
 // CHECK-NEXT: mega.linear %attended_1, %sparse.o into %x vectors 2 group 16 accumulate
@@ -359,7 +367,7 @@ module attributes {mega.target = #target, fpmoe.model = {architecture = "Qwen2Mo
     %gate_up = fpmoe.get @dense.gate_up[%layer] : tensor<12x20xbf16>
     %down = fpmoe.get @dense.down[%layer] : tensor<20x6xbf16>
     %q, %k, %v = fpmoe.qkv %x, %positions norm %norm eps 1.0e-6 weight %qkv bias %bias : tensor<4x4xf32> rope %rope : tensor<?x20xf32>, tensor<20xf32>, tensor<4x4x20xbf16>, tensor<64x4xf32> -> tensor<?x8xf32>, tensor<?x4xf32>
-    %a = fpmoe.attention %q, %k, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x8xf32>
+    %a = fpmoe.attention %q, %k, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 cache bf16 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x8xf32>
     %x1 = fpmoe.linear %a, %o residual %x : tensor<?x20xf32> : tensor<?x8xf32>, tensor<20x8xbf16> -> tensor<?x20xf32>
     %y = fpmoe.moe %x1 norm %norm : tensor<20xf32> eps 1.0e-6 shared %gate_up : tensor<12x20xbf16>, %down : tensor<20x6xbf16> -> tensor<?x20xf32>
     return %y : tensor<?x20xf32>
@@ -377,7 +385,7 @@ module attributes {mega.target = #target, fpmoe.model = {architecture = "Qwen2Mo
     %shared_down = fpmoe.get @shared.down[%layer] : tensor<20x18xbf16>
     %scale = fpmoe.get @shared.scale[%layer] : tensor<1x20xf32>
     %q, %k, %v = fpmoe.qkv %x, %positions norm %norm eps 1.0e-6 weight %qkv bias %bias : tensor<4x4xf32> rope %rope : tensor<?x20xf32>, tensor<20xf32>, tensor<4x4x20xbf16>, tensor<64x4xf32> -> tensor<?x8xf32>, tensor<?x4xf32>
-    %a = fpmoe.attention %q, %k, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 window 16 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x8xf32>
+    %a = fpmoe.attention %q, %k, %v, %positions layer %layer heads 2 kv_heads 1 scale 0.5 window 16 cache bf16 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x8xf32>
     %x1 = fpmoe.linear %a, %o residual %x : tensor<?x20xf32> : tensor<?x8xf32>, tensor<20x8xbf16> -> tensor<?x20xf32>
     %y = fpmoe.moe %x1 norm %norm : tensor<20xf32> eps 1.0e-6 router %router : tensor<3x20xf32> by #fpmoe.token_choice<top_k = 2, renormalize = true> experts %gate_up : tensor<3x12x20xbf16>, %down : tensor<3x20x6xbf16> names ["haskell", "ocaml", "scala"] shared %shared_gate_up : tensor<36x20xbf16>, %shared_down : tensor<20x18xbf16> scaled %scale : tensor<1x20xf32> -> tensor<?x20xf32>
     return %y : tensor<?x20xf32>

@@ -31,9 +31,9 @@
 // BARRIERS-LABEL: mega.program @decode
 // BARRIERS: mega.layers order [0, 1, 1] {
 // BARRIERS: mega.phase "keep_rows" tiles [1]
-// BARRIERS-COUNT-5: mega.barrier
+// BARRIERS-COUNT-6: mega.barrier
 // BARRIERS-NEXT: }, {
-// BARRIERS-COUNT-5: mega.barrier
+// BARRIERS-COUNT-6: mega.barrier
 // BARRIERS-NEXT: {{^    }$}}
 
 // PLAIN-NOT: keep_rows

@@ -160,6 +160,12 @@ static const FpmoeLevel levels[] = {
 #endif
 };
 
+static const FpmoeMatrix matrices[] = {
+    {"sparse.qkv", "int4", 64, 36, 0.0712},
+    {"embed_tokens", "bf16", 1000, 2000, 0},
+    {"lm_head", "uint4", 64, 40, -1},
+};
+
 static FpmoeModel makeModel() {
   FpmoeModel model = {};
   model.magic = FPMOE_MAGIC;
@@ -191,6 +197,8 @@ static FpmoeModel makeModel() {
   model.experts = model.top_k = 0;
   model.eos_count = 0;
 #else
+  model.matrices = matrices;
+  model.matrix_count = sizeof(matrices) / sizeof(*matrices);
   model.tokenizer = fake_tokenizer;
   model.tokenizer_bytes = fake_tokenizer_end - fake_tokenizer;
 #endif

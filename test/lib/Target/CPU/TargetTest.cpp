@@ -33,7 +33,7 @@ TEST(TargetTest, aLevelIsMadeWhateverThisCpuHas) {
   EXPECT_EQ(choose("x86-64-v2", CpuWords()),
             "cpu 'x86-64-v2' is not known; choose one of native, amx-bf16, "
             "avx512-bf16, avx512-vnni, avx512, x86-64-v3-vnni, x86-64-v3, "
-            "aarch64");
+            "aarch64-bf16, aarch64-dotprod, aarch64");
 }
 
 /// Names of the levels of a list, or the message why it has none.
@@ -51,6 +51,8 @@ static std::string list(llvm::StringRef names,
 TEST(TargetTest, levelsOfAListStandFromBestToWorst) {
   EXPECT_EQ(list("x86-64-v3"), "x86-64-v3");
   EXPECT_EQ(list("x86-64-v3,amx-bf16,avx512"), "amx-bf16 avx512 x86-64-v3");
+  EXPECT_EQ(list("aarch64,aarch64-dotprod,aarch64-bf16"),
+            "aarch64-bf16 aarch64-dotprod aarch64");
 }
 
 TEST(TargetTest, aLevelThatIsNamedTwiceCountsOnce) {
@@ -73,7 +75,8 @@ TEST(TargetTest, levelsOfAListHaveTheWidestPanels) {
 
 TEST(TargetTest, aListThatNoProgramCanHave) {
   std::string known = "; choose one of native, amx-bf16, avx512-bf16, "
-                      "avx512-vnni, avx512, x86-64-v3-vnni, x86-64-v3, aarch64";
+                      "avx512-vnni, avx512, x86-64-v3-vnni, x86-64-v3, "
+                      "aarch64-bf16, aarch64-dotprod, aarch64";
   EXPECT_EQ(list("avx512,z80"), "cpu 'z80' is not known" + known);
   EXPECT_EQ(list("avx512,,x86-64-v3"), "cpu '' is not known" + known);
   EXPECT_EQ(list(""), "cpu '' is not known" + known);

@@ -1,0 +1,94 @@
+//===- Cache.cpp - Keys and values of the positions before ----------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Codegen/CPU/Cache.h"
+
+using namespace mlir;
+using namespace fpmoe;
+
+static int64_t getDepth(Value cache) {
+  return 32 / cast<MemRefType>(cache.getType()).getElementTypeBitWidth();
+}
+
+CacheLayout::CacheLayout(PhaseContext &phase, Value cache, int64_t headDim)
+    : depth(getDepth(cache)), b(phase.b), headDim(headDim),
+      keyColumns(mega::padColumns(headDim)),
+      valueColumns(dim(cache, 3) - keyColumns),
+      capacity(phase.i64Field(offsetof(FpmoeStep, cache_capacity))),
+      headBytes(b.mul(capacity, dim(cache, 3) * 4 / depth)),
+      base(b.at(phase.base(cache),
+                b.mul(b.mul(phase.layer, dim(cache, 1)), headBytes))) {}
+
+Value CacheLayout::key(Value head, Value position) {
+  Value tile =
+      b.mul(b.div(position, kLanes), keyColumns / depth * kKeyStepBytes);
+  return b.at(b.at(base, b.mul(head, headBytes)),
+              b.add(tile, b.mul(b.rem(position, kLanes), 4)));
+}
+
+Value CacheLayout::value(Value head, Value position) {
+  Value values = b.at(b.at(base, b.mul(head, headBytes)),
+                      b.mul(capacity, keyColumns * 4 / depth));
+  Value offset = b.mul(b.div(position, depth), valueStepBytes());
+  if (depth > 1)
+    offset = b.add(offset, b.mul(b.rem(position, depth), 4 / depth));
+  return b.at(values, offset);
+}
+
+Accumulators CacheLayout::emitProduct(const ProductTile &tile) const {
+  return depth == 1 ? emitF32Product(b, tile) : emitWidenedProduct(b, tile);
+}
+
+/// 16 numbers, rounded to bf16, as vectors of integers.
+static Value roundTo(KernelBuilder &b, Value lanes, Type integer) {
+  Value rounded = arith::TruncFOp::create(b, b.lanes(b.getBF16Type()), lanes);
+  int64_t count = kLanes * 16 / integer.getIntOrFloatBitWidth();
+  return vector::BitCastOp::create(b, VectorType::get({count}, integer),
+                                   rounded);
+}
+
+void CacheLayout::storeKey(Value row, Value head, Value position) {
+  Value to = key(head, position);
+  if (depth == 1)
+    return b.loop(0, headDim, 1, [&](Value i) {
+      b.store(b.loadF32(row, i), b.at(to, b.mul(i, kKeyStepBytes)));
+    });
+  b.loop(0, keyColumns, kLanes, [&](Value i) {
+    Value pairs =
+        roundTo(b, b.loadLanes(b.at(row, b.mul(i, 4))), b.getI32Type());
+    Value at = b.at(to, b.mul(i, kKeyStepBytes / depth));
+    for (int64_t step = 0; step < kLanes / depth; ++step)
+      b.store(vector::ExtractOp::create(b, pairs, step),
+              b.at(at, step * kKeyStepBytes));
+  });
+}
+
+void CacheLayout::storeValue(Value row, Value head, Value position,
+                             Value isLast) {
+  Value to = value(head, position);
+  if (depth == 1)
+    return b.loop(0, valueColumns * 4, kLanes * 4, [&](Value offset) {
+      b.store(b.loadLanes(b.at(row, offset)), b.at(to, offset));
+    });
+  Value isFirst = b.equal(b.rem(position, depth), b.i64(0));
+  Value isAlone = arith::AndIOp::create(b, isFirst, isLast);
+  b.loop(0, valueColumns * 4, kLanes * 4, [&](Value offset) {
+    Value halves = roundTo(b, b.loadLanes(b.at(row, offset)), b.getI16Type());
+    Value at = b.at(to, offset);
+    b.ifThen(
+        isAlone,
+        [&] {
+          b.store(arith::ExtUIOp::create(b, b.lanes(b.getI32Type()), halves),
+                  at);
+        },
+        [&] {
+          for (int64_t i = 0; i < kLanes; ++i)
+            b.store(vector::ExtractOp::create(b, halves, i), b.at(at, i * 4),
+                    2);
+        });
+  });
+}

@@ -1,0 +1,60 @@
+//===- Cache.h - Keys and values of the positions before --------*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FPMOE_LIB_CODEGEN_CPU_CACHE_H
+#define FPMOE_LIB_CODEGEN_CPU_CACHE_H
+
+#include "lib/Codegen/CPU/Phase.h"
+#include "lib/Codegen/Formats/Format.h"
+
+namespace fpmoe {
+
+/// The cache of one layer. For each key/value head, K and V being the columns
+/// of a key and a value rounded up to 16, P the cache's positions, and d as
+/// many elements as fill 32 bits (1 of f32, 2 of bf16), it holds keys as
+/// `[P/16, K/d, 16, d]`, so that 16 positions are a vector of columns of the
+/// product with the query, and then values as `[P/d, V, d]`, whose columns are
+/// those of the product with the scores.
+class CacheLayout {
+public:
+  /// Bytes between the steps of a key.
+  static constexpr int64_t kKeyStepBytes = kLanes * 4;
+
+  CacheLayout(PhaseContext &phase, mlir::Value cache, int64_t headDim);
+
+  /// Step 0 of the key at `position`.
+  mlir::Value key(mlir::Value head, mlir::Value position);
+  int64_t keySteps() const { return llvm::divideCeil(headDim, depth); }
+  /// Column 0 of the value at `position`; the next ones are 4 bytes apart.
+  mlir::Value value(mlir::Value head, mlir::Value position);
+  /// Bytes of the values of `depth` positions.
+  int64_t valueStepBytes() const { return valueColumns * 4; }
+  int64_t valueVectors() const { return valueColumns / kLanes; }
+
+  /// Rows of f32 times keys or values, whose steps are of `depth` elements.
+  Accumulators emitProduct(const ProductTile &tile) const;
+
+  /// Puts a row of f32 that is zero up to whole vectors where keys are.
+  void storeKey(mlir::Value row, mlir::Value head, mlir::Value position);
+  /// The same of a value. `isLast`: no position behind it is stored in this
+  /// step. What shares a step with it then becomes zero, as products read it.
+  void storeValue(mlir::Value row, mlir::Value head, mlir::Value position,
+                  mlir::Value isLast);
+
+  const int64_t depth; ///< d
+
+private:
+  KernelBuilder &b;
+  int64_t headDim, keyColumns, valueColumns;
+  mlir::Value capacity;
+  mlir::Value headBytes; ///< keys and values of a head
+  mlir::Value base;
+};
+
+} // namespace fpmoe
+
+#endif
