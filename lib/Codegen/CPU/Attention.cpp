@@ -74,7 +74,9 @@ private:
     span.end = b.max(b.min(span.end, b.add(position, count)), span.begin);
     SmallVector<SpanFactors> factors;
     attention.emit(
-        {query, rowBytes, count, position, /*positionStep=*/1}, span,
+        {query, rowBytes, count, position, /*positionStep=*/1,
+         /*isFirst=*/false},
+        span,
         [&](int64_t r, Value largest, Value sum) {
           Value place = rowAt(b.add(row, r));
           factors.push_back(

@@ -37,6 +37,7 @@ struct SpanRows {
   int64_t rowBytes, count;
   mlir::Value position;
   int64_t positionStep;
+  bool isFirst; ///< keys and values of the span are asked for ahead
 };
 
 class SpanAttention {
@@ -60,6 +61,7 @@ public:
             Values values);
 
 private:
+  void emitPrefetch(mlir::Value position);
   void emitScores(const SpanRows &rows, const SpanPositions &span);
   void storeScores(mlir::Value lanes, int64_t r, mlir::Value own,
                    mlir::Value position, mlir::Value place, bool isMasked);

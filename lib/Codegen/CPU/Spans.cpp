@@ -34,9 +34,26 @@ Value SpanAttention::scoreAt(const SpanPositions &span, Value position) {
   return b.at(scores, b.mul(b.sub(position, span.start), 4));
 }
 
+/// Asks for the values of 16 positions, which are read when their scores are
+/// known, 16 columns at a time; and for keys that are read soon.
+void SpanAttention::emitPrefetch(Value position) {
+  constexpr int64_t kLine = 64, kAhead = 2 * kLanes;
+  Value values = cache.value(kvHead, position);
+  Value keys = cache.key(kvHead, b.add(position, kAhead));
+  int64_t valueBytes = kLanes / cache.depth * cache.valueStepBytes();
+  int64_t keyBytes = cache.keySteps() * CacheLayout::kKeyStepBytes;
+  for (auto [from, bytes] :
+       {std::pair(values, valueBytes), std::pair(keys, keyBytes)})
+    for (int64_t at = 0; at < bytes; at += kLine)
+      LLVM::Prefetch::create(b, b.at(from, at), /*rw=*/0, /*hint=*/2,
+                             /*cache=*/1);
+}
+
 void SpanAttention::emitScores(const SpanRows &rows,
                                const SpanPositions &span) {
   auto emitPositions = [&](Value position, int64_t vectors, bool isMasked) {
+    for (int64_t v = 0; rows.isFirst && v < vectors; ++v)
+      emitPrefetch(b.add(position, v * kLanes));
     ProductTile tile;
     tile.rows = rows.count;
     tile.operand = {rows.query, rows.rowBytes, 4};
