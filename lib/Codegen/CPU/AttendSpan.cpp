@@ -35,7 +35,7 @@ void fpmoe::emitAttendSpan(PhaseContext &phase, mega::AttendSpanOp op,
     Value to = b.at(partial, row * partialBytes);
     attention.emit(
         {b.at(query, row * queryBytes), queryBytes, std::min(run, group - row),
-         position, /*positionStep=*/0, /*isFirst=*/row == 0},
+         position, /*positionStep=*/0, /*prefetches=*/row == 0},
         positions,
         [&](int64_t r, Value largest, Value sum) {
           Value totals = b.at(to, r * partialBytes + columns * 4);

@@ -75,7 +75,7 @@ private:
     SmallVector<SpanFactors> factors;
     attention.emit(
         {query, rowBytes, count, position, /*positionStep=*/1,
-         /*isFirst=*/false},
+         /*prefetches=*/false},
         span,
         [&](int64_t r, Value largest, Value sum) {
           Value place = rowAt(b.add(row, r));

@@ -37,7 +37,7 @@ struct SpanRows {
   int64_t rowBytes, count;
   mlir::Value position;
   int64_t positionStep;
-  bool isFirst; ///< keys and values of the span are asked for ahead
+  bool prefetches; ///< keys and values are asked for before they are read
 };
 
 class SpanAttention {

@@ -52,7 +52,7 @@ void SpanAttention::emitPrefetch(Value position) {
 void SpanAttention::emitScores(const SpanRows &rows,
                                const SpanPositions &span) {
   auto emitPositions = [&](Value position, int64_t vectors, bool isMasked) {
-    for (int64_t v = 0; rows.isFirst && v < vectors; ++v)
+    for (int64_t v = 0; rows.prefetches && v < vectors; ++v)
       emitPrefetch(b.add(position, v * kLanes));
     ProductTile tile;
     tile.rows = rows.count;
