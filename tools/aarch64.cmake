@@ -8,4 +8,5 @@ set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
 set(CMAKE_LIBRARY_ARCHITECTURE aarch64-linux-gnu)
 set(CMAKE_FIND_ROOT_PATH ${CMAKE_BINARY_DIR}/sysroot)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
-include_directories(SYSTEM ${CMAKE_BINARY_DIR}/sysroot/usr/include)
+include_directories(SYSTEM ${CMAKE_BINARY_DIR}/sysroot/usr/include
+                    ${CMAKE_BINARY_DIR}/sysroot/usr/include/aarch64-linux-gnu)

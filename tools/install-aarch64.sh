@@ -6,8 +6,11 @@ set -eu
 folder=${1:?usage: install-aarch64.sh FOLDER}
 "$(dirname "$0")/install-packages.sh" g++-aarch64-linux-gnu \
   libc6-dev-arm64-cross
-[ -e "$folder/usr/lib/aarch64-linux-gnu/libpcre2-8.a" ] &&
-  [ -e "$folder/usr/lib/aarch64-linux-gnu/libutf8proc.a" ] && exit 0
+missing=
+for library in pcre2-8 utf8proc event_core; do
+  [ -e "$folder/usr/lib/aarch64-linux-gnu/lib$library.a" ] || missing=yes
+done
+[ -n "$missing" ] || exit 0
 lists=$(mktemp -d)
 trap 'rm -rf "$lists"' EXIT
 mkdir -p "$lists/state/lists/partial" "$lists/cache/archives/partial" "$folder"
@@ -18,7 +21,7 @@ arm64() {
     -o Dir::Cache="$lists/cache" -o APT::Sandbox::User=root "$@"
 }
 arm64 update
-(cd "$lists" && arm64 download libpcre2-dev libutf8proc-dev)
+(cd "$lists" && arm64 download libpcre2-dev libutf8proc-dev libevent-dev)
 for package in "$lists"/*.deb; do
   dpkg -x "$package" "$folder"
 done

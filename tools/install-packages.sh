@@ -4,7 +4,8 @@
 set -eu
 packages="cmake ninja-build g++ ccache libmlir-22-dev mlir-22-tools
   llvm-22-dev llvm-22-tools liblld-22-dev libtomlplusplus-dev libpcre2-dev
-  libutf8proc-dev libeigen3-dev libgtest-dev python3 $*"
+  libutf8proc-dev libevent-dev nlohmann-json3-dev libeigen3-dev libgtest-dev
+  python3 $*"
 missing=""
 for package in $packages; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null |

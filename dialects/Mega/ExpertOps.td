@@ -20,26 +20,26 @@ def Mega_RouteOp : Mega_TileOp<"route", [AttrSizedOperandSegments]> {
     the chosen experts `[max_tokens, top_k]` (-1: none), the best first, and the
     weights of routed and shared experts, `[max_tokens, top_k + 1]`, times `multiplier`,
     if any. `scores` is scratch, as large as the router's rows, its candidates and its
-    groups together. `language` is the expert that the step forces, or -1.
+    groups together. `forced` are the experts that the step forces for its tokens, or -1.
 
     * `route_c1`: rows, experts and weights have one row a token, weights one column
       more than there are experts taken; the norm has as many elements as x has
       columns, rounded up to whole vectors.
     * `route_c2`: the routing is `token_choice`, `fixed` or `two_level`.
     * `route_c3`: there is a routing exactly where experts are taken, a router where
-      it needs one, and `language` with a token choice.
+      it needs one, and `forced` with a token choice.
 
     Example: see test/dialects/Mega/tiles.mlir.
   }];
   let arguments = (ins Mega_Buffer:$x, Mega_Weight:$norm, Optional<Mega_Weight>:$router,
-                       Optional<Mega_Weight>:$scale, Optional<Mega_Buffer>:$language,
+                       Optional<Mega_Weight>:$scale, Optional<Mega_Buffer>:$forced,
                        Mega_Buffer:$rows, Mega_Buffer:$experts, Mega_Buffer:$weights,
                        Mega_Buffer:$scores, F64Attr:$eps,
                        OptionalAttr<FPMoE_Routing>:$routing, I64Attr:$num_experts,
                        OptionalAttr<F64Attr>:$multiplier);
   let assemblyFormat = [{
     $x `norm` $norm (`router` $router^ `:` type($router))?
-    (`scaled` $scale^ `:` type($scale))? (`forced` $language^ `:` type($language))?
+    (`scaled` $scale^ `:` type($scale))? (`forced` $forced^ `:` type($forced))?
     `into` $rows `,` $experts `,` $weights `by` $scores
     `eps` $eps (`routing` $routing^)? `experts` $num_experts (`times` $multiplier^)?
     attr-dict `:` type($x) `,` type($norm) `,`
@@ -76,7 +76,7 @@ def Mega_SegmentScoresOp : Mega_TileOp<"segment_scores"> {
     Tiles: segments. Of every segment that the step completes, the softmax of the
     router's rows for the segment level, `[segments, rows]`, those of experts in the
     program first. `pooled` is scratch, one row of activations. The rule is a
-    `fpmoe.two_level`; `segments` says whether segments are complete.
+    `fpmoe.two_level`; `segments` are the rows that complete segments begin at.
 
     * `segment_scores_c1`: the router has rows of both levels, scratch has the columns
       of x.
@@ -87,7 +87,7 @@ def Mega_SegmentScoresOp : Mega_TileOp<"segment_scores"> {
                        Mega_Buffer:$segments, Mega_Buffer:$scores,
                        Mega_Buffer:$pooled, F64Attr:$eps, FPMoE_TwoLevel:$routing);
   let assemblyFormat = [{
-    $x `norm` $norm `router` $router `if` $segments `into` $scores `by` $pooled
+    $x `norm` $norm `router` $router `of` $segments `into` $scores `by` $pooled
     `eps` $eps `routing` $routing attr-dict `:` type($x) `,` type($norm) `,`
     type($router) `,` type($segments) `,` type($scores) `,` type($pooled)
   }];
@@ -107,7 +107,7 @@ def Mega_SegmentChooseOp : Mega_TileOp<"segment_choose"> {
   let arguments = (ins Mega_Buffer:$scores, Mega_Buffer:$segments, Mega_Buffer:$experts,
                        Mega_Buffer:$weights, Mega_Buffer:$taken, FPMoE_TwoLevel:$routing);
   let assemblyFormat = [{
-    $scores `if` $segments `into` $experts `,` $weights `by` $taken `routing` $routing
+    $scores `of` $segments `into` $experts `,` $weights `by` $taken `routing` $routing
     attr-dict `:` type($scores) `,` type($segments) `,` type($experts) `,`
     type($weights) `,` type($taken)
   }];

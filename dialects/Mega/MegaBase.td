@@ -49,9 +49,9 @@ def Mega_BufferSpace : I32EnumAttr<"BufferSpace", "who a buffer belongs to", [
 
 def Mega_StepInput : I32EnumAttr<"StepInput", "what the caller says of a step", [
     I32EnumAttrCase<"Tokens", 0, "tokens">,
-    I32EnumAttrCase<"Position", 1, "position">,
-    I32EnumAttrCase<"LogitsFrom", 2, "logits_from">,
-    I32EnumAttrCase<"Language", 3, "language">,
+    I32EnumAttrCase<"Positions", 1, "positions">,
+    I32EnumAttrCase<"LogitsRows", 2, "logits_rows">,
+    I32EnumAttrCase<"Forced", 3, "forced">,
     I32EnumAttrCase<"Languages", 4, "languages">,
     I32EnumAttrCase<"Segments", 5, "segments">,
     I32EnumAttrCase<"Routes", 6, "routes">]> {
@@ -64,7 +64,8 @@ def Mega_TileSizeEnum : I32EnumAttr<"TileSize", "sizes of tile spaces that a ste
     I32EnumAttrCase<"BlockGroups", 2, "block_groups">,
     I32EnumAttrCase<"LogitsBlocks", 3, "logits_blocks">,
     I32EnumAttrCase<"ExpertBlocks", 4, "expert_blocks">,
-    I32EnumAttrCase<"Spans", 5, "spans">]> {
+    I32EnumAttrCase<"Spans", 5, "spans">,
+    I32EnumAttrCase<"QueryBlocks", 6, "query_blocks">]> {
   let cppNamespace = "::mega";
   let genSpecializedAttr = 0;
 }

@@ -148,25 +148,12 @@ void BufferOp::getAsmResultNames(OpAsmSetValueNameFn setName) {
                                  : StringRef()));
 }
 
-MemRefType InputOp::getInputType(MLIRContext *context, StepInput input) {
-  auto i32 = IntegerType::get(context, 32), i64 = IntegerType::get(context, 64);
-  switch (input) {
-  case StepInput::Tokens:
-  case StepInput::Languages:
-  case StepInput::Routes:
-    return MemRefType::get({ShapedType::kDynamic}, i32);
-  case StepInput::Position:
-  case StepInput::LogitsFrom:
-    return MemRefType::get({1}, i64);
-  case StepInput::Language:
-  case StepInput::Segments:
-    return MemRefType::get({1}, i32);
-  }
-  llvm_unreachable("unknown input");
+MemRefType InputOp::getInputType(MLIRContext *context) {
+  return MemRefType::get({ShapedType::kDynamic}, IntegerType::get(context, 32));
 }
 
 LogicalResult InputOp::verify() {
-  MemRefType expected = getInputType(getContext(), getInput());
+  MemRefType expected = getInputType(getContext());
   if (getResult().getType() != expected)
     return emitOpError("'")
            << stringifyStepInput(getInput()) << "' is " << getResult().getType()

@@ -16,8 +16,8 @@ def Mega_ProgramOp : Mega_Op<"program", [
     HasParent<"::mlir::ModuleOp">]> {
   let summary = "One step of the model";
   let description = [{
-    Takes up to `max_tokens` consecutive tokens of a sequence. `rows` tokens, which
-    are multiplied at a time, form a block.
+    Takes up to `max_tokens` tokens of one or more sequences, those of a sequence
+    consecutive. `rows` tokens, which are multiplied at a time, form a block.
 
     * `program_c1`: `max_tokens`, `rows` and `context` are positive, and `rows`
       is at most `max_tokens`.
@@ -48,8 +48,9 @@ def Mega_BufferOp : Mega_Op<"buffer", [DeclareOpInterfaceMethods<OpAsmOpInterfac
   let summary = "Memory of the team, of a worker, or of the caller";
   let description = [{
     `shared` and `private` memory is scratch of one step; `cache` lives as long
-    as the sequence, `[layers, kv_heads, positions, K + V]`, the positions being as many as the
-    caller has room for, K and V the columns of a key and a value, each rounded up to 16; `logits` is the caller's `[rows, vocabulary]`.
+    as the sequences, `[layers, kv_heads, positions, K + V]`, the positions being those of
+    all pages that the caller has room for, K and V the columns of a key and a value, each
+    rounded up to 16; `logits` is the caller's `[rows, vocabulary]`.
 
     `mega-assign-buffers` gives scratch its place: `offset` bytes from the start of
     what the team, or the worker, has.
@@ -82,12 +83,11 @@ def Mega_InputOp : Mega_Op<"input", [Pure, DeclareOpInterfaceMethods<OpAsmOpInte
   let summary = "What the caller says of the step";
   let description = [{
     The memory that `FpmoeStep` (include/fpmoe/runtime/abi.h) names: the ids of the
-    step's `tokens`, the `position` of the first one, the first token with logits
-    (`logits_from`), the expert that is forced (`language`), the `languages` of the
-    tokens, how `segments` are routed, and where the `routes` taken are wanted.
+    step's `tokens`, their `positions`, the rows that have logits (`logits_rows`), the
+    experts that are `forced`, the `languages` of the tokens, where complete `segments`
+    begin, and where the `routes` taken are wanted.
 
-    * `input_c1`: tokens, languages and routes are `memref<?xi32>`, position and
-      logits_from `memref<1xi64>`, language and segments `memref<1xi32>`.
+    * `input_c1`: an input is `memref<?xi32>`.
 
     Example: `%tokens = mega.input tokens : memref<?xi32>`
   }];
@@ -96,9 +96,8 @@ def Mega_InputOp : Mega_Op<"input", [Pure, DeclareOpInterfaceMethods<OpAsmOpInte
   let assemblyFormat = "$input attr-dict `:` type($result)";
   let hasVerifier = 1;
   let extraClassDeclaration = [{
-    /// The type that `input` has.
-    static ::mlir::MemRefType getInputType(::mlir::MLIRContext *context,
-                                           ::mega::StepInput input);
+    /// The type that every input has.
+    static ::mlir::MemRefType getInputType(::mlir::MLIRContext *context);
   }];
 }
 
@@ -137,8 +136,8 @@ def Mega_PhaseOp : Mega_Op<"phase", [NoTerminator, SingleBlock]> {
   let description = [{
     `tiles` are the sizes of the space's dimensions: a number, `tokens` of the step,
     `blocks` of tokens, `block_groups` (of as many blocks as the op says),
-    `logits_blocks` (of tokens with logits) or `expert_blocks` (of the tokens of each
-    expert).
+    `logits_blocks` (of tokens with logits), `expert_blocks` (of the tokens of each
+    expert), `query_blocks` (of the tokens of each sequence) or `spans` of the cache.
     Every tile is done by one worker, its ops in order. Without tiles, every
     worker does all of it for itself.
 
@@ -146,7 +145,8 @@ def Mega_PhaseOp : Mega_Op<"phase", [NoTerminator, SingleBlock]> {
     * `phase_c2`: without tiles, only private buffers are written.
     * `phase_c3`: there are ops, with as many dimensions as the phase.
     * `phase_c4`: a size is a positive number, or one of the names that the first op
-      has: `block_groups` are of `qkv` and `linear`, `expert_blocks` of `gather`.
+      has: `block_groups` are of `qkv` and `linear`, `expert_blocks` of `gather`,
+      `query_blocks` of `attention`.
 
     Example:
 

@@ -36,19 +36,19 @@ void EmbedOp::getAccesses(Accesses &accesses) {
 
 int64_t RopeOp::getTileRank() { return 1; }
 void RopeOp::getAccesses(Accesses &accesses) {
-  add(*this, accesses, getPosition(), kRead, {});
+  add(*this, accesses, getPositions(), kRead, {});
   add(*this, accesses, getTable(), kWrite, {0});
 }
 
 int64_t NormOp::getTileRank() { return 1; }
 bool NormOp::allowsTileSize(TileSize size) {
-  return size == (getLogitsFrom() ? TileSize::LogitsBlocks : TileSize::Blocks);
+  return size == (getLogitsRows() ? TileSize::LogitsBlocks : TileSize::Blocks);
 }
 void NormOp::getAccesses(Accesses &accesses) {
-  // Rows with logits start anywhere, so that their blocks are not those of x.
+  // Rows with logits lie anywhere, so that their blocks are not those of x.
   add(*this, accesses, getX(), kRead,
-      getLogitsFrom() ? SmallVector<int64_t, 2>() : SmallVector<int64_t, 2>{0});
-  add(*this, accesses, getLogitsFrom(), kRead, {});
+      getLogitsRows() ? SmallVector<int64_t, 2>() : SmallVector<int64_t, 2>{0});
+  add(*this, accesses, getLogitsRows(), kRead, {});
   add(*this, accesses, getOperand(), kWrite, {0});
 }
 
@@ -75,7 +75,7 @@ bool QkvOp::allowsTileSize(TileSize size) {
 }
 void QkvOp::getAccesses(Accesses &accesses) {
   add(*this, accesses, getOperand(), kRead, {1});
-  add(*this, accesses, getPosition(), kRead, {});
+  add(*this, accesses, getPositions(), kRead, {});
   add(*this, accesses, getTable(), kRead, {1});
   add(*this, accesses, getQuery(), kWrite, {0, 1});
   add(*this, accesses, getCache(), kWrite, {0, 1});
@@ -86,7 +86,7 @@ int64_t HeadsOp::getTileRank() { return 1; }
 void HeadsOp::getAccesses(Accesses &accesses) {
   for (Value rows : {getQ(), getK(), getV(), getTail()})
     add(*this, accesses, rows, kRead, {0});
-  add(*this, accesses, getPosition(), kRead, {});
+  add(*this, accesses, getPositions(), kRead, {});
   add(*this, accesses, getTable(), kRead, {0});
   add(*this, accesses, getQuery(), kWrite, {0});
   add(*this, accesses, getCache(), kWrite, {0});
@@ -94,10 +94,13 @@ void HeadsOp::getAccesses(Accesses &accesses) {
 }
 
 int64_t AttentionOp::getTileRank() { return 2; }
+bool AttentionOp::allowsTileSize(TileSize size) {
+  return size == TileSize::QueryBlocks;
+}
 void AttentionOp::getAccesses(Accesses &accesses) {
   add(*this, accesses, getQuery(), kRead, {0, 1});
   add(*this, accesses, getCache(), kRead, {});
-  add(*this, accesses, getPosition(), kRead, {});
+  add(*this, accesses, getPositions(), kRead, {});
   add(*this, accesses, getScores(), kWrite, {});
   add(*this, accesses, getSums(), kWrite, {});
   add(*this, accesses, getOperand(), kWrite, {0, 1});
@@ -110,7 +113,7 @@ bool AttendSpanOp::allowsTileSize(TileSize size) {
 void AttendSpanOp::getAccesses(Accesses &accesses) {
   add(*this, accesses, getQuery(), kRead, {0});
   add(*this, accesses, getCache(), kRead, {});
-  add(*this, accesses, getPosition(), kRead, {});
+  add(*this, accesses, getPositions(), kRead, {});
   add(*this, accesses, getScores(), kWrite, {});
   add(*this, accesses, getPartial(), kWrite, {0, 1});
 }
@@ -118,7 +121,7 @@ void AttendSpanOp::getAccesses(Accesses &accesses) {
 int64_t MergeSpansOp::getTileRank() { return 1; }
 void MergeSpansOp::getAccesses(Accesses &accesses) {
   add(*this, accesses, getPartial(), kRead, {});
-  add(*this, accesses, getPosition(), kRead, {});
+  add(*this, accesses, getPositions(), kRead, {});
   add(*this, accesses, getOperand(), kWrite, {0});
 }
 
@@ -128,7 +131,7 @@ bool LinearOp::allowsTileSize(TileSize size) {
 }
 void LinearOp::getAccesses(Accesses &accesses) {
   add(*this, accesses, getOperand(), kRead, {1});
-  add(*this, accesses, getLogitsFrom(), kRead, {});
+  add(*this, accesses, getLogitsRows(), kRead, {});
   if (getAccumulate())
     add(*this, accesses, getOut(), kRead, {0, 1});
   add(*this, accesses, getOut(), kWrite, {0, 1});
@@ -136,15 +139,15 @@ void LinearOp::getAccesses(Accesses &accesses) {
 
 int64_t KeepRowsOp::getTileRank() { return 1; }
 void KeepRowsOp::getAccesses(Accesses &accesses) {
-  add(*this, accesses, getX(), kRead, {0});
-  add(*this, accesses, getLogitsFrom(), kRead, {});
+  add(*this, accesses, getX(), kRead, {});
+  add(*this, accesses, getLogitsRows(), kRead, {});
   add(*this, accesses, getOut(), kWrite, {0});
 }
 
 int64_t RouteOp::getTileRank() { return 1; }
 void RouteOp::getAccesses(Accesses &accesses) {
   add(*this, accesses, getX(), kRead, {0});
-  add(*this, accesses, getLanguage(), kRead, {});
+  add(*this, accesses, getForced(), kRead, {});
   add(*this, accesses, getRows(), kWrite, {0});
   add(*this, accesses, getExperts(), kWrite, {0});
   add(*this, accesses, getWeights(), kWrite, {0});

@@ -209,7 +209,8 @@ LogicalResult AttentionOp::verify() {
   if (span < 1 || span % kVectorColumns ||
       !hasColumns(getScores(), span + kVectorColumns) ||
       !hasColumns(getSums(), padColumns(valueDim) + kVectorColumns) ||
-      dim(getSums(), 0) < dim(getOperand(), 2))
+      dim(getSums(), 0) <
+          int64_t(getHeads() / getKvHeads()) * dim(getOperand(), 2))
     return emitOpError("in spans of ")
            << span << " has scores " << getScores().getType() << " and sums "
            << getSums().getType() << " (attention_c3)";
@@ -304,8 +305,7 @@ LogicalResult RouteOp::verify() {
            << getNumTaken()
            << " experts a token, but has no rule, or no router "
            << "for it, or has a rule and takes none (route_c3)";
-  if (isa_and_nonnull<fpmoe::TokenChoiceAttr>(getRoutingAttr()) &&
-      !getLanguage())
+  if (isa_and_nonnull<fpmoe::TokenChoiceAttr>(getRoutingAttr()) && !getForced())
     return emitOpError("does not know which expert is forced (route_c3)");
   return success();
 }

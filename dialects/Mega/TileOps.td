@@ -54,21 +54,21 @@ def Mega_RopeOp : Mega_TileOp<"rope"> {
 
     * `rope_c1`: the table has a cosine and a sine for each frequency.
 
-    Example: `mega.rope %f at %position into %angles magnitude 1.0 : tensor<16xf32>, memref<1xi64>, memref<1x32xf32>`
+    Example: `mega.rope %f at %positions into %angles magnitude 1.0 : tensor<16xf32>, memref<?xi32>, memref<1x32xf32>`
   }];
-  let arguments = (ins Mega_Weight:$frequencies, Mega_Buffer:$position,
+  let arguments = (ins Mega_Weight:$frequencies, Mega_Buffer:$positions,
                        Mega_Buffer:$table, F64Attr:$magnitude);
   let assemblyFormat = [{
-    $frequencies `at` $position `into` $table `magnitude` $magnitude attr-dict
-    `:` type($frequencies) `,` type($position) `,` type($table)
+    $frequencies `at` $positions `into` $table `magnitude` $magnitude attr-dict
+    `:` type($frequencies) `,` type($positions) `,` type($table)
   }];
 }
 
 def Mega_NormOp : Mega_TileOp<"norm", [], ["allowsTileSize"]> {
   let summary = "RMS norm of rows into a packed operand";
   let description = [{
-    Tiles: blocks, or none. With `logits_from`, only of the tokens that have logits,
-    the first of which is the first row of the operand.
+    Tiles: blocks, or none. With `logits_rows`, the rows of the operand are those of
+    the tokens that have logits.
 
     * `norm_c1`: the weight has as many elements as x has columns that are used: x
       has them rounded up to whole vectors, the operand at least so many.
@@ -76,10 +76,10 @@ def Mega_NormOp : Mega_TileOp<"norm", [], ["allowsTileSize"]> {
     Example: `mega.norm %x, %w into %operand eps 1.0e-6 : memref<1x32xf32>, tensor<32xf32>, memref<1x32x1x1xf32>`
   }];
   let arguments = (ins Mega_Buffer:$x, Mega_Weight:$weight,
-                       Optional<Mega_Buffer>:$logits_from, Mega_Buffer:$operand,
+                       Optional<Mega_Buffer>:$logits_rows, Mega_Buffer:$operand,
                        F64Attr:$eps);
   let assemblyFormat = [{
-    $x `,` $weight (`from` $logits_from^ `:` type($logits_from))? `into` $operand
+    $x `,` $weight (`of` $logits_rows^ `:` type($logits_rows))? `into` $operand
     `eps` $eps attr-dict `:` type($x) `,` type($weight) `,` type($operand)
   }];
 }
@@ -150,7 +150,7 @@ def Mega_QkvOp : Mega_TileOp<"qkv", [AttrSizedOperandSegments], ["allowsTileSize
   let arguments = (ins Mega_Buffer:$operand, Mega_Weight:$weight,
                        Optional<Mega_Weight>:$bias, Optional<Mega_Weight>:$q_norm,
                        Optional<Mega_Weight>:$k_norm, Mega_Buffer:$table,
-                       Mega_Buffer:$position, Mega_Buffer:$query,
+                       Mega_Buffer:$positions, Mega_Buffer:$query,
                        Mega_Buffer:$cache, Mega_Buffer:$head,
                        Index:$layer, I64Attr:$heads, I64Attr:$kv_heads,
                        I64Attr:$head_dim, I64Attr:$group, OptionalAttr<F64Attr>:$eps,
@@ -158,10 +158,10 @@ def Mega_QkvOp : Mega_TileOp<"qkv", [AttrSizedOperandSegments], ["allowsTileSize
   let assemblyFormat = [{
     $operand `,` $weight (`bias` $bias^ `:` type($bias))?
     (`norms` $q_norm^ `:` type($q_norm) `,` $k_norm `:` type($k_norm))? (`eps` $eps^)?
-    (`clip` $clip^)? `rope` $table `at` $position `into` $query `,` $cache
+    (`clip` $clip^)? `rope` $table `at` $positions `into` $query `,` $cache
     `by` $head `layer` $layer `heads` $heads `kv_heads` $kv_heads `head_dim` $head_dim
     `group` $group attr-dict
-    `:` type($operand) `,` type($weight) `,` type($table) `,` type($position) `,`
+    `:` type($operand) `,` type($weight) `,` type($table) `,` type($positions) `,`
     type($query) `,` type($cache) `,` type($head)
   }];
 }
@@ -183,7 +183,7 @@ def Mega_HeadsOp : Mega_TileOp<"heads", [AttrSizedOperandSegments]> {
   let arguments = (ins Mega_Buffer:$q, Mega_Buffer:$k, Mega_Buffer:$v,
                        Optional<Mega_Buffer>:$tail, Optional<Mega_Weight>:$q_norm,
                        Optional<Mega_Weight>:$k_norm, Mega_Buffer:$table,
-                       Mega_Buffer:$position, Mega_Buffer:$query,
+                       Mega_Buffer:$positions, Mega_Buffer:$query,
                        Mega_Buffer:$cache, Mega_Buffer:$head,
                        Index:$layer, I64Attr:$heads, I64Attr:$kv_heads,
                        I64Attr:$head_dim, I64Attr:$value_dim, OptionalAttr<F64Attr>:$eps,
@@ -191,46 +191,47 @@ def Mega_HeadsOp : Mega_TileOp<"heads", [AttrSizedOperandSegments]> {
   let assemblyFormat = [{
     $q `,` $k `,` $v (`tail` $tail^ `:` type($tail))?
     (`norms` $q_norm^ `:` type($q_norm) `,` $k_norm `:` type($k_norm))? (`eps` $eps^)?
-    (`clip` $clip^)? `rope` $table `at` $position `into` $query `,` $cache `by` $head
+    (`clip` $clip^)? `rope` $table `at` $positions `into` $query `,` $cache `by` $head
     `layer` $layer `heads` $heads `kv_heads` $kv_heads `head_dim` $head_dim
     `value_dim` $value_dim attr-dict `:` type($q) `,` type($k) `,` type($v) `,`
-    type($table) `,` type($position) `,` type($query) `,` type($cache) `,` type($head)
+    type($table) `,` type($positions) `,` type($query) `,` type($cache) `,` type($head)
   }];
 }
 
-def Mega_AttentionOp : Mega_TileOp<"attention"> {
-  let summary = "Attention of a head over the cache";
+def Mega_AttentionOp : Mega_TileOp<"attention", [], ["allowsTileSize"]> {
+  let summary = "Attention of the heads that share keys and values";
   let description = [{
-    Tiles: heads and blocks. Heads of q and k have `head_dim` columns, those of v
-    `value_dim`. Positions are taken in spans, which begin at the multiples of `span`.
+    Tiles: key/value heads, and the query blocks of the step. Heads of q and k have
+    `head_dim` columns, those of v `value_dim`. Positions are taken in spans, which begin at the multiples of `span`.
     Of a span, a row has its largest score m, the sum l of e^(s_p - m) over the
     positions p that it sees there, and the sum v of e^(s_p - m) v_p. Two of them, the
     earlier first, are put together with M = max(m, m'), a = e^(m - M), b = e^(m' - M):
     M, a l + b l', a v + b v'. What a row gives is v / l of all spans, in their order:
     its bits depend on no other row, and not on where a step begins.
 
-    `scores` is scratch, `[rows, span + 16]`, `sums` the rows of a block with
-    `value_dim` columns, rounded up to whole vectors, for v, and 16 for m and l.
+    `scores` is scratch, `[rows, span + 16]`, `sums` the rows of a block for each head
+    that shares keys and values, with `value_dim` columns, rounded up to whole vectors,
+    for v, and 16 for m and l.
 
     * `attention_c1`: `heads` is a multiple of `kv_heads`; query and cache have
       `head_dim` columns, and the cache `value_dim`, each rounded up to whole vectors;
       the cache is of f32 or bf16.
     * `attention_c2`: the operand has heads times `value_dim` columns, rounded up to
       whole vectors, and no two heads in what stands together.
-    * `attention_c3`: the span is a multiple of 16, scores and sums are as wide as said.
+    * `attention_c3`: the span is a multiple of 16, scores and sums are as large as said.
 
     Example: see test/dialects/Mega/tiles.mlir.
   }];
-  let arguments = (ins Mega_Buffer:$query, Mega_Buffer:$cache, Mega_Buffer:$position,
+  let arguments = (ins Mega_Buffer:$query, Mega_Buffer:$cache, Mega_Buffer:$positions,
                        Mega_Buffer:$operand, Mega_Buffer:$scores, Mega_Buffer:$sums,
                        Index:$layer, I64Attr:$heads, I64Attr:$kv_heads,
                        I64Attr:$head_dim, I64Attr:$value_dim, I64Attr:$span,
                        F64Attr:$scale, OptionalAttr<I64Attr>:$window);
   let assemblyFormat = [{
-    $query `,` $cache `at` $position `into` $operand `by` $scores `,` $sums
+    $query `,` $cache `at` $positions `into` $operand `by` $scores `,` $sums
     `layer` $layer `heads` $heads `kv_heads` $kv_heads `head_dim` $head_dim
     `value_dim` $value_dim `span` $span `scale` $scale (`window` $window^)? attr-dict
-    `:` type($query) `,` type($cache) `,` type($position) `,` type($operand) `,`
+    `:` type($query) `,` type($cache) `,` type($positions) `,` type($operand) `,`
     type($scores) `,` type($sums)
   }];
 }
@@ -249,16 +250,16 @@ def Mega_AttendSpanOp : Mega_TileOp<"attend_span", [], ["allowsTileSize"]> {
 
     Example: see test/dialects/Mega/tiles.mlir.
   }];
-  let arguments = (ins Mega_Buffer:$query, Mega_Buffer:$cache, Mega_Buffer:$position,
+  let arguments = (ins Mega_Buffer:$query, Mega_Buffer:$cache, Mega_Buffer:$positions,
                        Mega_Buffer:$partial, Mega_Buffer:$scores, Index:$layer,
                        I64Attr:$heads, I64Attr:$kv_heads, I64Attr:$head_dim,
                        I64Attr:$value_dim, I64Attr:$span, F64Attr:$scale,
                        OptionalAttr<I64Attr>:$window);
   let assemblyFormat = [{
-    $query `,` $cache `at` $position `into` $partial `by` $scores `layer` $layer
+    $query `,` $cache `at` $positions `into` $partial `by` $scores `layer` $layer
     `heads` $heads `kv_heads` $kv_heads `head_dim` $head_dim `value_dim` $value_dim
     `span` $span `scale` $scale (`window` $window^)? attr-dict
-    `:` type($query) `,` type($cache) `,` type($position) `,` type($partial) `,`
+    `:` type($query) `,` type($cache) `,` type($positions) `,` type($partial) `,`
     type($scores)
   }];
 }
@@ -275,13 +276,13 @@ def Mega_MergeSpansOp : Mega_TileOp<"merge_spans"> {
 
     Example: see test/dialects/Mega/tiles.mlir.
   }];
-  let arguments = (ins Mega_Buffer:$partial, Mega_Buffer:$position,
+  let arguments = (ins Mega_Buffer:$partial, Mega_Buffer:$positions,
                        Mega_Buffer:$operand, I64Attr:$value_dim, I64Attr:$span,
                        OptionalAttr<I64Attr>:$window);
   let assemblyFormat = [{
-    $partial `at` $position `into` $operand `value_dim` $value_dim `span` $span
+    $partial `at` $positions `into` $operand `value_dim` $value_dim `span` $span
     (`window` $window^)? attr-dict
-    `:` type($partial) `,` type($position) `,` type($operand)
+    `:` type($partial) `,` type($positions) `,` type($operand)
   }];
 }
 
@@ -290,7 +291,7 @@ def Mega_LinearOp : Mega_TileOp<"linear", [AttrSizedOperandSegments], ["allowsTi
   let description = [{
     Tiles: chunks of `vectors` vectors of 16 columns, groups of `group` blocks. The
     product, with the bias added and multiplied by `multiplier`, where there are any,
-    is added to the activations with `accumulate`, else written. With `logits_from`,
+    is added to the activations with `accumulate`, else written. With `logits_rows`,
     rows are those of the tokens that have logits.
 
     * `linear_c1`: the weight is a packed `[N, K]`, the operand has its K; the output
@@ -300,12 +301,12 @@ def Mega_LinearOp : Mega_TileOp<"linear", [AttrSizedOperandSegments], ["allowsTi
     Example: `mega.linear %operand, %w into %x vectors 2 group 16 accumulate : memref<1x32x1x1xf32>, tensor<32x32xf32, #mega.packed<n = 16, k = 1>>, memref<1x32xf32>`
   }];
   let arguments = (ins Mega_Buffer:$operand, Mega_Weight:$weight,
-                       Optional<Mega_Weight>:$bias, Optional<Mega_Buffer>:$logits_from,
+                       Optional<Mega_Weight>:$bias, Optional<Mega_Buffer>:$logits_rows,
                        Mega_Buffer:$out, I64Attr:$vectors, I64Attr:$group,
                        UnitAttr:$accumulate, OptionalAttr<F64Attr>:$multiplier);
   let assemblyFormat = [{
     $operand `,` $weight (`bias` $bias^ `:` type($bias))?
-    (`from` $logits_from^ `:` type($logits_from))? `into` $out
+    (`of` $logits_rows^ `:` type($logits_rows))? `into` $out
     `vectors` $vectors `group` $group (`accumulate` $accumulate^)?
     (`times` $multiplier^)? attr-dict `:` type($operand) `,` type($weight) `,` type($out)
   }];
@@ -314,19 +315,20 @@ def Mega_LinearOp : Mega_TileOp<"linear", [AttrSizedOperandSegments], ["allowsTi
 def Mega_KeepRowsOp : Mega_TileOp<"keep_rows"> {
   let summary = "Keeps the rows that go into a layer";
   let description = [{
-    Tiles: tokens. The first `columns` columns of the rows of tokens that have
-    logits go to `out`, the logits of a program that gives the inputs of its layers
-    instead, into columns `layer` times `columns` and on.
+    Tiles: tokens, of which as many as have logits do something. The first `columns`
+    columns of the rows of tokens that have logits go to `out`, the logits of a
+    program that gives the inputs of its layers instead, into columns `layer` times
+    `columns` and on.
 
     * `keep_rows_c1`: x has at least `columns` columns.
 
-    Example: `mega.keep_rows %x from %logits_from into %out layer %layer columns 32 : memref<1x32xf32>, memref<1xi64>, memref<?x64xf32>`
+    Example: `mega.keep_rows %x of %logits_rows into %out layer %layer columns 32 : memref<1x32xf32>, memref<?xi32>, memref<?x64xf32>`
   }];
-  let arguments = (ins Mega_Buffer:$x, Mega_Buffer:$logits_from, Mega_Buffer:$out,
+  let arguments = (ins Mega_Buffer:$x, Mega_Buffer:$logits_rows, Mega_Buffer:$out,
                        Index:$layer, I64Attr:$columns);
   let assemblyFormat = [{
-    $x `from` $logits_from `into` $out `layer` $layer `columns` $columns attr-dict
-    `:` type($x) `,` type($logits_from) `,` type($out)
+    $x `of` $logits_rows `into` $out `layer` $layer `columns` $columns attr-dict
+    `:` type($x) `,` type($logits_rows) `,` type($out)
   }];
 }
 

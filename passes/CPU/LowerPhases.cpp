@@ -66,10 +66,9 @@ Value emitTileCount(PhaseContext &phase, Attribute size, Operation &first) {
     int64_t group = first.getAttrOfType<IntegerAttr>("group").getInt();
     return b.ceilDiv(phase.blocks(), group);
   }
-  case TileSize::LogitsBlocks: {
-    Value from = phase.number(cast<mega::NormOp>(first).getLogitsFrom());
-    return b.ceilDiv(b.sub(phase.count, from), phase.blockRows);
-  }
+  case TileSize::LogitsBlocks:
+    return b.ceilDiv(phase.i64Field(offsetof(FpmoeStep, logits_count)),
+                     phase.blockRows);
   case TileSize::ExpertBlocks: {
     auto gather = dyn_cast<mega::GatherOp>(first);
     auto quantize = dyn_cast<mega::QuantizeOp>(first);
@@ -80,6 +79,8 @@ Value emitTileCount(PhaseContext &phase, Attribute size, Operation &first) {
     GroupTable table(phase, groups, layout);
     return b.loadIndex(table.first, b.i64(layout.groups));
   }
+  case TileSize::QueryBlocks:
+    return phase.i64Field(offsetof(FpmoeStep, query_block_count));
   case TileSize::Spans:
     return emitSpanCount(phase, cast<mega::AttendSpanOp>(first));
   }

@@ -180,7 +180,7 @@ void ExpertsBuilder::buildRoute(Value rows) {
                             ? ProgramBuilder::Sizes()
                             : ProgramBuilder::Sizes{b.size(TileSize::Blocks)});
   mega::RouteOp::create(b, b.loc, x, norm, router, scale,
-                        choice ? b.input(StepInput::Language) : Value(), rows,
+                        choice ? b.input(StepInput::Forced) : Value(), rows,
                         chosen, weights, scores, op.getEpsAttr(),
                         op.getRoutingAttr(), b.getI64IntegerAttr(experts),
                         op.getMultiplierAttr());
@@ -205,15 +205,15 @@ void ExpertsBuilder::buildSegments() {
   Value pooled = b.buffer("pooled", BufferSpace::Private, {width}, f32);
   Value taken =
       b.buffer("taken", BufferSpace::Private, {segments * (numRows + 1)}, i32);
-  Value mode = b.input(StepInput::Segments);
+  Value complete = b.input(StepInput::Segments);
   b.endPhase();
   Value norm = b.weight(op.getNorm()), router = b.weight(op.getRouter());
   b.beginPhase("segment_scores", {b.size(segments)});
-  mega::SegmentScoresOp::create(b, b.loc, x, norm, router, mode, scores, pooled,
-                                op.getEpsAttr(), levels);
+  mega::SegmentScoresOp::create(b, b.loc, x, norm, router, complete, scores,
+                                pooled, op.getEpsAttr(), levels);
   b.beginPhase("segment_choose", {b.size(1)});
-  mega::SegmentChooseOp::create(b, b.loc, scores, mode, chosen, weights, taken,
-                                levels);
+  mega::SegmentChooseOp::create(b, b.loc, scores, complete, chosen, weights,
+                                taken, levels);
 }
 
 Value ExpertsBuilder::buildGroups(Value rows, int64_t columns, Value upWeight) {

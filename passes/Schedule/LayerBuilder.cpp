@@ -148,7 +148,7 @@ Value LayerBuilder::normed(Value source, Value norm, FloatAttr eps,
   Value w = b.weight(norm);
   b.beginPhase(name, b.one ? ProgramBuilder::Sizes()
                            : ProgramBuilder::Sizes{b.size(TileSize::Blocks)});
-  mega::NormOp::create(b, b.loc, source, w, /*logits_from=*/Value(), operand,
+  mega::NormOp::create(b, b.loc, source, w, /*logits_rows=*/Value(), operand,
                        eps);
   addLowRank(b, operand, lowRank, ranks, "low_rank");
   operand = b.multiplied(operand, weight, /*groups=*/Value(), rankOf(lowRank));
@@ -202,7 +202,7 @@ Value LayerBuilder::anglesOf(Operation *user, Value table) {
       b, b.loc, frequencies.getTensorType(),
       FlatSymbolRefAttr::get(b.getContext(), name), Value());
   b.restoreInsertionPoint(inside);
-  mega::RopeOp::create(b, b.loc, weight, b.input(StepInput::Position), angles,
+  mega::RopeOp::create(b, b.loc, weight, b.input(StepInput::Positions), angles,
                        b.getF64FloatAttr(RopeFrequenciesOp::getMagnitude(
                            source.getScalingAttr())));
   return angles;
@@ -256,7 +256,7 @@ LogicalResult LayerBuilder::buildQkv(QkvOp op) {
   b.beginPhase("qkv", {b.size(heads + 2 * kvHeads),
                        b.sizeOfMany(TileSize::BlockGroups)});
   mega::QkvOp::create(b, b.loc, operand, weight, bias, qNorm, kNorm, angles,
-                      b.input(StepInput::Position), query, memory.cache, head,
+                      b.input(StepInput::Positions), query, memory.cache, head,
                       b.layer, heads, kvHeads, dim, kGroupBlocks,
                       op.getHeadEpsAttr(), op.getClipAttr());
   return success();
@@ -279,8 +279,8 @@ LogicalResult LayerBuilder::buildHeads(HeadsOp op) {
   Value qNorm = b.weight(op.getQNorm()), kNorm = b.weight(op.getKNorm());
   b.beginPhase("heads", {b.sizeOfMany(TileSize::Tokens)});
   mega::HeadsOp::create(b, b.loc, q, k, v, tail, qNorm, kNorm, angles,
-                        b.input(StepInput::Position), query, memory.cache, head,
-                        b.layer, op.getHeads(), op.getKvHeads(), keyDim,
+                        b.input(StepInput::Positions), query, memory.cache,
+                        head, b.layer, op.getHeads(), op.getKvHeads(), keyDim,
                         valueDim, op.getEpsAttr(), op.getClipAttr());
   return success();
 }
@@ -301,34 +301,35 @@ LogicalResult LayerBuilder::buildAttention(AttentionOp op) {
   operands[{op.getResult(), Value(), Type()}] = attended;
   // The extra columns keep rows apart in the first-level cache.
   int64_t span = std::min(kSpanPositions, mega::padColumns(b.shape.context));
-  int64_t rows = b.one ? heads / kvHeads : b.shape.rows;
-  Value scores =
-      b.buffer("scores", BufferSpace::Private,
-               {getRowsAtOnce(b.target, rows), span + mega::kVectorColumns},
-               b.getF32Type());
+  int64_t group = heads / kvHeads, rows = b.shape.rows;
+  Value scores = b.buffer(
+      "scores", BufferSpace::Private,
+      {std::max(getRowsAtOnce(b.target, rows), getRowsAtOnce(b.target, group)),
+       span + mega::kVectorColumns},
+      b.getF32Type());
   int64_t columns = mega::padColumns(valueDim) + mega::kVectorColumns;
   if (!b.one) {
-    Value sums =
-        b.buffer("sums", BufferSpace::Private, {rows, columns}, b.getF32Type());
-    b.beginPhase("attention", {b.size(heads), b.size(TileSize::Blocks)});
+    Value sums = b.buffer("sums", BufferSpace::Private, {group * rows, columns},
+                          b.getF32Type());
+    b.beginPhase("attention", {b.size(kvHeads), b.size(TileSize::QueryBlocks)});
     mega::AttentionOp::create(b, b.loc, query, memory.cache,
-                              b.input(StepInput::Position), attended, scores,
+                              b.input(StepInput::Positions), attended, scores,
                               sums, b.layer, heads, kvHeads, dim, valueDim,
                               span, op.getScale(), op.getWindowAttr());
     return success();
   }
   Value partial = b.buffer(
       "partial", BufferSpace::Shared,
-      {kvHeads, llvm::divideCeil(b.shape.context, span), rows, columns},
+      {kvHeads, llvm::divideCeil(b.shape.context, span), group, columns},
       b.getF32Type());
   b.beginPhase("attention", {b.size(kvHeads), b.size(TileSize::Spans)});
   mega::AttendSpanOp::create(b, b.loc, query, memory.cache,
-                             b.input(StepInput::Position), partial, scores,
+                             b.input(StepInput::Positions), partial, scores,
                              b.layer, heads, kvHeads, dim, valueDim, span,
                              op.getScale(), op.getWindowAttr());
   b.endPhase();
   b.beginPhase("merge_spans", {b.size(heads)});
-  mega::MergeSpansOp::create(b, b.loc, partial, b.input(StepInput::Position),
+  mega::MergeSpansOp::create(b, b.loc, partial, b.input(StepInput::Positions),
                              attended, valueDim, span, op.getWindowAttr());
   return success();
 }
@@ -379,7 +380,7 @@ LogicalResult LayerBuilder::buildLinear(LinearOp op) {
   b.beginPhase(name, {b.size(llvm::divideCeil(total, vectors)),
                       b.sizeOfMany(TileSize::BlockGroups)});
   mega::LinearOp::create(b, b.loc, source, weight, bias,
-                         /*logits_from=*/Value(), out, vectors, kGroupBlocks,
+                         /*logits_rows=*/Value(), out, vectors, kGroupBlocks,
                          /*accumulate=*/out == x, op.getMultiplierAttr());
   rows[op.getResult()] = out;
   if (out == x)

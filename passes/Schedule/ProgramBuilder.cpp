@@ -95,7 +95,7 @@ Value ProgramBuilder::input(mega::StepInput input) {
   if (!value)
     value = createOnTop([&]() -> Value {
       return mega::InputOp::create(
-          *this, loc, mega::InputOp::getInputType(getContext(), input), input);
+          *this, loc, mega::InputOp::getInputType(getContext()), input);
     });
   return value;
 }
@@ -224,7 +224,7 @@ private:
       if (kept) {
         b.beginPhase("keep_rows", {b.sizeOfMany(TileSize::Tokens)});
         mega::KeepRowsOp::create(b, b.loc, memory.x,
-                                 b.input(mega::StepInput::LogitsFrom), kept,
+                                 b.input(mega::StepInput::LogitsRows), kept,
                                  b.layer, memory.hidden);
       }
       auto body = b.module.lookupSymbol<func::FuncOp>(name.getAttr());
@@ -248,11 +248,12 @@ private:
     Value norm = b.weight(op.getNorm()), weight = b.weight(op.getWeight());
     Value rows = b.operand("rows_with_logits", b.common(), weight, b.numBlocks,
                            b.shape.rows, mega::padColumns(columns));
-    Value from = b.one ? Value() : b.input(mega::StepInput::LogitsFrom);
+    Value wanted = b.one ? Value() : b.input(mega::StepInput::LogitsRows);
     b.beginPhase("final_norm",
                  b.one ? ProgramBuilder::Sizes()
                        : ProgramBuilder::Sizes{b.size(TileSize::LogitsBlocks)});
-    mega::NormOp::create(b, b.loc, memory.x, norm, from, rows, op.getEpsAttr());
+    mega::NormOp::create(b, b.loc, memory.x, norm, wanted, rows,
+                         op.getEpsAttr());
     rows = b.multiplied(rows, weight, /*groups=*/Value(), /*tail=*/0);
     Value logits = b.buffer("logits", mega::BufferSpace::Logits,
                             {ShapedType::kDynamic, vocabulary}, b.getF32Type());
@@ -261,7 +262,7 @@ private:
         mega::PackedLayout(cast<RankedTensorType>(weight.getType())).vectors();
     b.beginPhase("logits",
                  {b.size(llvm::divideCeil(total, vectors)), b.size(1)});
-    mega::LinearOp::create(b, b.loc, rows, weight, /*bias=*/Value(), from,
+    mega::LinearOp::create(b, b.loc, rows, weight, /*bias=*/Value(), wanted,
                            logits, vectors, b.numBlocks, /*accumulate=*/false,
                            op.getMultiplierAttr());
     return success();

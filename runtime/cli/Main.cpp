@@ -30,6 +30,7 @@ struct Command {
 
 static constexpr Command commands[] = {
     {"generate", runGenerate, "continue a text"},
+    {"serve", runServe, "answer editors and tools over HTTP"},
     {"score", runScore,
      "log-probabilities and perplexity of a text, or logits"},
     {"bench", runBench, "measure speed beside this machine's limits"},

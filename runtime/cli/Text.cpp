@@ -105,6 +105,18 @@ Status Text::open() {
 
 Status Text::encode(const std::string &text, const std::string &name,
                     std::vector<int32_t> &ids) const {
+  return encode(text, name, /*addsSpecial=*/true, /*parsesSpecial=*/true, ids);
+}
+
+Status Text::encodePart(const std::string &text, const std::string &name,
+                        std::vector<int32_t> &ids) const {
+  return encode(text, name, /*addsSpecial=*/false, /*parsesSpecial=*/false,
+                ids);
+}
+
+Status Text::encode(const std::string &text, const std::string &name,
+                    bool addsSpecial, bool parsesSpecial,
+                    std::vector<int32_t> &ids) const {
   if (!tokenizer)
     return Status::error("this program has no tokenizer: it takes token ids "
                          "only, see --help");
@@ -116,7 +128,7 @@ Status Text::encode(const std::string &text, const std::string &name,
                                 static_cast<unsigned char>(text[badOffset])));
   std::vector<int32_t> encoded;
   std::string error;
-  if (!tokenizer->encode(text, /*addSpecialTokens=*/true, encoded, error))
+  if (!tokenizer->encode(text, addsSpecial, encoded, error, parsesSpecial))
     return Status::error(name +
                          " cannot be encoded by the program's "
                          "tokenizer: " +

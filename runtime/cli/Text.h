@@ -45,6 +45,20 @@ public:
   Status encode(const std::string &text, const std::string &name,
                 std::vector<int32_t> &ids) const;
 
+  /// The same of a part of a text: nothing is put around it, and texts of
+  /// special tokens in it are text like any other.
+  Status encodePart(const std::string &text, const std::string &name,
+                    std::vector<int32_t> &ids) const;
+
+  /// The same of either kind: `addsSpecial` puts around it what a text has.
+  Status encode(const std::string &text, const std::string &name,
+                bool addsSpecial, bool parsesSpecial,
+                std::vector<int32_t> &ids) const;
+
+  /// The token that the vocabulary spells like this, or -1.
+  int32_t token(const std::string &name) const {
+    return tokenizer ? tokenizer->tokenToId(name) : -1;
+  }
   /// The special token that the vocabulary spells like this, or -1.
   int32_t specialToken(const std::string &name) const;
 

@@ -5,21 +5,14 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Holds what one sequence needs (key/value cache, scratch, logits) and feeds
-// tokens to the compiled step functions with the whole team.
+// One sequence with a cache of its own, for commands that follow one text.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef FPMOE_RUNTIME_CORE_SESSION_H
 #define FPMOE_RUNTIME_CORE_SESSION_H
 
-#include "include/fpmoe/runtime/abi.h"
-#include "runtime/core/Memory.h"
-#include "runtime/core/Team.h"
-#include "runtime/core/Weights.h"
-
-#include <memory>
-#include <vector>
+#include "runtime/core/Sequence.h"
 
 namespace fpmoe {
 
@@ -64,13 +57,15 @@ public:
 
   /// Logits of the last step, one row of the vocabulary per token asked for.
   /// May be changed by the caller.
-  float *logits() { return reinterpret_cast<float *>(logitsMemory.data()); }
-  float *logitsRow(int64_t row) { return logits() + row * model.vocabulary; }
+  float *logits() { return stepper->logits(); }
+  float *logitsRow(int64_t row) { return stepper->logitsRow(row); }
 
   /// Tokens fed so far.
-  int64_t position() const { return fed; }
+  int64_t position() const { return sequence.fed(); }
   /// Forgets all tokens.
   void restart();
+  /// Forgets all but the first `count` tokens, where no segments are routed.
+  void rewind(int64_t count);
   /// Goes on as if `count` tokens, which must fit, had been fed, with keys and
   /// values that are made up: for measuring. Where the model routes segments,
   /// whole ones of them.
@@ -81,36 +76,21 @@ public:
   const int32_t *routesOf(int64_t position) const {
     return &routeLog[position * model.layers * model.top_k];
   }
-  bool hasRoutes() const { return !stepRoutes.empty(); }
+  bool hasRoutes() const { return stepper->hasRoutes(); }
 
 private:
-  Session(const FpmoeModel &model, const FpmoeLevel &level, Team &team,
-          Weights &weights)
-      : model(model), level(level), team(team), weights(weights) {}
+  Session(const FpmoeModel &model, const FpmoeLevel &level, int32_t language)
+      : model(model), level(level), sequence(model, language) {}
   Status check(const int32_t *tokens, int64_t count, int64_t logitsFrom) const;
-  /// Runs one step of the program over tokens from `position` on; the logits go
-  /// to the rows from `row` on.
-  void run(const int32_t *tokens, int64_t count, int64_t position,
-           int64_t logitsFrom, int64_t row, int32_t segments);
-  /// Tokens that are fed; segment by segment where those are routed.
-  void feedSegments(const int32_t *tokens, int64_t count, int64_t logitsFrom);
-  void recordRoutes(int64_t count);
+  StepRun planWholeText();
 
   const FpmoeModel &model;
   const FpmoeLevel &level;
-  Team &team;
-  Weights &weights;
-  int64_t capacity = 0, chunk = 0, logitsRows = 0, fed = 0, privateBytes = 0;
-  int32_t language = -1;
+  int64_t chunk = 0;
   bool wholeText = false, isFilled = false;
-  /// Language of each token, fed or to be fed.
-  std::vector<int32_t> languages;
-  /// Tokens of the segment that is not complete.
-  std::vector<int32_t> openTokens;
-  Memory cache, shared, privates, logitsMemory;
-  std::vector<int64_t> tickets;
-  std::vector<int32_t> stepRoutes; /// [layers, max_tokens, top_k]
-  std::vector<int32_t> routeLog;   /// [position, layers, top_k]
+  Sequence sequence;
+  std::unique_ptr<Stepper> stepper;
+  std::vector<int32_t> routeLog; ///< [position, layers, top_k]
 };
 
 } // namespace fpmoe

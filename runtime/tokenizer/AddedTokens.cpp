@@ -75,7 +75,7 @@ static size_t previousCharacter(std::string_view text, size_t at) {
 
 void TokenizerTables::splitAtTokens(const TokenTrie &trie,
                                     std::string_view text, size_t textBegin,
-                                    bool first,
+                                    bool first, bool parsesSpecial,
                                     std::vector<Piece> &pieces) const {
   size_t done = 0;     // everything before is in `pieces`
   size_t stripped = 0; // the white space before ends here
@@ -95,6 +95,8 @@ void TokenizerTables::splitAtTokens(const TokenTrie &trie,
     size_t begin = at, end = matchEnd;
     at = matchEnd;
     uint8_t flags = tokenFlags(id);
+    if ((flags & kSpecial) && !parsesSpecial)
+      continue;
     if (flags & kSingleWord) {
       bool joinsLeft =
           begin != 0 && isWordCharacter(decodeCharacter(

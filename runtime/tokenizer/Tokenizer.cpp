@@ -36,7 +36,8 @@ static std::string toValidUtf8(std::string_view text) {
 }
 
 bool Tokenizer::encode(std::string_view utf8, bool addSpecialTokens,
-                       std::vector<int32_t> &ids, std::string &error) const {
+                       std::vector<int32_t> &ids, std::string &error,
+                       bool parsesSpecialTokens) const {
   std::string valid;
   size_t badOffset;
   if (!isValidUtf8(utf8, badOffset)) {
@@ -48,7 +49,8 @@ bool Tokenizer::encode(std::string_view utf8, bool addSpecialTokens,
   const size_t most = mostBytesFrom(utf8.size());
   std::string text, normalized;
   std::vector<Piece> parts, pieces;
-  tables->splitAtTokens(tables->rawTokens, utf8, 0, /*first=*/true, parts);
+  tables->splitAtTokens(tables->rawTokens, utf8, 0, /*first=*/true,
+                        parsesSpecialTokens, parts);
   for (const Piece &part : parts) {
     if (part.id != kNone) {
       pieces.push_back(part);
@@ -61,7 +63,7 @@ bool Tokenizer::encode(std::string_view utf8, bool addSpecialTokens,
     text += normalized;
     tables->splitAtTokens(tables->normalizedTokens,
                           std::string_view(text).substr(begin), begin,
-                          part.first, pieces);
+                          part.first, parsesSpecialTokens, pieces);
   }
   if (!tables->preTokenize(most, text, pieces, error))
     return false;

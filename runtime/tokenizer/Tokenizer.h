@@ -40,7 +40,8 @@ public:
 
   /// Sets `ids` to those of `utf8`. Texts of added tokens in it become these
   /// tokens; with `addSpecialTokens` also what the post-processor puts around a
-  /// text (begin of sequence). Bytes that are not UTF-8 count as U+FFFD: to
+  /// text (begin of sequence). Without `parsesSpecialTokens`, texts of special
+  /// tokens are encoded as any other text. Bytes that are not UTF-8 count as U+FFFD: to
   /// refuse them, call isValidUtf8 before.
   ///
   /// Returns false and says why in `error` where a step of the tokenizer fails
@@ -48,7 +49,8 @@ public:
   /// without end. Time grows as n log n at most for n bytes without a word
   /// boundary, else as n; patterns that take longer fail.
   bool encode(std::string_view utf8, bool addSpecialTokens,
-              std::vector<int32_t> &ids, std::string &error) const;
+              std::vector<int32_t> &ids, std::string &error,
+              bool parsesSpecialTokens = true) const;
 
   /// Sets `text` to that of `ids`; unknown ids give nothing. Always UTF-8:
   /// bytes that form no character become U+FFFD. Fails as `encode` does.

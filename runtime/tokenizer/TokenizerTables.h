@@ -153,9 +153,10 @@ struct TokenizerTables {
   bool normalize(std::string_view text, size_t first, size_t most,
                  std::string &out, std::string &error) const;
 
-  /// Cuts `text` into added tokens of `trie` and the text between them.
+  /// Cuts `text` into added tokens of `trie` and the text between them. Special
+  /// ones are text without `parsesSpecial`.
   void splitAtTokens(const TokenTrie &trie, std::string_view text,
-                     size_t textBegin, bool first,
+                     size_t textBegin, bool first, bool parsesSpecial,
                      std::vector<Piece> &pieces) const;
 
   /// Applies all pre-tokenizer steps to the pieces of `text`. Fails as

@@ -21,16 +21,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MaxWorkers = 16 };
+enum { MaxWorkers = 16, Company = 3 };
 
-/* What a step has; scratch of each worker; languages of the text's tokens, or
- * null; and what fills memory that a step may not read before it writes there:
- * a byte, or -1 to leave it as it is. */
+/* A text of which some tokens are in the cache. */
+typedef struct Sequence {
+  const int32_t *tokens, *languages; /* of the text; languages or null        */
+  int32_t *pages;
+  int64_t fed;
+} Sequence;
+
+/* Rows of a step, in the arrays that it points to. */
+typedef struct Rows {
+  int32_t *tokens, *positions, *languages, *logits, *segments;
+  const int32_t **pages;
+  FpmoeQueryBlock *blocks;
+} Rows;
+
+/* What steps have; scratch of each worker; what fills memory that a step may
+ * not read before it writes there: a byte, or -1 to leave it as it is; and
+ * other texts that take part in steps, if `company` is not 0. */
 typedef struct Session {
   FpmoeStep step;
+  Rows rows;
   uint8_t *scratch[MaxWorkers];
-  const int32_t *languages;
   int fill;
+  unsigned company;
+  Sequence text, others[Company];
 } Session;
 
 static pthread_barrier_t barrier;
@@ -58,6 +74,12 @@ static void *allocate(int64_t bytes) {
   if (posix_memalign(&memory, 64, bytes))
     fail("no memory");
   return memset(memory, 0, bytes);
+}
+
+/* Pages that a text needs. */
+static int64_t pagesOfText(void) {
+  return (fpmoe_model.context + FPMOE_PAGE_POSITIONS - 1) /
+         FPMOE_PAGE_POSITIONS;
 }
 
 static uint8_t *readWeights(const char *path) {
@@ -94,7 +116,7 @@ static void writeAll(FILE *file, const void *data, size_t size, size_t count) {
     fail("an output cannot be written");
 }
 
-/* The experts of each token of a step, layer by layer. */
+/* The experts of each token of a step of one text, layer by layer. */
 static void writeRoutes(FILE *file, const FpmoeStep *step) {
   int64_t columns = fpmoe_model.top_k;
   for (int64_t token = 0; token < step->count; ++token)
@@ -118,23 +140,75 @@ static void *work(void *argument) {
   return NULL;
 }
 
+/* A number below `limit`, the next one of a sequence that `state` goes through.
+ */
+static int64_t draw(unsigned *state, int64_t limit) {
+  *state = *state * 1664525u + 1013904223u;
+  return (int64_t)(*state >> 8) % limit;
+}
+
+/* Adds `count` tokens of a text, from `position` on, as rows of the step. */
+static void addRows(Session *session, const Sequence *sequence,
+                    int64_t position, int64_t count) {
+  FpmoeStep *step = &session->step;
+  Rows *rows = &session->rows;
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t row = step->count++, at = position + i;
+    rows->tokens[row] = sequence->tokens[at];
+    rows->positions[row] = (int32_t)at;
+    rows->languages[row] = sequence->languages ? sequence->languages[at] : -1;
+    rows->pages[row] = sequence->pages;
+    if (i == 0 || row % level->block_rows == 0)
+      rows->blocks[step->query_block_count++] =
+          (FpmoeQueryBlock){(int32_t)row, 0};
+    ++rows->blocks[step->query_block_count - 1].rows;
+  }
+}
+
+/* Adds some tokens of other texts, as far as there is room beside `count`. */
+static void addCompany(Session *session, int64_t count) {
+  if (!session->company)
+    return;
+  for (int i = 0; i < Company; ++i) {
+    Sequence *other = &session->others[i];
+    if (other->fed == 0 || draw(&session->company, 2)) {
+      int64_t room = level->max_tokens - count - session->step.count;
+      int64_t now = atMost(1 + draw(&session->company, 9), room);
+      if (other->fed + now > fpmoe_model.context)
+        other->fed = 0;
+      addRows(session, other, other->fed, now);
+      other->fed += now;
+    }
+  }
+}
+
 /* Runs `count` tokens on all workers, the first of which is the calling
- * thread. The logits of the last `rows` of them are computed. */
-static void run(Session *session, const int32_t *tokens, int64_t position,
-                int64_t count, int64_t rows, int32_t segments) {
+ * thread. The logits of the last `logits` of them are computed, and the first
+ * `segments` segments of them are complete. */
+static void run(Session *session, int64_t position, int64_t count,
+                int64_t logits, int64_t segments, int whole) {
   const FpmoeModel *model = &fpmoe_model;
   FpmoeStep *step = &session->step;
-  step->tokens = tokens + position;
-  step->position = position;
-  step->count = count;
-  step->logits_from = count - rows;
-  step->segments = segments;
-  step->languages = session->languages ? session->languages + position : NULL;
+  step->count = step->query_block_count = 0;
+  step->logits_count = step->segment_count = 0;
+  step->whole_text = whole;
+  int before = session->company && draw(&session->company, 2);
+  if (before)
+    addCompany(session, count);
+  int64_t first = step->count;
+  addRows(session, &session->text, position, count);
+  if (!before)
+    addCompany(session, 0);
+  for (int64_t i = count - logits; i < count; ++i)
+    session->rows.logits[step->logits_count++] = (int32_t)(first + i);
+  for (int64_t i = 0; i < segments; ++i)
+    session->rows.segments[step->segment_count++] =
+        (int32_t)(first + i * model->segment);
   memset(step->tickets, 0, level->tickets * sizeof(int64_t));
   if (session->fill >= 0) {
     memset(step->shared, session->fill, level->shared_bytes);
     memset(step->logits, session->fill,
-           rows * model->vocabulary * sizeof(float));
+           logits * model->vocabulary * sizeof(float));
     for (int i = 0; i < step->workers; ++i)
       memset(session->scratch[i], session->fill, level->private_bytes);
   }
@@ -148,6 +222,51 @@ static void run(Session *session, const int32_t *tokens, int64_t position,
   work(&workers[0]);
   for (int i = 1; i < step->workers; ++i)
     pthread_join(threads[i], NULL);
+}
+
+/* Pages of a cache of `texts` texts, in an order that `seed` draws; 0: as they
+ * come. */
+static int32_t *makePages(int64_t texts, unsigned seed) {
+  int64_t count = texts * pagesOfText();
+  int32_t *pages = allocate(count * sizeof(int32_t));
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t j = seed ? draw(&seed, i + 1) : i;
+    pages[i] = pages[j];
+    pages[j] = (int32_t)i;
+  }
+  return pages;
+}
+
+/* Memory of rows, and of texts beside the one that is measured. */
+static void makeRows(Session *session) {
+  int64_t rows = level->max_tokens;
+  FpmoeStep *step = &session->step;
+  Rows *r = &session->rows;
+  step->tokens = r->tokens = allocate(rows * sizeof(int32_t));
+  step->positions = r->positions = allocate(rows * sizeof(int32_t));
+  r->languages = allocate(rows * sizeof(int32_t));
+  step->languages = session->text.languages ? r->languages : NULL;
+  step->logits_rows = r->logits = allocate(rows * sizeof(int32_t));
+  step->segments = r->segments = allocate(rows * sizeof(int32_t));
+  r->pages = allocate(rows * sizeof(*r->pages));
+  step->pages = r->pages;
+  step->query_blocks = r->blocks = allocate(rows * sizeof(*r->blocks));
+  int64_t texts = session->company ? 1 + Company : 1;
+  int32_t *pages = makePages(texts, session->company);
+  step->cache_pages = texts * pagesOfText();
+  session->text.pages = pages;
+  for (int i = 0; session->company && i < Company; ++i) {
+    Sequence *other = &session->others[i];
+    int64_t context = fpmoe_model.context;
+    int32_t *tokens = allocate(context * sizeof(int32_t));
+    int32_t *languages = allocate(context * sizeof(int32_t));
+    for (int64_t t = 0; t < context; ++t) {
+      tokens[t] = (int32_t)draw(&session->company, fpmoe_model.vocabulary);
+      languages[t] =
+          (int32_t)draw(&session->company, 1 + fpmoe_model.languages) - 1;
+    }
+    *other = (Sequence){tokens, languages, pages + (1 + i) * pagesOfText(), 0};
+  }
 }
 
 static const FpmoeLevel *findLevel(int argc, char **argv) {
@@ -167,6 +286,8 @@ int main(int argc, char **argv) {
     fprintf(
         stderr,
         "usage: %s WEIGHTS IDS LOGITS CHUNK WORKERS [OPTION ...]\n"
+        "company=SEED    steps hold tokens of other texts too, and pages lie\n"
+        "                anywhere, as the seed, not 0, draws\n"
         "fill=BYTE       scratch and logits hold it before every step, the\n"
         "                cache before the first; else they are zero at first\n"
         "languages=FILE  languages of the tokens\n"
@@ -188,18 +309,21 @@ int main(int argc, char **argv) {
   int32_t *tokens = allocate(model->context * sizeof(int32_t));
   int64_t count = readNumbers(argv[2], tokens, model->context);
   Session session = {.fill = -1};
+  session.text.tokens = tokens;
   FpmoeStep *step = &session.step;
   FILE *out = openOutput(argv[3]), *routes = NULL;
   for (int i = 6; i < argc; ++i) {
     const char *value = strchr(argv[i], '=');
     value = value ? value + 1 : "";
-    if (!strncmp(argv[i], "fill=", 5)) {
+    if (!strncmp(argv[i], "company=", 8)) {
+      session.company = (unsigned)strtoul(value, NULL, 0);
+    } else if (!strncmp(argv[i], "fill=", 5)) {
       session.fill = (int)strtol(value, NULL, 0);
     } else if (!strncmp(argv[i], "languages=", 10)) {
       int32_t *languages = allocate(model->context * sizeof(int32_t));
       if (readNumbers(value, languages, count) < count)
         fail("there are fewer languages than tokens");
-      session.languages = languages;
+      session.text.languages = languages;
     } else if (!strncmp(argv[i], "routes=", 7)) {
       routes = openOutput(value);
       step->routes = allocate(model->layers * level->max_tokens * model->top_k *
@@ -210,28 +334,30 @@ int main(int argc, char **argv) {
       whole = 1;
       chunk = count;
     } else {
-      fail("an option is none of fill, languages, level, routes and whole");
+      fail("an option is none of company, fill, languages, level, routes and "
+           "whole");
     }
   }
   if (whole && count > level->max_tokens)
     fail("the whole text is too long for a step");
+  if (session.company && (whole || routes))
+    fail("a text with company is not whole, and has no routes");
   chunk = atMost(chunk, level->max_tokens);
 
-  int64_t capacity = (model->context + 15) / 16 * 16;
   step->weights = readWeights(argv[1]);
-  step->cache = allocate(capacity * level->cache_bytes_per_position);
-  step->cache_capacity = capacity;
+  makeRows(&session);
+  int64_t cacheBytes = step->cache_pages * FPMOE_PAGE_POSITIONS *
+                       level->cache_bytes_per_position;
+  step->cache = allocate(cacheBytes);
   step->shared = allocate(level->shared_bytes);
   step->tickets = allocate(level->tickets * sizeof(int64_t));
   step->logits = allocate(chunk * model->vocabulary * sizeof(float));
   step->team = &barrier;
   step->workers = workers;
-  step->language = -1;
   for (int i = 0; i < workers; ++i)
     session.scratch[i] = allocate(level->private_bytes);
   if (session.fill >= 0)
-    memset(step->cache, session.fill,
-           capacity * level->cache_bytes_per_position);
+    memset(step->cache, session.fill, cacheBytes);
   pthread_barrier_init(&barrier, NULL, workers);
 
   /* The loop that measures what steps could reach is code of the model too. */
@@ -245,14 +371,12 @@ int main(int argc, char **argv) {
     now = atMost(chunk - position % chunk, count - position);
     if (length > 0)
       now = atMost(now, length - position % length);
-    run(&session, tokens, position, now, now,
-        whole ? FPMOE_SEGMENTS_WHOLE : FPMOE_SEGMENTS_OPEN);
+    run(&session, position, now, now, whole ? now / model->segment : 0, whole);
     writeAll(out, step->logits, sizeof(float), now * model->vocabulary);
     if (routes)
       writeRoutes(routes, step);
     if (length > 0 && (position + now) % length == 0)
-      run(&session, tokens, position + now - length, length, 0,
-          FPMOE_SEGMENTS_CLOSED);
+      run(&session, position + now - length, length, 0, 1, 0);
   }
   return fclose(out) || (routes && fclose(routes)) ? 1 : 0;
 }

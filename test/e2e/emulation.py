@@ -7,6 +7,8 @@ are not there calls of Instructions.c, which does what they do, bit for bit. Ste
 for the runtime. The checks that all models have, in steps of several sizes:
   native     where the machine has the level, the program itself gives the same bits;
   same-bits  the logits have the same bits as in steps of the first size by one worker;
+  company    the same in steps that random tokens of three other texts share, with pages of the
+             cache in any order, by 1, 2 and 5 workers;
   fill       they have the same bits where scratch and logits held 0xFF, or 0x7F, before each step,
              and the cache before the first, as where all was zero at first;
   address    the address sanitizer sees no access beyond scratch, cache, logits or weights, where
@@ -178,7 +180,16 @@ class Model:
             *self.extras)
         return True, "none"
 
-    CHECKS = {"native": native, "same-bits": same_bits, "fill": fill, "address": address}
+    def company(self, chunk):
+        alone, said = self.logits(chunk, 1), []
+        for seed, workers in ((1, 1), (2, 2), (3, 5)):
+            got = self.logits(chunk, workers, f"company={seed}", "fill=0x7f")
+            if found := self.differing(got, alone):
+                said.append(f"among others, seed {seed}: {found}")
+        return not said, "; ".join(said) or "equal"
+
+    CHECKS = {"native": native, "same-bits": same_bits, "company": company, "fill": fill,
+              "address": address}
 
     def report(self, good, level, check, text):
         self.results.append((good, f"{'ok  ' if good else 'FAIL'} {self.name:18} {level:12} "

@@ -13,6 +13,7 @@ StepDriver.c stands in for the runtime. The checks, each in steps of 1, 7, 64 an
              rounds weights, but not what they are multiplied by, to 5e-2 (3e-2 was seen);
   native     where the machine has the level, the program itself gives the same bits;
   same-bits  the logits have the same bits as token by token, with 1, 2 and 5 workers;
+  company    the same among tokens of other texts, as emulation.py says;
   fill       they have the same bits where scratch and logits held 0xFF, or 0x7F, before each step,
              and the cache before the first, as where all was zero at first;
   several    in a program of all levels, over the weights that they share, the level gives the same

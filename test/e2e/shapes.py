@@ -21,7 +21,7 @@ aarch64 in QEMU. The checks, each in steps of 1, 7 and all tokens:
   levels     integers are summed exactly, and groups in one order: all levels give the same bits;
   routes     the experts that are recorded are the reference's; where what is multiplied is rounded,
              nine in ten;
-  native, same-bits, fill, address
+  native, same-bits, company, fill, address
              as emulation.py says, with 1, 2, 5 and 16 workers: more than there are tiles.
 And every tile op of dialects/Mega is one that some shape aims at, and is in its program.
 

@@ -15,41 +15,60 @@
 extern "C" {
 #endif
 
-#define FPMOE_ABI_VERSION 4u
+#define FPMOE_ABI_VERSION 5u
 #define FPMOE_MAGIC 0x454f4d50464d4f45ull
 
+/* The cache is made of pages of so many positions of one sequence each. */
+#define FPMOE_PAGE_POSITIONS 32
+
+/* Rows of the step that attend together: consecutive tokens of one sequence
+ * that lie in one block of rows, [n block_rows, (n + 1) block_rows). */
+typedef struct FpmoeQueryBlock {
+  int32_t first; /* row                                                       */
+  int32_t rows;  /* at least 1                                                */
+} FpmoeQueryBlock;
+
 /* One step of the model: the shared state of all workers of a team. Every
- * worker calls the same step function with the same step and its own number. */
+ * worker calls the same step function with the same step and its own number.
+ * Its rows are tokens of one or more sequences; the rows of a sequence lie
+ * together and are its next tokens. What a row gives does not depend on the
+ * others. */
 typedef struct FpmoeStep {
   const int32_t *tokens;  /* [count] token ids, each in [0, vocabulary)       */
-  int64_t count;          /* 1 for decode, 1..max_tokens for prefill           */
-  int64_t position;       /* position of tokens[0]; the cache holds all before */
-  int64_t logits_from;    /* logits are computed for tokens [logits_from,count)*/
-  float *logits;          /* [count - logits_from, vocabulary]                 */
-  const uint8_t *weights; /* the weight blob, 64-byte aligned                  */
-  uint8_t *cache;         /* key/value cache, 64-byte aligned, zero at first   */
-  int64_t cache_capacity; /* positions in the cache, a multiple of 16          */
-  uint8_t *shared;        /* shared_bytes of scratch, 64-byte aligned          */
-  int64_t *tickets;       /* [tickets] zeroed before every step                */
-  int32_t *routes;        /* [layers, max_tokens, top_k] expert chosen, or -1;
-                             rows are tokens of this step; null: not recorded  */
-  void *team;             /* handed to fpmoe_barrier                           */
-  int32_t workers;        /* size of the team, at least 1                      */
-  int32_t language;       /* expert forced for every token, or -1: the router  */
-  const int32_t *languages; /* [count] language of each token, or -1: none; null:
-                             none of them has one                            */
-  int32_t segments;       /* FPMOE_SEGMENTS_*: how segments are routed         */
-  int32_t reserved;       /* 0                                                 */
+  int64_t count;          /* rows: 1 for decode, 1..max_tokens for prefill    */
+  const int32_t *positions; /* [count] in the sequence; the cache holds all
+                             before                                           */
+  const int32_t *const *pages; /* [count] pages of the row's sequence: page
+                             pages[row][p / 32] holds position p. Rows of a
+                             sequence have the same pointer, others another   */
+  const FpmoeQueryBlock *query_blocks; /* of all rows, in their order         */
+  int64_t query_block_count;
+  const int32_t *logits_rows; /* [logits_count] rows that logits are computed
+                             of, ascending; decode computes those of its row  */
+  int64_t logits_count;
+  float *logits;          /* [logits_count, vocabulary]                       */
+  const uint8_t *weights; /* the weight blob, 64-byte aligned                 */
+  uint8_t *cache;         /* key/value cache, 64-byte aligned                 */
+  int64_t cache_pages;    /* pages in it                                      */
+  uint8_t *shared;        /* shared_bytes of scratch, 64-byte aligned         */
+  int64_t *tickets;       /* [tickets] zeroed before every step               */
+  int32_t *routes;        /* [layers, max_tokens, top_k] expert chosen, or -1,
+                             by rows; null: not recorded                      */
+  void *team;             /* handed to fpmoe_barrier                          */
+  const int32_t *forced;  /* [count] expert forced for a row, or -1: the router;
+                             null: none                                       */
+  const int32_t *languages; /* [count] language of each row, or -1: none; null:
+                             none of them has one                             */
+  const int32_t *segments; /* [segment_count] first rows of the segments that
+                             the step completes, ascending, where the model
+                             routes segments; rows outside of them are routed
+                             alone                                            */
+  int64_t segment_count;
+  int32_t workers;        /* size of the team, at least 1                     */
+  int32_t whole_text;     /* 1: the rows are a whole text, whose segments, all
+                             from row 0 on, are routed by the published rule
+                             instead of the causal one                        */
 } FpmoeStep;
-
-/* What a step knows of the segments that its tokens are in, where the model
- * routes segments; elsewhere it is not read. */
-enum {
-  FPMOE_SEGMENTS_OPEN = 0,   /* none is complete: tokens are routed alone      */
-  FPMOE_SEGMENTS_CLOSED = 1, /* position starts a segment; those that the step
-                                completes are routed by the causal rule        */
-  FPMOE_SEGMENTS_WHOLE = 2   /* the step is a whole text: the published rule   */
-};
 
 /* scratch: private_bytes of memory of this worker alone, 64-byte aligned. */
 typedef void (*FpmoeStepFn)(const FpmoeStep *step, int64_t worker,
@@ -108,9 +127,10 @@ typedef struct FpmoeLevel {
   uint32_t cpu_features;        /* FPMOE_CPU_*, all of them needed            */
   uint32_t reserved;            /* 0                                          */
   int64_t max_tokens;           /* largest count of one prefill step          */
+  int64_t block_rows;           /* rows that prefill multiplies at a time     */
   int64_t cache_bytes_per_position; /* over all layers                        */
   int64_t shared_bytes;
-  int64_t private_bytes;        /* at cache_capacity = context                */
+  int64_t private_bytes;
   int64_t tickets;              /* int64s per step                            */
   FpmoeStepFn decode;           /* count must be 1                            */
   FpmoeStepFn prefill;

@@ -19,11 +19,12 @@ void fpmoe::emitAttendSpan(PhaseContext &phase, mega::AttendSpanOp op,
   int64_t columns = mega::padColumns(op.getValueDim());
   int64_t queryBytes = dim(op.getQuery(), 2) * 4;
   int64_t partialBytes = dim(op.getPartial(), 3) * 4;
-  Value position = phase.number(op.getPosition());
+  Value position = phase.element(op.getPositions(), b.i64(0));
   Value from = emitFirstSeen(b, position, op.getWindow());
   Value start = b.mul(b.add(b.div(from, span), tile[1]), span);
   SpanPositions positions{start, b.max(start, from),
-                          b.min(b.add(start, span), b.add(position, 1))};
+                          b.min(b.add(start, span), b.add(position, 1)),
+                          phase.pagesOf(b.i64(0))};
   Value query =
       b.at(phase.base(op.getQuery()), b.mul(tile[0], group * queryBytes));
   Value partial = b.add(b.mul(tile[0], dim(op.getPartial(), 1)), tile[1]);

@@ -1,11 +1,12 @@
-//===- Attention.cpp - Attention of a head over the cache -----------------===//
+//===- Attention.cpp - Attention of rows over the cache -------------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 // A tile goes over the spans that its tokens see, and keeps the sums of those
-// before in scratch.
+// before in scratch. The heads that share keys and values take a span in turn,
+// one after the other with all tokens, or, where there is one token, together.
 //===----------------------------------------------------------------------===//
 
 #include "lib/Codegen/CPU/Attention.h"
@@ -18,82 +19,134 @@ namespace {
 class AttentionTile {
 public:
   AttentionTile(PhaseContext &phase, mega::AttentionOp op, Tile tile)
-      : phase(phase), op(op), b(phase.b), head(tile[0]),
-        first(b.mul(tile[1], phase.blockRows)),
-        firstPosition(b.add(phase.number(op.getPosition()), first)),
-        attention(phase, op, b.div(tile[0], op.getHeads() / op.getKvHeads())),
+      : phase(phase), op(op), b(phase.b), kvHead(tile[0]),
+        group(op.getHeads() / op.getKvHeads()),
+        queryBytes(dim(op.getQuery(), 2) * 4), attention(phase, op, kvHead),
         columns(mega::padColumns(op.getValueDim())),
-        sums(phase.base(op.getSums())),
-        operand(phase.block(op.getOperand(), tile[1])) {}
+        sums(phase.base(op.getSums())) {
+    Value block = b.at(phase.pointerField(offsetof(FpmoeStep, query_blocks)),
+                       b.mul(tile[1], sizeof(FpmoeQueryBlock)));
+    first = b.loadIndex(block, b.i64(0));
+    tokens = b.loadIndex(block, b.i64(1));
+    firstPosition = phase.element(op.getPositions(), first);
+  }
 
   void emit() {
     int64_t span = op.getSpan();
-    Value tokens = b.min(b.sub(phase.count, first), b.i64(phase.blockRows));
-    Value end = b.add(firstPosition, tokens);
+    Value end = b.add(firstPosition, tokens), pages = phase.pagesOf(first);
     Value from = emitFirstSeen(b, firstPosition, op.getWindow());
-    b.loop(b.i64(0), tokens, 1, [&](Value row) {
-      b.storeZeros(rowAt(row), columns * 4);
-      storeTotals(rowAt(row), b.f32Splat(kNoScore), b.f32Splat(0.0f));
+    forHeads([&](Value head) {
+      b.loop(b.i64(0), tokens, 1, [&](Value token) {
+        Value place = sumsAt(head, token);
+        b.storeZeros(place, columns * 4);
+        storeTotals(place, b.f32Splat(kNoScore), b.f32Splat(0.0f));
+      });
     });
-    int64_t run = getRowsAtOnce(b.target, phase.blockRows);
-    Value whole = b.mul(b.div(tokens, run), run);
     b.loop(b.mul(b.div(from, span), span), end, span, [&](Value start) {
-      Value begin = b.max(start, from), stop = b.min(b.add(start, span), end);
-      b.loop(b.i64(0), whole, run, [&](Value row) {
-        emitRows(row, run, {start, begin, stop});
-      });
-      b.loop(whole, tokens, 1, [&](Value row) {
-        emitRows(row, 1, {start, begin, stop});
-      });
+      SpanPositions positions{start, b.max(start, from),
+                              b.min(b.add(start, span), end), pages};
+      if (group == 1)
+        return forHeads([&](Value head) { emitTokens(head, positions); });
+      b.ifThen(
+          b.equal(tokens, b.i64(1)), [&] { emitHeads(positions); },
+          [&] { forHeads([&](Value head) { emitTokens(head, positions); }); });
     });
-    b.loop(b.i64(0), tokens, 1, [&](Value row) {
-      Value place = rowAt(row);
-      Value sum = splatAt(place, columns + 1);
-      emitStoreHead(b, operand, row, head, op.getValueDim(), [&](int64_t v) {
-        return b.fdiv(b.loadLanes(b.at(place, v * kLanes * 4)), sum);
-      });
-    });
-    // Rows without a token.
-    b.loop(tokens, b.i64(phase.blockRows), 1, [&](Value row) {
-      emitStoreHead(b, operand, row, head, op.getValueDim(),
-                    [&](int64_t) { return b.f32Splat(0.0f); });
-    });
-    emitClearTail(b, operand, head, op.getHeads(), op.getValueDim(),
-                  phase.blockRows);
+    forHeads([&](Value head) { storeHead(head); });
   }
 
 private:
-  /// Some rows meet a span, as far as the last of them sees.
-  void emitRows(Value row, int64_t count, SpanPositions span) {
-    int64_t rowBytes = op.getHeads() * dim(op.getQuery(), 2) * 4;
-    Value query = b.add(b.mul(first, op.getHeads()), head);
-    query = b.at(
-        phase.base(op.getQuery()),
-        b.add(b.mul(query, dim(op.getQuery(), 2) * 4), b.mul(row, rowBytes)));
-    Value position = b.add(firstPosition, row);
-    span.end = b.max(b.min(span.end, b.add(position, count)), span.begin);
+  /// Heads of the group, from 0 on.
+  void forHeads(function_ref<void(Value)> body) {
+    b.loop(b.i64(0), b.i64(group), 1, body);
+  }
+
+  /// All tokens, with one head.
+  void emitTokens(Value head, const SpanPositions &span) {
+    int64_t run = getRowsAtOnce(b.target, phase.blockRows);
+    Value whole = b.mul(b.div(tokens, run), run);
+    auto emitSome = [&](Value token, int64_t count) {
+      emitRows({queryAt(head, token), int64_t(op.getHeads()) * queryBytes,
+                count, b.add(firstPosition, token), /*positionStep=*/1,
+                /*prefetches=*/false},
+               sumsAt(head, token), sumsBytes(), span);
+    };
+    b.loop(b.i64(0), whole, run, [&](Value token) { emitSome(token, run); });
+    b.loop(whole, tokens, 1, [&](Value token) { emitSome(token, 1); });
+  }
+
+  /// The first token, with all heads.
+  void emitHeads(const SpanPositions &span) {
+    int64_t run = getRowsAtOnce(b.target, group), whole = group / run * run;
+    auto emitSome = [&](Value head, int64_t count) {
+      emitRows({queryAt(head, b.i64(0)), queryBytes, count, firstPosition,
+                /*positionStep=*/0, /*prefetches=*/true},
+               sumsAt(head, b.i64(0)), phase.blockRows * sumsBytes(), span);
+    };
+    b.loop(0, whole, run, [&](Value head) { emitSome(head, run); });
+    if (whole < group)
+      emitSome(b.i64(whole), group - whole);
+  }
+
+  /// Some rows meet a span, as far as the last of them sees. Their sums lie
+  /// `step` bytes apart.
+  void emitRows(const SpanRows &rows, Value place, int64_t step,
+                SpanPositions span) {
+    Value last = b.add(rows.position, (rows.count - 1) * rows.positionStep);
+    span.end = b.max(b.min(span.end, b.add(last, 1)), span.begin);
     SmallVector<SpanFactors> factors;
     attention.emit(
-        {query, rowBytes, count, position, /*positionStep=*/1,
-         /*prefetches=*/false},
-        span,
+        rows, span,
         [&](int64_t r, Value largest, Value sum) {
-          Value place = rowAt(b.add(row, r));
-          factors.push_back(
-              emitSpanFactors(b, splatAt(place, columns), largest));
+          Value to = b.at(place, r * step);
+          factors.push_back(emitSpanFactors(b, splatAt(to, columns), largest));
           storeTotals(
-              place, factors.back().largest,
-              emitMerged(b, factors.back(), splatAt(place, columns + 1), sum));
+              to, factors.back().largest,
+              emitMerged(b, factors.back(), splatAt(to, columns + 1), sum));
         },
         [&](int64_t r, Value vector, Value lanes) {
-          Value to = b.at(rowAt(b.add(row, r)), b.mul(vector, kLanes * 4));
+          Value to = b.at(b.at(place, r * step), b.mul(vector, kLanes * 4));
           b.store(emitMerged(b, factors[r], b.loadLanes(to), lanes), to);
         });
   }
 
+  /// Puts what the tokens gave into the operand's rows.
+  void storeHead(Value headOfGroup) {
+    OperandBlock operand =
+        phase.block(op.getOperand(), b.div(first, phase.blockRows));
+    Value head = b.add(b.mul(kvHead, group), headOfGroup);
+    Value firstRow = b.rem(first, phase.blockRows);
+    Value lastRow = b.add(firstRow, tokens);
+    b.loop(b.i64(0), tokens, 1, [&](Value token) {
+      Value place = sumsAt(headOfGroup, token);
+      Value sum = splatAt(place, columns + 1);
+      emitStoreHead(b, operand, b.add(firstRow, token), head, op.getValueDim(),
+                    [&](int64_t v) {
+                      return b.fdiv(b.loadLanes(b.at(place, v * kLanes * 4)),
+                                    sum);
+                    });
+    });
+    // Rows without a token are behind the last one.
+    Value end = b.select(b.equal(b.add(first, tokens), phase.count),
+                         b.i64(phase.blockRows), lastRow);
+    b.loop(lastRow, end, 1, [&](Value row) {
+      emitStoreHead(b, operand, row, head, op.getValueDim(),
+                    [&](int64_t) { return b.f32Splat(0.0f); });
+    });
+    emitClearTail(b, operand, head, op.getHeads(), op.getValueDim(), firstRow,
+                  end);
+  }
+
+  Value queryAt(Value headOfGroup, Value token) {
+    Value row = b.add(b.mul(b.add(first, token), op.getHeads()),
+                      b.add(b.mul(kvHead, group), headOfGroup));
+    return b.at(phase.base(op.getQuery()), b.mul(row, queryBytes));
+  }
+
   /// The sums of a row: values, the largest score, and the sum of powers.
-  Value rowAt(Value row) {
-    return b.at(sums, b.mul(row, dim(op.getSums(), 1) * 4));
+  int64_t sumsBytes() { return dim(op.getSums(), 1) * 4; }
+  Value sumsAt(Value headOfGroup, Value token) {
+    Value row = b.add(b.mul(headOfGroup, phase.blockRows), token);
+    return b.at(sums, b.mul(row, sumsBytes()));
   }
   void storeTotals(Value place, Value largest, Value sum) {
     b.store(vector::ExtractOp::create(b, largest, 0), b.at(place, columns * 4));
@@ -106,11 +159,11 @@ private:
   PhaseContext &phase;
   mega::AttentionOp op;
   KernelBuilder &b;
-  Value head, first, firstPosition;
+  Value kvHead;
+  int64_t group, queryBytes;
   SpanAttention attention;
   int64_t columns;
-  Value sums;
-  OperandBlock operand;
+  Value sums, first, tokens, firstPosition;
 };
 
 } // namespace

@@ -25,9 +25,9 @@ mlir::Value emitFirstSeen(KernelBuilder &b, mlir::Value position,
                           std::optional<uint64_t> window);
 
 /// Positions of a span that some row sees: [begin, end), `begin` is a multiple
-/// of 16. `start` is where the span begins.
+/// of 16. `start` is where the span begins; `pages` are those of the sequence.
 struct SpanPositions {
-  mlir::Value start, begin, end;
+  mlir::Value start, begin, end, pages;
 };
 
 /// Rows that meet a span together. Row r lies at query + r * rowBytes; its
@@ -61,7 +61,7 @@ public:
             Values values);
 
 private:
-  void emitPrefetch(mlir::Value position);
+  void emitPrefetch(const SpanPositions &span, mlir::Value position);
   void emitScores(const SpanRows &rows, const SpanPositions &span);
   void storeScores(mlir::Value lanes, int64_t r, mlir::Value own,
                    mlir::Value position, mlir::Value place, bool isMasked);
@@ -93,17 +93,17 @@ void emitStoreHead(KernelBuilder &b, const OperandBlock &operand,
                    mlir::Value row, mlir::Value head, int64_t valueDim,
                    llvm::function_ref<mlir::Value(int64_t v)> lanesOf);
 
-/// Zeros behind the last of `heads` heads, where columns are rounded up: done
-/// by the tile of that head.
+/// Zeros behind the last of `heads` heads of rows [firstRow, lastRow), where
+/// columns are rounded up: done by the tile of that head.
 void emitClearTail(KernelBuilder &b, const OperandBlock &operand,
                    mlir::Value head, int64_t heads, int64_t valueDim,
-                   int64_t rows);
+                   mlir::Value firstRow, mlir::Value lastRow);
 
 /// Spans that the token of the op's step sees.
 template <typename OpTy>
 mlir::Value emitSpanCount(PhaseContext &phase, OpTy op) {
   KernelBuilder &b = phase.b;
-  mlir::Value position = phase.number(op.getPosition());
+  mlir::Value position = phase.element(op.getPositions(), b.i64(0));
   mlir::Value from = emitFirstSeen(b, position, op.getWindow());
   return b.add(b.sub(b.div(position, op.getSpan()), b.div(from, op.getSpan())),
                1);

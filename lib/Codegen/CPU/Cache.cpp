@@ -18,24 +18,31 @@ CacheLayout::CacheLayout(PhaseContext &phase, Value cache, int64_t headDim)
     : depth(getDepth(cache)), b(phase.b), headDim(headDim),
       keyColumns(mega::padColumns(headDim)),
       valueColumns(dim(cache, 3) - keyColumns),
-      capacity(phase.i64Field(offsetof(FpmoeStep, cache_capacity))),
-      headBytes(b.mul(capacity, dim(cache, 3) * 4 / depth)),
+      pageBytes(kPagePositions * dim(cache, 3) * 4 / depth),
+      headBytes(
+          b.mul(phase.i64Field(offsetof(FpmoeStep, cache_pages)), pageBytes)),
       base(b.at(phase.base(cache),
                 b.mul(b.mul(phase.layer, dim(cache, 1)), headBytes))) {}
 
-Value CacheLayout::key(Value head, Value position) {
-  Value tile =
-      b.mul(b.div(position, kLanes), keyColumns / depth * kKeyStepBytes);
-  return b.at(b.at(base, b.mul(head, headBytes)),
+Value CacheLayout::page(Value pages, Value head, Value position) {
+  Value number = b.loadIndex(pages, b.div(position, kPagePositions));
+  return b.at(b.at(base, b.mul(head, headBytes)), b.mul(number, pageBytes));
+}
+
+Value CacheLayout::key(Value pages, Value head, Value position) {
+  Value tile = b.mul(b.div(b.rem(position, kPagePositions), kLanes),
+                     keyColumns / depth * kKeyStepBytes);
+  return b.at(page(pages, head, position),
               b.add(tile, b.mul(b.rem(position, kLanes), 4)));
 }
 
-Value CacheLayout::value(Value head, Value position) {
-  Value values = b.at(b.at(base, b.mul(head, headBytes)),
-                      b.mul(capacity, keyColumns * 4 / depth));
-  Value offset = b.mul(b.div(position, depth), valueStepBytes());
+Value CacheLayout::value(Value pages, Value head, Value position) {
+  Value values = b.at(page(pages, head, position),
+                      kPagePositions * keyColumns * 4 / depth);
+  Value inPage = b.rem(position, kPagePositions);
+  Value offset = b.mul(b.div(inPage, depth), valueStepBytes());
   if (depth > 1)
-    offset = b.add(offset, b.mul(b.rem(position, depth), 4 / depth));
+    offset = b.add(offset, b.mul(b.rem(inPage, depth), 4 / depth));
   return b.at(values, offset);
 }
 
@@ -51,8 +58,8 @@ static Value roundTo(KernelBuilder &b, Value lanes, Type integer) {
                                    rounded);
 }
 
-void CacheLayout::storeKey(Value row, Value head, Value position) {
-  Value to = key(head, position);
+void CacheLayout::storeKey(Value row, Value pages, Value head, Value position) {
+  Value to = key(pages, head, position);
   if (depth == 1)
     return b.loop(0, headDim, 1, [&](Value i) {
       b.store(b.loadF32(row, i), b.at(to, b.mul(i, kKeyStepBytes)));
@@ -67,9 +74,9 @@ void CacheLayout::storeKey(Value row, Value head, Value position) {
   });
 }
 
-void CacheLayout::storeValue(Value row, Value head, Value position,
+void CacheLayout::storeValue(Value row, Value pages, Value head, Value position,
                              Value isLast) {
-  Value to = value(head, position);
+  Value to = value(pages, head, position);
   if (depth == 1)
     return b.loop(0, valueColumns * 4, kLanes * 4, [&](Value offset) {
       b.store(b.loadLanes(b.at(row, offset)), b.at(to, offset));

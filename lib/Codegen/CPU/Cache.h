@@ -13,24 +13,25 @@
 
 namespace fpmoe {
 
-/// The cache of one layer. For each key/value head, K and V being the columns
-/// of a key and a value rounded up to 16, P the cache's positions, and d as
-/// many elements as fill 32 bits (1 of f32, 2 of bf16), it holds keys as
+/// The cache of one layer: for each key/value head, pages of P positions. K and
+/// V being the columns of a key and a value rounded up to 16, and d as many
+/// elements as fill 32 bits (1 of f32, 2 of bf16), a page holds keys as
 /// `[P/16, K/d, 16, d]`, so that 16 positions are a vector of columns of the
 /// product with the query, and then values as `[P/d, V, d]`, whose columns are
-/// those of the product with the scores.
+/// those of the product with the scores. `pages` are those of the sequence.
 class CacheLayout {
 public:
   /// Bytes between the steps of a key.
   static constexpr int64_t kKeyStepBytes = kLanes * 4;
+  static constexpr int64_t kPagePositions = FPMOE_PAGE_POSITIONS;
 
   CacheLayout(PhaseContext &phase, mlir::Value cache, int64_t headDim);
 
   /// Step 0 of the key at `position`.
-  mlir::Value key(mlir::Value head, mlir::Value position);
+  mlir::Value key(mlir::Value pages, mlir::Value head, mlir::Value position);
   int64_t keySteps() const { return llvm::divideCeil(headDim, depth); }
   /// Column 0 of the value at `position`; the next ones are 4 bytes apart.
-  mlir::Value value(mlir::Value head, mlir::Value position);
+  mlir::Value value(mlir::Value pages, mlir::Value head, mlir::Value position);
   /// Bytes of the values of `depth` positions.
   int64_t valueStepBytes() const { return valueColumns * 4; }
   int64_t valueVectors() const { return valueColumns / kLanes; }
@@ -39,19 +40,23 @@ public:
   Accumulators emitProduct(const ProductTile &tile) const;
 
   /// Puts a row of f32 that is zero up to whole vectors where keys are.
-  void storeKey(mlir::Value row, mlir::Value head, mlir::Value position);
-  /// The same of a value. `isLast`: no position behind it is stored in this
-  /// step. What shares a step with it then becomes zero, as products read it.
-  void storeValue(mlir::Value row, mlir::Value head, mlir::Value position,
-                  mlir::Value isLast);
+  void storeKey(mlir::Value row, mlir::Value pages, mlir::Value head,
+                mlir::Value position);
+  /// The same of a value. `isLast`: no position of the sequence behind it is
+  /// stored in this step. What shares a step with it then becomes zero, as
+  /// products read it.
+  void storeValue(mlir::Value row, mlir::Value pages, mlir::Value head,
+                  mlir::Value position, mlir::Value isLast);
 
   const int64_t depth; ///< d
 
 private:
+  /// The head's part of the page that holds `position`.
+  mlir::Value page(mlir::Value pages, mlir::Value head, mlir::Value position);
+
   KernelBuilder &b;
-  int64_t headDim, keyColumns, valueColumns;
-  mlir::Value capacity;
-  mlir::Value headBytes; ///< keys and values of a head
+  int64_t headDim, keyColumns, valueColumns, pageBytes;
+  mlir::Value headBytes; ///< keys and values of a head, in all pages
   mlir::Value base;
 };
 

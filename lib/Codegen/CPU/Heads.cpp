@@ -78,15 +78,20 @@ void HeadStore::storeQuery(Value row, Value head, Value token) {
   emitCopy(b, row, b.at(query, place), padded);
 }
 
-void HeadStore::storeKey(Value row, Value head, Value token,
-                         Value firstPosition) {
-  cache.storeKey(row, head, b.add(firstPosition, token));
+void HeadStore::storeKey(Value row, Value head, Value token) {
+  cache.storeKey(row, phase.pagesOf(token), head,
+                 phase.element(positions, token));
 }
 
-void HeadStore::storeValue(Value row, Value head, Value token,
-                           Value firstPosition) {
-  cache.storeValue(row, head, b.add(firstPosition, token),
-                   b.equal(b.add(token, 1), phase.count));
+void HeadStore::storeValue(Value row, Value head, Value token) {
+  // Behind the token comes none, or one of another sequence.
+  Value next = b.add(token, 1), pages = phase.pagesOf(token);
+  Value isEnd = b.equal(next, phase.count);
+  Value pagesBehind = phase.pagesOf(b.select(isEnd, token, next));
+  Value isOther =
+      LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, pagesBehind, pages);
+  cache.storeValue(row, pages, head, phase.element(positions, token),
+                   arith::OrIOp::create(b, isEnd, isOther));
 }
 
 namespace {
@@ -95,10 +100,9 @@ class TokenHeads {
 public:
   TokenHeads(PhaseContext &phase, mega::HeadsOp op, Value token)
       : phase(phase), op(op), b(phase.b), token(token),
-        position(phase.number(op.getPosition())),
         scratch(phase.base(op.getHead())),
-        store(phase, op.getQuery(), op.getCache(), op.getHeads(),
-              op.getHeadDim()) {}
+        store(phase, op.getQuery(), op.getCache(), op.getPositions(),
+              op.getHeads(), op.getHeadDim()) {}
 
   void emit() {
     int64_t headDim = op.getHeadDim(), valueDim = op.getValueDim();
@@ -117,12 +121,11 @@ public:
                   emitCopy(b, rowOf(op.getTail()),
                            b.at(scratch, (headDim - tailDim) * 4), tailDim);
                 emitRope(b, scratch, table, headDim, turned);
-                store.storeKey(scratch, head, token, position);
+                store.storeKey(scratch, head, token);
               });
     clear();
-    emitHeads(op.getV(), {}, op.getKvHeads(), valueDim, [&](Value head) {
-      store.storeValue(scratch, head, token, position);
-    });
+    emitHeads(op.getV(), {}, op.getKvHeads(), valueDim,
+              [&](Value head) { store.storeValue(scratch, head, token); });
   }
 
 private:
@@ -178,7 +181,7 @@ private:
   PhaseContext &phase;
   mega::HeadsOp op;
   KernelBuilder &b;
-  Value token, position, scratch;
+  Value token, scratch;
   HeadStore store;
 };
 

@@ -36,21 +36,20 @@ void emitCopy(KernelBuilder &b, mlir::Value from, mlir::Value to,
 class HeadStore {
 public:
   HeadStore(PhaseContext &phase, mlir::Value query, mlir::Value cache,
-            int64_t heads, int64_t headDim)
-      : phase(phase), b(phase.b), query(phase.base(query)), heads(heads),
-        padded(mega::padColumns(headDim)), cache(phase, cache, headDim) {}
+            mlir::Value positions, int64_t heads, int64_t headDim)
+      : phase(phase), b(phase.b), query(phase.base(query)),
+        positions(positions), heads(heads), padded(mega::padColumns(headDim)),
+        cache(phase, cache, headDim) {}
 
   // Rows of the step's token `token`, rounded up to whole vectors.
   void storeQuery(mlir::Value row, mlir::Value head, mlir::Value token);
-  void storeKey(mlir::Value row, mlir::Value head, mlir::Value token,
-                mlir::Value firstPosition);
-  void storeValue(mlir::Value row, mlir::Value head, mlir::Value token,
-                  mlir::Value firstPosition);
+  void storeKey(mlir::Value row, mlir::Value head, mlir::Value token);
+  void storeValue(mlir::Value row, mlir::Value head, mlir::Value token);
 
 private:
   PhaseContext &phase;
   KernelBuilder &b;
-  mlir::Value query;
+  mlir::Value query, positions;
   int64_t heads, padded;
   CacheLayout cache;
 };

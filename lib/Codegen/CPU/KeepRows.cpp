@@ -14,9 +14,11 @@ using namespace fpmoe;
 
 void fpmoe::emitKeepRows(PhaseContext &phase, mega::KeepRowsOp op, Tile tile) {
   KernelBuilder &b = phase.b;
-  Value token = tile[0], row = b.sub(token, phase.number(op.getLogitsFrom()));
+  Value row = tile[0];
+  Value count = phase.i64Field(offsetof(FpmoeStep, logits_count));
   int64_t columns = op.getColumns(), whole = columns / kLanes * kLanes;
-  b.ifThen(b.less(b.i64(-1), row), [&] {
+  b.ifThen(b.less(row, count), [&] {
+    Value token = phase.element(op.getLogitsRows(), row);
     Value from =
         b.at(phase.base(op.getX()), b.mul(token, dim(op.getX(), 1) * 4));
     Value to =

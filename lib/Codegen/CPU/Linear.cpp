@@ -28,9 +28,9 @@ void fpmoe::emitLinear(PhaseContext &phase, mega::LinearOp op, Tile tile) {
   int64_t vectors = product.getLayout().vectors();
   // Rows of logits have no padding.
   int64_t lastValid = std::min(kLanes, width - (vectors - 1) * kLanes);
-  Value count = phase.count;
-  if (op.getLogitsFrom())
-    count = b.sub(count, phase.number(op.getLogitsFrom()));
+  Value count = op.getLogitsRows()
+                    ? phase.i64Field(offsetof(FpmoeStep, logits_count))
+                    : phase.count;
   Value out = phase.base(op.getOut());
   Value firstVector = b.mul(tile[0], op.getVectors());
   Value lastVector = b.min(b.add(firstVector, op.getVectors()), b.i64(vectors));

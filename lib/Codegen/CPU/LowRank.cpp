@@ -67,18 +67,8 @@ private:
   /// Appends the range of columns that the token's language has.
   void findRange(Value token, SmallVectorImpl<Value> &begins,
                  SmallVectorImpl<Value> &ends) {
-    Value languages = phase.base(op.getLanguages());
-    auto load =
-        scf::IfOp::create(b, TypeRange{b.getI64Type()}, isNull(b, languages),
-                          /*withElseRegion=*/true);
-    {
-      OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPointToStart(&load.getThenRegion().front());
-      scf::YieldOp::create(b, ValueRange{b.i64(-1)});
-      b.setInsertionPointToStart(&load.getElseRegion().front());
-      scf::YieldOp::create(b, ValueRange{b.loadIndex(languages, token)});
-    }
-    Value language = load.getResult(0), begin = b.i64(0), end = b.i64(0);
+    Value language = phase.elementOrNone(op.getLanguages(), token);
+    Value begin = b.i64(0), end = b.i64(0);
     int64_t at = 0;
     for (auto [i, rank] : llvm::enumerate(op.getRanks())) {
       if (i > 0) {

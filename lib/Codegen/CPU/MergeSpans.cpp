@@ -45,5 +45,5 @@ void fpmoe::emitMergeSpans(PhaseContext &phase, mega::MergeSpansOp op,
   OperandBlock operand = phase.block(op.getOperand(), b.i64(0));
   emitStoreHead(b, operand, b.i64(0), head, op.getValueDim(),
                 [&](int64_t v) { return b.fdiv(sums[2 + v], sums[1]); });
-  emitClearTail(b, operand, head, heads, op.getValueDim(), /*rows=*/1);
+  emitClearTail(b, operand, head, heads, op.getValueDim(), b.i64(0), b.i64(1));
 }

@@ -28,13 +28,17 @@ void fpmoe::emitNorm(PhaseContext &phase, mega::NormOp op, Tile tile) {
   KernelBuilder &b = phase.b;
   int64_t rows = dim(op.getOperand(), 2), padded = dim(op.getX(), 1);
   Value number = tile.empty() ? b.i64(0) : tile[0];
-  Value from = op.getLogitsFrom() ? phase.number(op.getLogitsFrom()) : b.i64(0);
   Value first = b.mul(number, rows);
-  Value count = b.min(b.i64(rows), b.sub(b.sub(phase.count, from), first));
+  Value all = op.getLogitsRows()
+                  ? phase.i64Field(offsetof(FpmoeStep, logits_count))
+                  : phase.count;
+  Value count = b.min(b.i64(rows), b.sub(all, first));
   Value x = phase.base(op.getX()), weight = phase.weight(op.getWeight());
   OperandBlock operand = phase.block(op.getOperand(), number);
   b.loop(b.i64(0), count, 1, [&](Value row) {
-    Value token = b.add(b.add(first, row), from);
+    Value token = b.add(first, row);
+    if (op.getLogitsRows())
+      token = phase.element(op.getLogitsRows(), token);
     Value source = b.at(x, b.mul(token, padded * 4));
     Value inverse =
         b.splat(emitInverseRms(b, source, padded, dim(op.getWeight(), 0),

@@ -13,33 +13,39 @@ using namespace fpmoe;
 // The code that is emitted reads these fields as 64-bit or 32-bit integers.
 static_assert(offsetof(FpmoeStep, tokens) == 0 &&
                   offsetof(FpmoeStep, count) == 8 &&
-                  offsetof(FpmoeStep, position) == 16 &&
-                  offsetof(FpmoeStep, logits_from) == 24 &&
-                  offsetof(FpmoeStep, logits) == 32 &&
-                  offsetof(FpmoeStep, weights) == 40 &&
-                  offsetof(FpmoeStep, cache) == 48 &&
-                  offsetof(FpmoeStep, cache_capacity) == 56 &&
-                  offsetof(FpmoeStep, shared) == 64 &&
-                  offsetof(FpmoeStep, tickets) == 72 &&
-                  offsetof(FpmoeStep, routes) == 80 &&
-                  offsetof(FpmoeStep, team) == 88 &&
-                  offsetof(FpmoeStep, workers) == 96 &&
-                  offsetof(FpmoeStep, language) == 100 &&
-                  offsetof(FpmoeStep, languages) == 104 &&
-                  offsetof(FpmoeStep, segments) == 112,
+                  offsetof(FpmoeStep, positions) == 16 &&
+                  offsetof(FpmoeStep, pages) == 24 &&
+                  offsetof(FpmoeStep, query_blocks) == 32 &&
+                  offsetof(FpmoeStep, query_block_count) == 40 &&
+                  offsetof(FpmoeStep, logits_rows) == 48 &&
+                  offsetof(FpmoeStep, logits_count) == 56 &&
+                  offsetof(FpmoeStep, logits) == 64 &&
+                  offsetof(FpmoeStep, weights) == 72 &&
+                  offsetof(FpmoeStep, cache) == 80 &&
+                  offsetof(FpmoeStep, cache_pages) == 88 &&
+                  offsetof(FpmoeStep, shared) == 96 &&
+                  offsetof(FpmoeStep, tickets) == 104 &&
+                  offsetof(FpmoeStep, routes) == 112 &&
+                  offsetof(FpmoeStep, team) == 120 &&
+                  offsetof(FpmoeStep, forced) == 128 &&
+                  offsetof(FpmoeStep, languages) == 136 &&
+                  offsetof(FpmoeStep, segments) == 144 &&
+                  offsetof(FpmoeStep, segment_count) == 152 &&
+                  offsetof(FpmoeStep, workers) == 160 &&
+                  offsetof(FpmoeStep, whole_text) == 164,
               "the layout of FpmoeStep changed: bump FPMOE_ABI_VERSION");
 
-/// Where FpmoeStep has an input, or the pointer to it.
+/// Where FpmoeStep has the pointer to an input.
 static size_t getOffset(mega::StepInput input) {
   switch (input) {
   case mega::StepInput::Tokens:
     return offsetof(FpmoeStep, tokens);
-  case mega::StepInput::Position:
-    return offsetof(FpmoeStep, position);
-  case mega::StepInput::LogitsFrom:
-    return offsetof(FpmoeStep, logits_from);
-  case mega::StepInput::Language:
-    return offsetof(FpmoeStep, language);
+  case mega::StepInput::Positions:
+    return offsetof(FpmoeStep, positions);
+  case mega::StepInput::LogitsRows:
+    return offsetof(FpmoeStep, logits_rows);
+  case mega::StepInput::Forced:
+    return offsetof(FpmoeStep, forced);
   case mega::StepInput::Languages:
     return offsetof(FpmoeStep, languages);
   case mega::StepInput::Segments:
@@ -50,11 +56,21 @@ static size_t getOffset(mega::StepInput input) {
   llvm_unreachable("unknown input");
 }
 
-Value PhaseContext::number(Value input) {
-  auto op = input.getDefiningOp<mega::InputOp>();
-  Type type = op.getResult().getType().getElementType();
-  Value value = field(getOffset(op.getInput()), type);
-  return type.isInteger(32) ? b.toI64(value) : value;
+Value PhaseContext::elementOrNone(Value input, Value row) {
+  Value array = base(input);
+  auto load = scf::IfOp::create(b, TypeRange{b.getI64Type()}, isNull(b, array),
+                                /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(&load.getThenRegion().front());
+  scf::YieldOp::create(b, ValueRange{b.i64(-1)});
+  b.setInsertionPointToStart(&load.getElseRegion().front());
+  scf::YieldOp::create(b, ValueRange{b.loadIndex(array, row)});
+  return load.getResult(0);
+}
+
+Value PhaseContext::pagesOf(Value row) {
+  Value place = b.at(pointerField(offsetof(FpmoeStep, pages)), b.mul(row, 8));
+  return b.load(b.ptrType(), place, 8);
 }
 
 Value PhaseContext::base(Value memory) {

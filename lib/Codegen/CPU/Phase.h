@@ -37,8 +37,14 @@ struct PhaseContext {
   /// Blocks of tokens.
   mlir::Value blocks() { return b.ceilDiv(count, blockRows); }
 
-  /// A number that the caller gives, as i64.
-  mlir::Value number(mlir::Value input);
+  /// Element `row` of an input, as i64.
+  mlir::Value element(mlir::Value input, mlir::Value row) {
+    return b.loadIndex(base(input), row);
+  }
+  /// The same; -1 where the caller gives none.
+  mlir::Value elementOrNone(mlir::Value input, mlir::Value row);
+  /// Pages of the cache that the row's sequence has.
+  mlir::Value pagesOf(mlir::Value row);
   /// Start of the memory of a buffer or of an input that is an array.
   mlir::Value base(mlir::Value memory);
   /// Start of a weight's instance for this layer.

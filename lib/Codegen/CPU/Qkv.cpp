@@ -24,8 +24,8 @@ void fpmoe::emitQkv(PhaseContext &phase, mega::QkvOp op, Tile tile) {
   Value head = tile[0];
   Value made = phase.base(op.getHead());
   Value table = phase.base(op.getTable());
-  Value position = phase.number(op.getPosition());
-  HeadStore store(phase, op.getQuery(), op.getCache(), heads, headDim);
+  HeadStore store(phase, op.getQuery(), op.getCache(), op.getPositions(), heads,
+                  headDim);
   Value firstBlock = b.mul(tile[1], op.getGroup());
   Value lastBlock = b.min(b.add(firstBlock, op.getGroup()), phase.blocks());
 
@@ -61,12 +61,11 @@ void fpmoe::emitQkv(PhaseContext &phase, mega::QkvOp op, Tile tile) {
               b.less(kvHead, b.i64(kvHeads)),
               [&] {
                 finish(op.getKNorm());
-                store.storeKey(row, kvHead, token, position);
+                store.storeKey(row, kvHead, token);
               },
               [&] {
                 clip(row);
-                store.storeValue(row, b.sub(kvHead, b.i64(kvHeads)), token,
-                                 position);
+                store.storeValue(row, b.sub(kvHead, b.i64(kvHeads)), token);
               });
         });
   };

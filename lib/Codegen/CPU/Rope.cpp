@@ -86,7 +86,7 @@ void fpmoe::emitRope(PhaseContext &phase, mega::RopeOp op, Tile tile) {
   Doubles doubles(b);
   int64_t half = dim(op.getFrequencies(), 0), columns = 2 * half;
   Value token = tile.empty() ? b.i64(0) : tile[0];
-  Value position = b.add(phase.number(op.getPosition()), token);
+  Value position = phase.element(op.getPositions(), token);
   Value row = b.at(phase.base(op.getTable()), b.mul(token, columns * 4));
   Value frequencies = phase.weight(op.getFrequencies());
   Value p = b.splat(arith::SIToFPOp::create(b, b.getF32Type(), position));

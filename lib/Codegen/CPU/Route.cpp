@@ -141,7 +141,7 @@ private:
     if (!choice.getCandidates().empty())
       scores = b.at(scores, routerRows * 4);
 
-    Value forced = phase.number(op.getLanguage());
+    Value forced = phase.elementOrNone(op.getForced(), token);
     b.ifThen(
         b.less(forced, b.i64(0)), [&] { takeBest(scores, choice); },
         [&] { takeForced(scores, forced, choice); });

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 // Scores of complete segments, in f32, and the experts that they lead to. Both
-// do nothing in a step whose segments are open.
+// do nothing in a step that completes none.
 //===----------------------------------------------------------------------===//
 
 #include "lib/Codegen/CPU/Norm.h"
@@ -16,11 +16,8 @@ using namespace mlir;
 using namespace fpmoe;
 
 /// Segments that the step completes.
-static Value countSegments(PhaseContext &phase, Value input, int64_t length) {
-  KernelBuilder &b = phase.b;
-  Value mode = phase.number(input);
-  return b.select(b.equal(mode, b.i64(FPMOE_SEGMENTS_OPEN)), b.i64(0),
-                  b.div(phase.count, length));
+static Value countSegments(PhaseContext &phase) {
+  return phase.i64Field(offsetof(FpmoeStep, segment_count));
 }
 
 void fpmoe::emitSegmentScores(PhaseContext &phase, mega::SegmentScoresOp op,
@@ -44,27 +41,26 @@ void fpmoe::emitSegmentScores(PhaseContext &phase, mega::SegmentScoresOp op,
       b.store(isFirst ? y : b.fmax(b.loadLanes(to), y), to);
     });
   };
-  b.ifThen(
-      b.less(tile[0], countSegments(phase, op.getSegments(), length)), [&] {
-        Value first = b.mul(tile[0], length);
-        pool(first, true);
-        b.loop(b.add(first, 1), b.add(first, length), 1,
-               [&](Value token) { pool(token, false); });
-        // The softmax over all rows; those of experts in the program move to
-        // the front.
-        Value scores =
-            b.at(phase.base(op.getScores()), b.mul(tile[0], experts * 4));
-        emitSoftmax(b, scores, experts, [&](Value e) {
-          return emitRowDot(
-              b, padded, b.at(router, b.mul(e, columns * 4)),
-              [&](Value offset) { return b.loadLanes(b.at(pooled, offset)); });
-        });
-        int64_t ofTokens = levels.getTokenExperts();
-        for (auto [e, row] :
-             llvm::enumerate(levels.getSegmentRows(ofTokens + experts)))
-          if (int64_t from = row - ofTokens; from != static_cast<int64_t>(e))
-            b.storeF32(b.loadF32(scores, b.i64(from)), scores, b.i64(e));
-      });
+  b.ifThen(b.less(tile[0], countSegments(phase)), [&] {
+    Value first = phase.element(op.getSegments(), tile[0]);
+    pool(first, true);
+    b.loop(b.add(first, 1), b.add(first, length), 1,
+           [&](Value token) { pool(token, false); });
+    // The softmax over all rows; those of experts in the program move to
+    // the front.
+    Value scores =
+        b.at(phase.base(op.getScores()), b.mul(tile[0], experts * 4));
+    emitSoftmax(b, scores, experts, [&](Value e) {
+      return emitRowDot(
+          b, padded, b.at(router, b.mul(e, columns * 4)),
+          [&](Value offset) { return b.loadLanes(b.at(pooled, offset)); });
+    });
+    int64_t ofTokens = levels.getTokenExperts();
+    for (auto [e, row] :
+         llvm::enumerate(levels.getSegmentRows(ofTokens + experts)))
+      if (int64_t from = row - ofTokens; from != static_cast<int64_t>(e))
+        b.storeF32(b.loadF32(scores, b.i64(from)), scores, b.i64(e));
+  });
 }
 
 namespace {
@@ -78,7 +74,7 @@ public:
             levels.getSegmentRows(levels.getTokenExperts() + columns).size()),
         scores(phase.base(op.getScores())), taken(phase.base(op.getTaken())),
         numTaken(b.at(taken, dim(op.getScores(), 0) * columns * 4)),
-        segments(countSegments(phase, op.getSegments(), length)) {}
+        segments(countSegments(phase)) {}
 
   void emit() {
     b.ifThen(b.less(b.i64(0), segments), [&] {
@@ -86,9 +82,10 @@ public:
              [&](Value i) { b.storeIndex(b.i64(0), taken, i); });
       b.loop(b.i64(0), segments, 1,
              [&](Value s) { b.storeIndex(b.i64(0), numTaken, s); });
-      Value mode = phase.number(op.getSegments());
+      Value whole =
+          phase.field(offsetof(FpmoeStep, whole_text), b.getI32Type());
       b.ifThen(
-          b.equal(mode, b.i64(FPMOE_SEGMENTS_WHOLE)), [&] { emitPublished(); },
+          b.equal(b.toI64(whole), b.i64(1)), [&] { emitPublished(); },
           [&] { emitCausal(); });
       b.loop(b.i64(0), segments, 1, [&](Value s) { emitLists(s); });
     });
@@ -166,7 +163,7 @@ private:
     int64_t weightColumns = dim(op.getWeights(), 1);
     Value chosen = phase.base(op.getExperts());
     Value weights = phase.base(op.getWeights());
-    Value first = b.mul(segment, length);
+    Value first = phase.element(op.getSegments(), segment);
     b.loop(
         b.i64(0), b.i64(experts), 1, {b.i64(levels.getNumTaken())},
         [&](Value e, ValueRange slot) -> SmallVector<Value> {

@@ -36,10 +36,12 @@ Value SpanAttention::scoreAt(const SpanPositions &span, Value position) {
 
 /// Asks for the values of 16 positions, which are read when their scores are
 /// known, 16 columns at a time; and for keys that are read soon.
-void SpanAttention::emitPrefetch(Value position) {
+void SpanAttention::emitPrefetch(const SpanPositions &span, Value position) {
   constexpr int64_t kLine = 64, kAhead = 2 * kLanes;
-  Value values = cache.value(kvHead, position);
-  Value keys = cache.key(kvHead, b.add(position, kAhead));
+  Value values = cache.value(span.pages, kvHead, position);
+  // The sequence may have no page behind the last position.
+  Value ahead = b.min(b.add(position, kAhead), b.sub(span.end, b.i64(1)));
+  Value keys = cache.key(span.pages, kvHead, ahead);
   int64_t valueBytes = kLanes / cache.depth * cache.valueStepBytes();
   int64_t keyBytes = cache.keySteps() * CacheLayout::kKeyStepBytes;
   for (auto [from, bytes] :
@@ -53,12 +55,13 @@ void SpanAttention::emitScores(const SpanRows &rows,
                                const SpanPositions &span) {
   auto emitPositions = [&](Value position, int64_t vectors, bool isMasked) {
     for (int64_t v = 0; rows.prefetches && v < vectors; ++v)
-      emitPrefetch(b.add(position, v * kLanes));
+      emitPrefetch(span, b.add(position, v * kLanes));
     ProductTile tile;
     tile.rows = rows.count;
     tile.operand = {rows.query, rows.rowBytes, 4};
     for (int64_t v = 0; v < vectors; ++v)
-      tile.weights.push_back(cache.key(kvHead, b.add(position, v * kLanes)));
+      tile.weights.push_back(
+          cache.key(span.pages, kvHead, b.add(position, v * kLanes)));
     tile.stepBytes = CacheLayout::kKeyStepBytes;
     tile.steps = b.i64(cache.keySteps());
     Accumulators sums = cache.emitProduct(tile);
@@ -131,21 +134,32 @@ void SpanAttention::emitSoftmax(int64_t r, const SpanPositions &span,
 
 void SpanAttention::emitValues(const SpanRows &rows, const SpanPositions &span,
                                Values store) {
+  constexpr int64_t kPage = CacheLayout::kPagePositions;
   int64_t vectors = cache.valueVectors();
-  Value weights = scoreAt(span, span.begin);
-  Value values = cache.value(kvHead, span.begin);
   int64_t atOnce = std::min(getVectorsAtOnce(b.target, rows.count), vectors);
   auto emitVectors = [&](Value vector, int64_t count) {
-    ProductTile tile;
-    tile.rows = rows.count;
-    tile.operand = {weights, scoreBytes, 4};
-    Value at = b.at(values, b.mul(vector, kLanes * 4));
-    for (int64_t v = 0; v < count; ++v)
-      tile.weights.push_back(b.at(at, v * kLanes * 4));
-    tile.stepBytes = cache.valueStepBytes();
-    // Behind the last step may stand what nobody wrote.
-    tile.steps = b.ceilDiv(b.sub(span.end, span.begin), cache.depth);
-    Accumulators sums = cache.emitProduct(tile);
+    SmallVector<Value> sums(rows.count * count, b.f32Splat(0.0f));
+    sums = b.loop(b.mul(b.div(span.begin, kPage), kPage), span.end, kPage, sums,
+                  [&](Value page, ValueRange before) {
+                    Value from = b.max(page, span.begin);
+                    Value to = b.min(b.add(page, kPage), span.end);
+                    ProductTile tile;
+                    tile.rows = rows.count;
+                    tile.operand = {scoreAt(span, from), scoreBytes, 4};
+                    Value at = b.at(cache.value(span.pages, kvHead, from),
+                                    b.mul(vector, kLanes * 4));
+                    for (int64_t v = 0; v < count; ++v)
+                      tile.weights.push_back(b.at(at, v * kLanes * 4));
+                    tile.stepBytes = cache.valueStepBytes();
+                    // Behind the last step may stand what nobody wrote.
+                    tile.steps = b.ceilDiv(b.sub(to, from), cache.depth);
+                    tile.sums.assign(before.begin(), before.end());
+                    Accumulators after = cache.emitProduct(tile);
+                    SmallVector<Value> next;
+                    for (int64_t i = 0; i < rows.count * count; ++i)
+                      next.push_back(after[i]);
+                    return next;
+                  });
     for (int64_t r = 0; r < rows.count; ++r)
       for (int64_t v = 0; v < count; ++v)
         store(r, b.add(vector, v), sums[r * count + v]);
@@ -177,11 +191,11 @@ void fpmoe::emitStoreHead(KernelBuilder &b, const OperandBlock &operand,
 
 void fpmoe::emitClearTail(KernelBuilder &b, const OperandBlock &operand,
                           Value head, int64_t heads, int64_t valueDim,
-                          int64_t rows) {
+                          Value firstRow, Value lastRow) {
   int64_t columns = heads * valueDim;
   if (columns == mega::padColumns(columns))
     return;
   b.ifThen(b.equal(head, b.i64(heads - 1)), [&] {
-    operand.clear(b.i64(0), b.i64(rows), columns, mega::padColumns(columns));
+    operand.clear(firstRow, lastRow, columns, mega::padColumns(columns));
   });
 }

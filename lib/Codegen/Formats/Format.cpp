@@ -79,8 +79,10 @@ Accumulators fpmoe::emitF32Product(KernelBuilder &b, const ProductTile &tile,
                                    int64_t depth,
                                    function_ref<Value(Value, int64_t)> load) {
   size_t vectors = tile.weights.size();
-  SmallVector<Value> zeros(tile.rows * vectors, b.f32Splat(0.0f));
-  return b.loop(b.i64(0), tile.steps, 1, zeros, [&](Value k, ValueRange sums) {
+  SmallVector<Value> first(tile.sums);
+  if (first.empty())
+    first.assign(tile.rows * vectors, b.f32Splat(0.0f));
+  return b.loop(b.i64(0), tile.steps, 1, first, [&](Value k, ValueRange sums) {
     SmallVector<Value> next(sums), from;
     Value offset = b.mul(k, tile.stepBytes);
     for (Value weights : tile.weights) {

@@ -34,7 +34,10 @@ struct ProductTile {
   llvm::SmallVector<mlir::Value> weights;
   /// Bytes between the steps of a vector, each of the packing's k elements.
   int64_t stepBytes;
-  mlir::Value steps;    ///< i64
+  mlir::Value steps; ///< i64
+  /// What the sums begin with, of row r and vector v at [r * vectors + v];
+  /// zeros if there are none. Products of f32 alone have them.
+  llvm::SmallVector<mlir::Value> sums;
   int64_t multiple = 1; ///< of it is `steps`
 };
 

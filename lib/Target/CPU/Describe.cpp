@@ -183,6 +183,7 @@ LevelDescription describeLevel(LevelModule level) {
   d.cpuFeatures = level.target.requiredFeatures;
   level.module.walk([&](mega::ProgramOp program) {
     d.maxTokens = std::max<int64_t>(d.maxTokens, program.getMaxTokens());
+    d.blockRows = std::max<int64_t>(d.blockRows, program.getRows());
     d.sharedBytes = std::max(
         d.sharedBytes, program.getScratchBytes(mega::BufferSpace::Shared));
     d.privateBytes = std::max(

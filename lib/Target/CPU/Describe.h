@@ -30,8 +30,8 @@ struct SamplingDescription {
 struct LevelDescription {
   std::string name;
   uint32_t cpuFeatures = 0;
-  int64_t maxTokens = 0, cacheBytesPerPosition = 0, sharedBytes = 0,
-          privateBytes = 0, tickets = 0;
+  int64_t maxTokens = 0, blockRows = 0, cacheBytesPerPosition = 0,
+          sharedBytes = 0, privateBytes = 0, tickets = 0;
 };
 
 /// What a matrix says of itself; FpmoeMatrix documents the fields.

@@ -14,7 +14,7 @@
 using namespace llvm;
 using namespace fpmoe;
 
-static_assert(FPMOE_ABI_VERSION == 4 && sizeof(FpmoeModel) == 288,
+static_assert(FPMOE_ABI_VERSION == 5 && sizeof(FpmoeModel) == 288,
               "FpmoeModel changed: change the list below with it");
 static_assert(offsetof(FpmoeModel, levels) == 16 &&
               offsetof(FpmoeModel, vocabulary) == 64 &&
@@ -27,9 +27,9 @@ static_assert(offsetof(FpmoeModel, levels) == 16 &&
               offsetof(FpmoeModel, matrices) == 272);
 static_assert(sizeof(FpmoeMatrix) == 40,
               "FpmoeMatrix changed: change makeMatrix with it");
-static_assert(sizeof(FpmoeLevel) == 88 &&
+static_assert(sizeof(FpmoeLevel) == 96 &&
                   offsetof(FpmoeLevel, max_tokens) == 16 &&
-                  offsetof(FpmoeLevel, decode) == 56,
+                  offsetof(FpmoeLevel, decode) == 64,
               "FpmoeLevel changed: change makeLevel with it");
 static_assert(sizeof(FpmoeSequenceBias) == 24 && sizeof(FpmoeSampling) == 144,
               "FpmoeSampling changed: change makeSampling with it");
@@ -132,8 +132,8 @@ Constant *makeLevel(Module &module, const LevelDescription &d,
   b.add(StringRef(d.name));
   b.add32(d.cpuFeatures);
   b.add32(0);
-  for (int64_t value : {d.maxTokens, d.cacheBytesPerPosition, d.sharedBytes,
-                        d.privateBytes, d.tickets})
+  for (int64_t value : {d.maxTokens, d.blockRows, d.cacheBytesPerPosition,
+                        d.sharedBytes, d.privateBytes, d.tickets})
     b.add(value);
   for (StringRef name :
        {"fpmoe_decode", "fpmoe_prefill", "fpmoe_dot_peak", "fpmoe_read_peak"})

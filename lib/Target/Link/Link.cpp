@@ -166,7 +166,8 @@ Expected<std::string> fpmoe::linkProgram(const LinkOptions &options) {
   arguments.push_back("--start-group");
   for (StringRef library :
        {"libfpmoe_runtime.a", "libfpmoe_runtime_tokenizer.a", "libpcre2-8.a",
-        "libutf8proc.a", "libstdc++.a", "libgcc.a", "libgcc_eh.a"})
+        "libutf8proc.a", "libevent_core.a", "libstdc++.a", "libgcc.a",
+        "libgcc_eh.a"})
     add(library);
   if (options.isStatic) {
     add("libc.a");

@@ -216,12 +216,12 @@ mega.program @p max_tokens 24 rows 12 context 64 {
   %x = mega.buffer shared : memref<24x64xf32>
   %scores = mega.buffer shared : memref<3x2xf32>
   %pooled = mega.buffer private : memref<64xf32>
-  %segments = mega.input segments : memref<1xi32>
+  %segments = mega.input segments : memref<?xi32>
   %norm = mega.weight @norm : tensor<50xf32>
   %router = mega.weight @router : tensor<2x50xf32>
   mega.phase "p" tiles [3] {
     // expected-error@+1 {{by 'tensor<2x50xf32>' gives 'memref<3x2xf32>' with scratch 'memref<64xf32>' (segment_scores_c1)}}
-    mega.segment_scores %x norm %norm router %router if %segments into %scores by %pooled eps 1.0e-6 routing <token_experts = 2, shared = 1, top_k = 1, token_share = 0.5, whole = <segment = 8, max_experts = 1, capacity = 1.0>, causal = <segment = 8, top_k = 1>, segment_share = 0.5> : memref<24x64xf32>, tensor<50xf32>, tensor<2x50xf32>, memref<1xi32>, memref<3x2xf32>, memref<64xf32>
+    mega.segment_scores %x norm %norm router %router of %segments into %scores by %pooled eps 1.0e-6 routing <token_experts = 2, shared = 1, top_k = 1, token_share = 0.5, whole = <segment = 8, max_experts = 1, capacity = 1.0>, causal = <segment = 8, top_k = 1>, segment_share = 0.5> : memref<24x64xf32>, tensor<50xf32>, tensor<2x50xf32>, memref<?xi32>, memref<3x2xf32>, memref<64xf32>
   }
 }
 
@@ -240,12 +240,12 @@ mega.program @p max_tokens 24 rows 12 context 64 {
   %x = mega.buffer shared : memref<24x64xf32>
   %scores = mega.buffer shared : memref<3x2xf32>
   %pooled = mega.buffer private : memref<50xf32>
-  %segments = mega.input segments : memref<1xi32>
+  %segments = mega.input segments : memref<?xi32>
   %norm = mega.weight @norm : tensor<50xf32>
   %router = mega.weight @router : tensor<4x50xf32>
   mega.phase "p" tiles [3] {
     // expected-error@+1 {{by 'tensor<4x50xf32>' gives 'memref<3x2xf32>' with scratch 'memref<50xf32>' (segment_scores_c1)}}
-    mega.segment_scores %x norm %norm router %router if %segments into %scores by %pooled eps 1.0e-6 routing <token_experts = 2, shared = 1, top_k = 1, token_share = 0.5, whole = <segment = 8, max_experts = 1, capacity = 1.0>, causal = <segment = 8, top_k = 1>, segment_share = 0.5> : memref<24x64xf32>, tensor<50xf32>, tensor<4x50xf32>, memref<1xi32>, memref<3x2xf32>, memref<50xf32>
+    mega.segment_scores %x norm %norm router %router of %segments into %scores by %pooled eps 1.0e-6 routing <token_experts = 2, shared = 1, top_k = 1, token_share = 0.5, whole = <segment = 8, max_experts = 1, capacity = 1.0>, causal = <segment = 8, top_k = 1>, segment_share = 0.5> : memref<24x64xf32>, tensor<50xf32>, tensor<4x50xf32>, memref<?xi32>, memref<3x2xf32>, memref<50xf32>
   }
 }
 
@@ -257,10 +257,10 @@ mega.program @p max_tokens 24 rows 12 context 64 {
   %experts = mega.buffer shared : memref<24x3xi32>
   %weights = mega.buffer shared : memref<24x4xf32>
   %taken = mega.buffer private : memref<8xi32>
-  %segments = mega.input segments : memref<1xi32>
+  %segments = mega.input segments : memref<?xi32>
   mega.phase "p" tiles [1] {
     // expected-error@+1 {{needs scratch of 9 numbers, it has 'memref<8xi32>' (segment_choose_c1)}}
-    mega.segment_choose %scores if %segments into %experts, %weights by %taken routing <token_experts = 2, shared = 1, top_k = 1, token_share = 0.5, whole = <segment = 8, max_experts = 1, capacity = 1.0>, causal = <segment = 8, top_k = 1>, segment_share = 0.5> : memref<3x2xf32>, memref<1xi32>, memref<24x3xi32>, memref<24x4xf32>, memref<8xi32>
+    mega.segment_choose %scores of %segments into %experts, %weights by %taken routing <token_experts = 2, shared = 1, top_k = 1, token_share = 0.5, whole = <segment = 8, max_experts = 1, capacity = 1.0>, causal = <segment = 8, top_k = 1>, segment_share = 0.5> : memref<3x2xf32>, memref<?xi32>, memref<24x3xi32>, memref<24x4xf32>, memref<8xi32>
   }
 }
 

@@ -116,16 +116,16 @@ mega.program @p max_tokens 1 rows 1 context 64 {
 
 // input_c1
 mega.program @p max_tokens 1 rows 1 context 64 {
-  // expected-error@+1 {{'position' is 'memref<1xi32>', it must be 'memref<1xi64>' (input_c1)}}
-  %0 = mega.input position : memref<1xi32>
+  // expected-error@+1 {{'positions' is 'memref<1xi64>', it must be 'memref<?xi32>' (input_c1)}}
+  %0 = mega.input positions : memref<1xi64>
 }
 
 // -----
 
 // input_c1
 mega.program @p max_tokens 1 rows 1 context 64 {
-  // expected-error@+1 {{'segments' is 'memref<?xi32>', it must be 'memref<1xi32>' (input_c1)}}
-  %0 = mega.input segments : memref<?xi32>
+  // expected-error@+1 {{'segments' is 'memref<4xi32>', it must be 'memref<?xi32>' (input_c1)}}
+  %0 = mega.input segments : memref<4xi32>
 }
 
 // -----

@@ -63,13 +63,13 @@ mega.program @logits max_tokens 4 rows 1 context 64 {
   %x = mega.buffer shared : memref<4x64xf32>
   %a = mega.buffer shared : memref<4x64x1x1xf32>
   %tokens = mega.input tokens : memref<?xi32>
-  %logits_from = mega.input logits_from : memref<1xi64>
+  %logits_rows = mega.input logits_rows : memref<?xi32>
   %norm = mega.weight @norm : tensor<64xf32>
   %w = mega.weight @w : tensor<64x64xf32, #mega.packed<n = 16, k = 1>>
   // expected-error@+1 {{has tiles that read parts of 'memref<4x64xf32>' which other tiles write (phase_c1)}}
   mega.phase "race" tiles [tokens] {
     mega.embed %w at %tokens into %x : tensor<64x64xf32, #mega.packed<n = 16, k = 1>>, memref<?xi32>, memref<4x64xf32>
-    mega.norm %x, %norm from %logits_from : memref<1xi64> into %a eps 1.0e-6 : memref<4x64xf32>, tensor<64xf32>, memref<4x64x1x1xf32>
+    mega.norm %x, %norm of %logits_rows : memref<?xi32> into %a eps 1.0e-6 : memref<4x64xf32>, tensor<64xf32>, memref<4x64x1x1xf32>
   }
 }
 
@@ -108,14 +108,14 @@ mega.program @heads max_tokens 4 rows 1 context 64 {
   %a = mega.buffer shared : memref<4x48x1x1xf32>
   %x = mega.buffer shared : memref<4x64xf32>
   %scores = mega.buffer private : memref<1x80xf32>
-  %sums = mega.buffer private : memref<1x32xf32>
-  %position = mega.input position : memref<1xi64>
+  %sums = mega.buffer private : memref<4x32xf32>
+  %positions = mega.input positions : memref<?xi32>
   %w = mega.weight @w : tensor<64x48xf32, #mega.packed<n = 16, k = 1>>
   mega.layers order [0] {
   ^bb0(%layer: index):
     // expected-error@+1 {{has tiles that read parts of 'memref<4x48x1x1xf32>' which other tiles write (phase_c1)}}
-    mega.phase "race" tiles [4, blocks] {
-      mega.attention %q, %cache at %position into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<2x1x?x32xf32>, memref<1xi64>, memref<4x48x1x1xf32>, memref<1x80xf32>, memref<1x32xf32>
+    mega.phase "race" tiles [4, query_blocks] {
+      mega.attention %q, %cache at %positions into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<2x1x?x32xf32>, memref<?xi32>, memref<4x48x1x1xf32>, memref<1x80xf32>, memref<4x32xf32>
       mega.linear %a, %w into %x vectors 1 group 1 : memref<4x48x1x1xf32>, tensor<64x48xf32, #mega.packed<n = 16, k = 1>>, memref<4x64xf32>
     }
   }
@@ -138,15 +138,15 @@ mega.program @cache max_tokens 4 rows 1 context 64 {
   %a = mega.buffer shared : memref<4x48x1x1xf32>
   %head = mega.buffer private : memref<1x16xf32>
   %scores = mega.buffer private : memref<1x80xf32>
-  %sums = mega.buffer private : memref<1x32xf32>
-  %position = mega.input position : memref<1xi64>
+  %sums = mega.buffer private : memref<4x32xf32>
+  %positions = mega.input positions : memref<?xi32>
   %w = mega.weight @qkv : tensor<6x12x64xf32, #mega.packed<n = 16, k = 1>>
   mega.layers order [0] {
   ^bb0(%layer: index):
     // expected-error@+1 {{has tiles that read parts of 'memref<2x1x?x32xf32>' which other tiles write (phase_c1)}}
     mega.phase "race" tiles [6, block_groups] {
-      mega.qkv %x, %w rope %angles at %position into %q, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 1 : memref<4x64x1x1xf32>, tensor<6x12x64xf32, #mega.packed<n = 16, k = 1>>, memref<4x12xf32>, memref<1xi64>, memref<4x4x16xf32>, memref<2x1x?x32xf32>, memref<1x16xf32>
-      mega.attention %q1, %cache at %position into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<2x1x?x32xf32>, memref<1xi64>, memref<4x48x1x1xf32>, memref<1x80xf32>, memref<1x32xf32>
+      mega.qkv %x, %w rope %angles at %positions into %q, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 1 : memref<4x64x1x1xf32>, tensor<6x12x64xf32, #mega.packed<n = 16, k = 1>>, memref<4x12xf32>, memref<?xi32>, memref<4x4x16xf32>, memref<2x1x?x32xf32>, memref<1x16xf32>
+      mega.attention %q1, %cache at %positions into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<2x1x?x32xf32>, memref<?xi32>, memref<4x48x1x1xf32>, memref<1x80xf32>, memref<4x32xf32>
     }
   }
 }
@@ -160,11 +160,11 @@ fpmoe.weight @f : tensor<6xf32> {
 }
 mega.program @angles max_tokens 4 rows 1 context 64 {
   %angles = mega.buffer shared : memref<4x12xf32>
-  %position = mega.input position : memref<1xi64>
+  %positions = mega.input positions : memref<?xi32>
   %f = mega.weight @f : tensor<6xf32>
   // expected-error@+1 {{is done by every worker, but writes 'memref<4x12xf32>' of the team (phase_c2)}}
   mega.phase "rope" {
-    mega.rope %f at %position into %angles magnitude 1.0 : tensor<6xf32>, memref<1xi64>, memref<4x12xf32>
+    mega.rope %f at %positions into %angles magnitude 1.0 : tensor<6xf32>, memref<?xi32>, memref<4x12xf32>
   }
 }
 
@@ -176,13 +176,13 @@ mega.program @scratch max_tokens 4 rows 1 context 64 {
   %cache = mega.buffer cache : memref<2x1x?x32xf32>
   %a = mega.buffer shared : memref<4x48x1x1xf32>
   %scores = mega.buffer shared : memref<1x80xf32>
-  %sums = mega.buffer private : memref<1x32xf32>
-  %position = mega.input position : memref<1xi64>
+  %sums = mega.buffer private : memref<4x32xf32>
+  %positions = mega.input positions : memref<?xi32>
   mega.layers order [0] {
   ^bb0(%layer: index):
     // expected-error@+1 {{has tiles along dimension 0 that write the same part of 'memref<1x80xf32>' (phase_c1)}}
-    mega.phase "race" tiles [4, blocks] {
-      mega.attention %q, %cache at %position into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<2x1x?x32xf32>, memref<1xi64>, memref<4x48x1x1xf32>, memref<1x80xf32>, memref<1x32xf32>
+    mega.phase "race" tiles [4, query_blocks] {
+      mega.attention %q, %cache at %positions into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<2x1x?x32xf32>, memref<?xi32>, memref<4x48x1x1xf32>, memref<1x80xf32>, memref<4x32xf32>
     }
   }
 }

@@ -35,19 +35,19 @@ mega.program @buffers max_tokens 512 rows 12 context 64 {
 
 // CHECK-LABEL: mega.program @inputs max_tokens 512 rows 12 context 64 {
 // CHECK-NEXT: %tokens = mega.input tokens : memref<?xi32>
-// CHECK-NEXT: %position = mega.input position : memref<1xi64>
-// CHECK-NEXT: %logits_from = mega.input logits_from : memref<1xi64>
-// CHECK-NEXT: %language = mega.input language : memref<1xi32>
+// CHECK-NEXT: %positions = mega.input positions : memref<?xi32>
+// CHECK-NEXT: %logits_rows = mega.input logits_rows : memref<?xi32>
+// CHECK-NEXT: %forced = mega.input forced : memref<?xi32>
 // CHECK-NEXT: %languages = mega.input languages : memref<?xi32>
-// CHECK-NEXT: %segments = mega.input segments : memref<1xi32>
+// CHECK-NEXT: %segments = mega.input segments : memref<?xi32>
 // CHECK-NEXT: %routes = mega.input routes : memref<?xi32>
 mega.program @inputs max_tokens 512 rows 12 context 64 {
   %tokens = mega.input tokens : memref<?xi32>
-  %first = mega.input position : memref<1xi64>
-  %from = mega.input logits_from : memref<1xi64>
-  %forced = mega.input language : memref<1xi32>
+  %first = mega.input positions : memref<?xi32>
+  %from = mega.input logits_rows : memref<?xi32>
+  %forced = mega.input forced : memref<?xi32>
   %languages = mega.input languages : memref<?xi32>
-  %mode = mega.input segments : memref<1xi32>
+  %mode = mega.input segments : memref<?xi32>
   %routes = mega.input routes : memref<?xi32>
 }
 

@@ -82,11 +82,11 @@ fpmoe.weight @f : tensor<6xf32> {
 }
 mega.program @p max_tokens 4 rows 4 context 64 {
   %angles = mega.buffer shared : memref<4x16xf32>
-  %position = mega.input position : memref<1xi64>
+  %positions = mega.input positions : memref<?xi32>
   %f = mega.weight @f : tensor<6xf32>
   mega.phase "p" tiles [tokens] {
     // expected-error@+1 {{of 'tensor<6xf32>' gives 'memref<4x16xf32>', which must have 12 columns (rope_c1)}}
-    mega.rope %f at %position into %angles magnitude 1.0 : tensor<6xf32>, memref<1xi64>, memref<4x16xf32>
+    mega.rope %f at %positions into %angles magnitude 1.0 : tensor<6xf32>, memref<?xi32>, memref<4x16xf32>
   }
 }
 
@@ -243,13 +243,13 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %query = mega.buffer shared : memref<4x4x16xf32>
   %cache = mega.buffer cache : memref<1x1x?x32xf32>
   %head = mega.buffer private : memref<4x16xf32>
-  %position = mega.input position : memref<1xi64>
+  %positions = mega.input positions : memref<?xi32>
   %w = mega.weight @w : tensor<6x12x50xf32>
   mega.layers order [0] {
   ^bb0(%layer: index):
     mega.phase "p" tiles [6, block_groups] {
       // expected-error@+1 {{makes 6 heads of 12 columns of 'memref<1x64x4x1xf32>' by 'tensor<6x12x50xf32>', turned by 'memref<4x12xf32>' (qkv_c1)}}
-      mega.qkv %x, %w rope %angles at %position into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 1 : memref<1x64x4x1xf32>, tensor<6x12x50xf32>, memref<4x12xf32>, memref<1xi64>, memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<4x16xf32>
+      mega.qkv %x, %w rope %angles at %positions into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 1 : memref<1x64x4x1xf32>, tensor<6x12x50xf32>, memref<4x12xf32>, memref<?xi32>, memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<4x16xf32>
     }
   }
 }
@@ -268,13 +268,13 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %query = mega.buffer shared : memref<4x4x16xf32>
   %cache = mega.buffer cache : memref<1x1x?x32xf32>
   %head = mega.buffer private : memref<4x16xf32>
-  %position = mega.input position : memref<1xi64>
+  %positions = mega.input positions : memref<?xi32>
   %w = mega.weight @w : tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>
   mega.layers order [0] {
   ^bb0(%layer: index):
     mega.phase "p" tiles [6, block_groups] {
       // expected-error@+1 {{makes 4 heads of 12 columns of 'memref<1x64x4x1xf32>' by 'tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>', turned by 'memref<4x12xf32>' (qkv_c1)}}
-      mega.qkv %x, %w rope %angles at %position into %query, %cache by %head layer %layer heads 2 kv_heads 1 head_dim 12 group 1 : memref<1x64x4x1xf32>, tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>, memref<4x12xf32>, memref<1xi64>, memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<4x16xf32>
+      mega.qkv %x, %w rope %angles at %positions into %query, %cache by %head layer %layer heads 2 kv_heads 1 head_dim 12 group 1 : memref<1x64x4x1xf32>, tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>, memref<4x12xf32>, memref<?xi32>, memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<4x16xf32>
     }
   }
 }
@@ -293,13 +293,13 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %query = mega.buffer shared : memref<4x4x16xf32>
   %cache = mega.buffer cache : memref<1x1x?x32xf32>
   %head = mega.buffer private : memref<4x16xf32>
-  %position = mega.input position : memref<1xi64>
+  %positions = mega.input positions : memref<?xi32>
   %w = mega.weight @w : tensor<6x16x50xf32, #mega.packed<n = 16, k = 1>>
   mega.layers order [0] {
   ^bb0(%layer: index):
     mega.phase "p" tiles [6, block_groups] {
       // expected-error@+1 {{makes 6 heads of 12 columns of 'memref<1x64x4x1xf32>' by 'tensor<6x16x50xf32, #mega.packed<n = 16, k = 1>>', turned by 'memref<4x12xf32>' (qkv_c1)}}
-      mega.qkv %x, %w rope %angles at %position into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 1 : memref<1x64x4x1xf32>, tensor<6x16x50xf32, #mega.packed<n = 16, k = 1>>, memref<4x12xf32>, memref<1xi64>, memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<4x16xf32>
+      mega.qkv %x, %w rope %angles at %positions into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 1 : memref<1x64x4x1xf32>, tensor<6x16x50xf32, #mega.packed<n = 16, k = 1>>, memref<4x12xf32>, memref<?xi32>, memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<4x16xf32>
     }
   }
 }
@@ -318,13 +318,13 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %query = mega.buffer shared : memref<4x4x16xf32>
   %cache = mega.buffer cache : memref<1x1x?x32xf32>
   %head = mega.buffer private : memref<4x16xf32>
-  %position = mega.input position : memref<1xi64>
+  %positions = mega.input positions : memref<?xi32>
   %w = mega.weight @w : tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>
   mega.layers order [0] {
   ^bb0(%layer: index):
     mega.phase "p" tiles [6, block_groups] {
       // expected-error@+1 {{makes 6 heads of 12 columns of 'memref<1x48x4x1xf32>' by 'tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>', turned by 'memref<4x12xf32>' (qkv_c1)}}
-      mega.qkv %x, %w rope %angles at %position into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 1 : memref<1x48x4x1xf32>, tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>, memref<4x12xf32>, memref<1xi64>, memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<4x16xf32>
+      mega.qkv %x, %w rope %angles at %positions into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 1 : memref<1x48x4x1xf32>, tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>, memref<4x12xf32>, memref<?xi32>, memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<4x16xf32>
     }
   }
 }
@@ -343,13 +343,13 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %query = mega.buffer shared : memref<4x4x16xf32>
   %cache = mega.buffer cache : memref<1x1x?x32xf32>
   %head = mega.buffer private : memref<4x16xf32>
-  %position = mega.input position : memref<1xi64>
+  %positions = mega.input positions : memref<?xi32>
   %w = mega.weight @w : tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>
   mega.layers order [0] {
   ^bb0(%layer: index):
     mega.phase "p" tiles [6, block_groups] {
       // expected-error@+1 {{makes 6 heads of 12 columns of 'memref<1x64x4x1xf32>' by 'tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>', turned by 'memref<4x16xf32>' (qkv_c1)}}
-      mega.qkv %x, %w rope %angles at %position into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 1 : memref<1x64x4x1xf32>, tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>, memref<4x16xf32>, memref<1xi64>, memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<4x16xf32>
+      mega.qkv %x, %w rope %angles at %positions into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 1 : memref<1x64x4x1xf32>, tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>, memref<4x16xf32>, memref<?xi32>, memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<4x16xf32>
     }
   }
 }
@@ -368,13 +368,13 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %query = mega.buffer shared : memref<4x4x12xf32>
   %cache = mega.buffer cache : memref<1x1x?x32xf32>
   %head = mega.buffer private : memref<4x16xf32>
-  %position = mega.input position : memref<1xi64>
+  %positions = mega.input positions : memref<?xi32>
   %w = mega.weight @w : tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>
   mega.layers order [0] {
   ^bb0(%layer: index):
     mega.phase "p" tiles [6, block_groups] {
       // expected-error@+1 {{stores heads of 16 columns into 'memref<4x4x12xf32>' and 'memref<1x1x?x32xf32>' by 'memref<4x16xf32>' (qkv_c1)}}
-      mega.qkv %x, %w rope %angles at %position into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 1 : memref<1x64x4x1xf32>, tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>, memref<4x12xf32>, memref<1xi64>, memref<4x4x12xf32>, memref<1x1x?x32xf32>, memref<4x16xf32>
+      mega.qkv %x, %w rope %angles at %positions into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 1 : memref<1x64x4x1xf32>, tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>, memref<4x12xf32>, memref<?xi32>, memref<4x4x12xf32>, memref<1x1x?x32xf32>, memref<4x16xf32>
     }
   }
 }
@@ -393,13 +393,13 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %query = mega.buffer shared : memref<4x4x16xf32>
   %cache = mega.buffer cache : memref<1x1x?x16xf32>
   %head = mega.buffer private : memref<4x16xf32>
-  %position = mega.input position : memref<1xi64>
+  %positions = mega.input positions : memref<?xi32>
   %w = mega.weight @w : tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>
   mega.layers order [0] {
   ^bb0(%layer: index):
     mega.phase "p" tiles [6, block_groups] {
       // expected-error@+1 {{stores heads of 16 columns into 'memref<4x4x16xf32>' and 'memref<1x1x?x16xf32>' by 'memref<4x16xf32>' (qkv_c1)}}
-      mega.qkv %x, %w rope %angles at %position into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 1 : memref<1x64x4x1xf32>, tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>, memref<4x12xf32>, memref<1xi64>, memref<4x4x16xf32>, memref<1x1x?x16xf32>, memref<4x16xf32>
+      mega.qkv %x, %w rope %angles at %positions into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 1 : memref<1x64x4x1xf32>, tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>, memref<4x12xf32>, memref<?xi32>, memref<4x4x16xf32>, memref<1x1x?x16xf32>, memref<4x16xf32>
     }
   }
 }
@@ -418,13 +418,13 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %query = mega.buffer shared : memref<4x4x16xf32>
   %cache = mega.buffer cache : memref<1x1x?x32xf32>
   %head = mega.buffer private : memref<4x32xf32>
-  %position = mega.input position : memref<1xi64>
+  %positions = mega.input positions : memref<?xi32>
   %w = mega.weight @w : tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>
   mega.layers order [0] {
   ^bb0(%layer: index):
     mega.phase "p" tiles [6, block_groups] {
       // expected-error@+1 {{stores heads of 16 columns into 'memref<4x4x16xf32>' and 'memref<1x1x?x32xf32>' by 'memref<4x32xf32>' (qkv_c1)}}
-      mega.qkv %x, %w rope %angles at %position into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 1 : memref<1x64x4x1xf32>, tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>, memref<4x12xf32>, memref<1xi64>, memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<4x32xf32>
+      mega.qkv %x, %w rope %angles at %positions into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 1 : memref<1x64x4x1xf32>, tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>, memref<4x12xf32>, memref<?xi32>, memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<4x32xf32>
     }
   }
 }
@@ -440,12 +440,12 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %query = mega.buffer shared : memref<4x64xf32>
   %cache = mega.buffer cache : memref<1x1x?x32xf32>
   %head = mega.buffer private : memref<1x16xf32>
-  %position = mega.input position : memref<1xi64>
+  %positions = mega.input positions : memref<?xi32>
   mega.layers order [0] {
   ^bb0(%layer: index):
     mega.phase "p" tiles [tokens] {
       // expected-error@+1 {{stores heads of 16 columns into 'memref<4x64xf32>' and 'memref<1x1x?x32xf32>' by 'memref<1x16xf32>' (heads_c1)}}
-      mega.heads %q, %k, %v rope %angles at %position into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 : memref<4x48xf32>, memref<4x16xf32>, memref<4x16xf32>, memref<4x12xf32>, memref<1xi64>, memref<4x64xf32>, memref<1x1x?x32xf32>, memref<1x16xf32>
+      mega.heads %q, %k, %v rope %angles at %positions into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 : memref<4x48xf32>, memref<4x16xf32>, memref<4x16xf32>, memref<4x12xf32>, memref<?xi32>, memref<4x64xf32>, memref<1x1x?x32xf32>, memref<1x16xf32>
     }
   }
 }
@@ -461,12 +461,12 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %query = mega.buffer shared : memref<4x4x16xf32>
   %cache = mega.buffer cache : memref<1x1x?x48xf32>
   %head = mega.buffer private : memref<1x16xf32>
-  %position = mega.input position : memref<1xi64>
+  %positions = mega.input positions : memref<?xi32>
   mega.layers order [0] {
   ^bb0(%layer: index):
     mega.phase "p" tiles [tokens] {
       // expected-error@+1 {{stores heads of 16 columns into 'memref<4x4x16xf32>' and 'memref<1x1x?x48xf32>' by 'memref<1x16xf32>' (heads_c1)}}
-      mega.heads %q, %k, %v rope %angles at %position into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 20 : memref<4x48xf32>, memref<4x16xf32>, memref<4x16xf32>, memref<4x12xf32>, memref<1xi64>, memref<4x4x16xf32>, memref<1x1x?x48xf32>, memref<1x16xf32>
+      mega.heads %q, %k, %v rope %angles at %positions into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 20 : memref<4x48xf32>, memref<4x16xf32>, memref<4x16xf32>, memref<4x12xf32>, memref<?xi32>, memref<4x4x16xf32>, memref<1x1x?x48xf32>, memref<1x16xf32>
     }
   }
 }
@@ -482,12 +482,12 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %query = mega.buffer shared : memref<4x4x16xf32>
   %cache = mega.buffer cache : memref<1x1x?x32xf32>
   %head = mega.buffer private : memref<1x16xf32>
-  %position = mega.input position : memref<1xi64>
+  %positions = mega.input positions : memref<?xi32>
   mega.layers order [0] {
   ^bb0(%layer: index):
     mega.phase "p" tiles [tokens] {
       // expected-error@+1 {{turns heads of 12 columns by 'memref<4x16xf32>' (heads_c2)}}
-      mega.heads %q, %k, %v rope %angles at %position into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 : memref<4x48xf32>, memref<4x16xf32>, memref<4x16xf32>, memref<4x16xf32>, memref<1xi64>, memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<1x16xf32>
+      mega.heads %q, %k, %v rope %angles at %positions into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 : memref<4x48xf32>, memref<4x16xf32>, memref<4x16xf32>, memref<4x16xf32>, memref<?xi32>, memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<1x16xf32>
     }
   }
 }
@@ -500,13 +500,13 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %cache = mega.buffer cache : memref<1x3x?x32xf32>
   %a = mega.buffer shared : memref<1x48x4x1xf32>
   %scores = mega.buffer private : memref<4x80xf32>
-  %sums = mega.buffer private : memref<4x32xf32>
-  %position = mega.input position : memref<1xi64>
+  %sums = mega.buffer private : memref<16x32xf32>
+  %positions = mega.input positions : memref<?xi32>
   mega.layers order [0] {
   ^bb0(%layer: index):
-    mega.phase "p" tiles [4, blocks] {
+    mega.phase "p" tiles [4, query_blocks] {
       // expected-error@+1 {{of 4 heads on 3 takes 'memref<4x4x16xf32>' and 'memref<1x3x?x32xf32>' (attention_c1)}}
-      mega.attention %query, %cache at %position into %a by %scores, %sums layer %layer heads 4 kv_heads 3 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<1x3x?x32xf32>, memref<1xi64>, memref<1x48x4x1xf32>, memref<4x80xf32>, memref<4x32xf32>
+      mega.attention %query, %cache at %positions into %a by %scores, %sums layer %layer heads 4 kv_heads 3 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<1x3x?x32xf32>, memref<?xi32>, memref<1x48x4x1xf32>, memref<4x80xf32>, memref<16x32xf32>
     }
   }
 }
@@ -519,13 +519,13 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %cache = mega.buffer cache : memref<1x1x?x32xf32>
   %a = mega.buffer shared : memref<1x48x4x1xf32>
   %scores = mega.buffer private : memref<4x80xf32>
-  %sums = mega.buffer private : memref<4x32xf32>
-  %position = mega.input position : memref<1xi64>
+  %sums = mega.buffer private : memref<16x32xf32>
+  %positions = mega.input positions : memref<?xi32>
   mega.layers order [0] {
   ^bb0(%layer: index):
-    mega.phase "p" tiles [4, blocks] {
+    mega.phase "p" tiles [4, query_blocks] {
       // expected-error@+1 {{of 4 heads on 0 takes 'memref<4x4x16xf32>' and 'memref<1x1x?x32xf32>' (attention_c1)}}
-      mega.attention %query, %cache at %position into %a by %scores, %sums layer %layer heads 4 kv_heads 0 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<1xi64>, memref<1x48x4x1xf32>, memref<4x80xf32>, memref<4x32xf32>
+      mega.attention %query, %cache at %positions into %a by %scores, %sums layer %layer heads 4 kv_heads 0 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<?xi32>, memref<1x48x4x1xf32>, memref<4x80xf32>, memref<16x32xf32>
     }
   }
 }
@@ -538,13 +538,13 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %cache = mega.buffer cache : memref<1x1x?x32xf32>
   %a = mega.buffer shared : memref<1x48x4x1xf32>
   %scores = mega.buffer private : memref<4x80xf32>
-  %sums = mega.buffer private : memref<4x32xf32>
-  %position = mega.input position : memref<1xi64>
+  %sums = mega.buffer private : memref<16x32xf32>
+  %positions = mega.input positions : memref<?xi32>
   mega.layers order [0] {
   ^bb0(%layer: index):
-    mega.phase "p" tiles [4, blocks] {
+    mega.phase "p" tiles [4, query_blocks] {
       // expected-error@+1 {{of 4 heads on 1 takes 'memref<4x3x16xf32>' and 'memref<1x1x?x32xf32>' (attention_c1)}}
-      mega.attention %query, %cache at %position into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x3x16xf32>, memref<1x1x?x32xf32>, memref<1xi64>, memref<1x48x4x1xf32>, memref<4x80xf32>, memref<4x32xf32>
+      mega.attention %query, %cache at %positions into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x3x16xf32>, memref<1x1x?x32xf32>, memref<?xi32>, memref<1x48x4x1xf32>, memref<4x80xf32>, memref<16x32xf32>
     }
   }
 }
@@ -557,13 +557,13 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %cache = mega.buffer cache : memref<1x2x?x32xf32>
   %a = mega.buffer shared : memref<1x48x4x1xf32>
   %scores = mega.buffer private : memref<4x80xf32>
-  %sums = mega.buffer private : memref<4x32xf32>
-  %position = mega.input position : memref<1xi64>
+  %sums = mega.buffer private : memref<16x32xf32>
+  %positions = mega.input positions : memref<?xi32>
   mega.layers order [0] {
   ^bb0(%layer: index):
-    mega.phase "p" tiles [4, blocks] {
+    mega.phase "p" tiles [4, query_blocks] {
       // expected-error@+1 {{of 4 heads on 1 takes 'memref<4x4x16xf32>' and 'memref<1x2x?x32xf32>' (attention_c1)}}
-      mega.attention %query, %cache at %position into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<1x2x?x32xf32>, memref<1xi64>, memref<1x48x4x1xf32>, memref<4x80xf32>, memref<4x32xf32>
+      mega.attention %query, %cache at %positions into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<1x2x?x32xf32>, memref<?xi32>, memref<1x48x4x1xf32>, memref<4x80xf32>, memref<16x32xf32>
     }
   }
 }
@@ -576,13 +576,13 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %cache = mega.buffer cache : memref<1x1x?x48xf32>
   %a = mega.buffer shared : memref<1x48x4x1xf32>
   %scores = mega.buffer private : memref<4x80xf32>
-  %sums = mega.buffer private : memref<4x32xf32>
-  %position = mega.input position : memref<1xi64>
+  %sums = mega.buffer private : memref<16x32xf32>
+  %positions = mega.input positions : memref<?xi32>
   mega.layers order [0] {
   ^bb0(%layer: index):
-    mega.phase "p" tiles [4, blocks] {
+    mega.phase "p" tiles [4, query_blocks] {
       // expected-error@+1 {{of 4 heads on 1 takes 'memref<4x4x16xf32>' and 'memref<1x1x?x48xf32>' (attention_c1)}}
-      mega.attention %query, %cache at %position into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x48xf32>, memref<1xi64>, memref<1x48x4x1xf32>, memref<4x80xf32>, memref<4x32xf32>
+      mega.attention %query, %cache at %positions into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x48xf32>, memref<?xi32>, memref<1x48x4x1xf32>, memref<4x80xf32>, memref<16x32xf32>
     }
   }
 }
@@ -595,13 +595,13 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %cache = mega.buffer cache : memref<1x1x?x32xf32>
   %a = mega.buffer shared : memref<1x32x4x1xf32>
   %scores = mega.buffer private : memref<4x80xf32>
-  %sums = mega.buffer private : memref<4x32xf32>
-  %position = mega.input position : memref<1xi64>
+  %sums = mega.buffer private : memref<16x32xf32>
+  %positions = mega.input positions : memref<?xi32>
   mega.layers order [0] {
   ^bb0(%layer: index):
-    mega.phase "p" tiles [4, blocks] {
+    mega.phase "p" tiles [4, query_blocks] {
       // expected-error@+1 {{gives 4 heads of 12 columns to 'memref<1x32x4x1xf32>' (attention_c2)}}
-      mega.attention %query, %cache at %position into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<1xi64>, memref<1x32x4x1xf32>, memref<4x80xf32>, memref<4x32xf32>
+      mega.attention %query, %cache at %positions into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<?xi32>, memref<1x32x4x1xf32>, memref<4x80xf32>, memref<16x32xf32>
     }
   }
 }
@@ -614,13 +614,13 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %cache = mega.buffer cache : memref<1x1x?x32xf32>
   %a = mega.buffer shared : memref<1x24x4x2xbf16>
   %scores = mega.buffer private : memref<4x80xf32>
-  %sums = mega.buffer private : memref<4x32xf32>
-  %position = mega.input position : memref<1xi64>
+  %sums = mega.buffer private : memref<16x32xf32>
+  %positions = mega.input positions : memref<?xi32>
   mega.layers order [0] {
   ^bb0(%layer: index):
-    mega.phase "p" tiles [4, blocks] {
+    mega.phase "p" tiles [4, query_blocks] {
       // expected-error@+1 {{gives 4 heads of 11 columns to 'memref<1x24x4x2xbf16>' (attention_c2)}}
-      mega.attention %query, %cache at %position into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 11 span 64 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<1xi64>, memref<1x24x4x2xbf16>, memref<4x80xf32>, memref<4x32xf32>
+      mega.attention %query, %cache at %positions into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 11 span 64 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<?xi32>, memref<1x24x4x2xbf16>, memref<4x80xf32>, memref<16x32xf32>
     }
   }
 }
@@ -634,13 +634,13 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %a = mega.buffer shared : memref<1x48x4x1xf32>
   %partial = mega.buffer shared : memref<1x1x4x32xf32>
   %scores = mega.buffer private : memref<4x80xf32>
-  %sums = mega.buffer private : memref<4x32xf32>
-  %position = mega.input position : memref<1xi64>
+  %sums = mega.buffer private : memref<16x32xf32>
+  %positions = mega.input positions : memref<?xi32>
   mega.layers order [0] {
   ^bb0(%layer: index):
-    mega.phase "p" tiles [4, blocks] {
+    mega.phase "p" tiles [4, query_blocks] {
       // expected-error@+1 {{takes 'memref<4x4x16xf32>' and 'memref<1x1x?x32xi16>' (attention_c1)}}
-      mega.attention %query, %cache at %position into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x32xi16>, memref<1xi64>, memref<1x48x4x1xf32>, memref<4x80xf32>, memref<4x32xf32>
+      mega.attention %query, %cache at %positions into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x32xi16>, memref<?xi32>, memref<1x48x4x1xf32>, memref<4x80xf32>, memref<16x32xf32>
     }
   }
 }
@@ -654,13 +654,13 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %a = mega.buffer shared : memref<1x48x4x1xf32>
   %partial = mega.buffer shared : memref<1x1x4x32xf32>
   %scores = mega.buffer private : memref<4x76xf32>
-  %sums = mega.buffer private : memref<4x32xf32>
-  %position = mega.input position : memref<1xi64>
+  %sums = mega.buffer private : memref<16x32xf32>
+  %positions = mega.input positions : memref<?xi32>
   mega.layers order [0] {
   ^bb0(%layer: index):
-    mega.phase "p" tiles [4, blocks] {
-      // expected-error@+1 {{in spans of 60 has scores 'memref<4x76xf32>' and sums 'memref<4x32xf32>' (attention_c3)}}
-      mega.attention %query, %cache at %position into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 60 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<1xi64>, memref<1x48x4x1xf32>, memref<4x76xf32>, memref<4x32xf32>
+    mega.phase "p" tiles [4, query_blocks] {
+      // expected-error@+1 {{in spans of 60 has scores 'memref<4x76xf32>' and sums 'memref<16x32xf32>' (attention_c3)}}
+      mega.attention %query, %cache at %positions into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 60 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<?xi32>, memref<1x48x4x1xf32>, memref<4x76xf32>, memref<16x32xf32>
     }
   }
 }
@@ -674,13 +674,13 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %a = mega.buffer shared : memref<1x48x4x1xf32>
   %partial = mega.buffer shared : memref<1x1x4x32xf32>
   %scores = mega.buffer private : memref<4x64xf32>
-  %sums = mega.buffer private : memref<4x32xf32>
-  %position = mega.input position : memref<1xi64>
+  %sums = mega.buffer private : memref<16x32xf32>
+  %positions = mega.input positions : memref<?xi32>
   mega.layers order [0] {
   ^bb0(%layer: index):
-    mega.phase "p" tiles [4, blocks] {
-      // expected-error@+1 {{in spans of 64 has scores 'memref<4x64xf32>' and sums 'memref<4x32xf32>' (attention_c3)}}
-      mega.attention %query, %cache at %position into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<1xi64>, memref<1x48x4x1xf32>, memref<4x64xf32>, memref<4x32xf32>
+    mega.phase "p" tiles [4, query_blocks] {
+      // expected-error@+1 {{in spans of 64 has scores 'memref<4x64xf32>' and sums 'memref<16x32xf32>' (attention_c3)}}
+      mega.attention %query, %cache at %positions into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<?xi32>, memref<1x48x4x1xf32>, memref<4x64xf32>, memref<16x32xf32>
     }
   }
 }
@@ -694,13 +694,13 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %a = mega.buffer shared : memref<1x48x4x1xf32>
   %partial = mega.buffer shared : memref<1x1x4x32xf32>
   %scores = mega.buffer private : memref<4x80xf32>
-  %sums = mega.buffer private : memref<4x16xf32>
-  %position = mega.input position : memref<1xi64>
+  %sums = mega.buffer private : memref<16x16xf32>
+  %positions = mega.input positions : memref<?xi32>
   mega.layers order [0] {
   ^bb0(%layer: index):
-    mega.phase "p" tiles [4, blocks] {
-      // expected-error@+1 {{in spans of 64 has scores 'memref<4x80xf32>' and sums 'memref<4x16xf32>' (attention_c3)}}
-      mega.attention %query, %cache at %position into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<1xi64>, memref<1x48x4x1xf32>, memref<4x80xf32>, memref<4x16xf32>
+    mega.phase "p" tiles [4, query_blocks] {
+      // expected-error@+1 {{in spans of 64 has scores 'memref<4x80xf32>' and sums 'memref<16x16xf32>' (attention_c3)}}
+      mega.attention %query, %cache at %positions into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<?xi32>, memref<1x48x4x1xf32>, memref<4x80xf32>, memref<16x16xf32>
     }
   }
 }
@@ -714,13 +714,13 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %a = mega.buffer shared : memref<1x48x4x1xf32>
   %partial = mega.buffer shared : memref<1x1x4x32xf32>
   %scores = mega.buffer private : memref<4x80xf32>
-  %sums = mega.buffer private : memref<3x32xf32>
-  %position = mega.input position : memref<1xi64>
+  %sums = mega.buffer private : memref<15x32xf32>
+  %positions = mega.input positions : memref<?xi32>
   mega.layers order [0] {
   ^bb0(%layer: index):
-    mega.phase "p" tiles [4, blocks] {
-      // expected-error@+1 {{in spans of 64 has scores 'memref<4x80xf32>' and sums 'memref<3x32xf32>' (attention_c3)}}
-      mega.attention %query, %cache at %position into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<1xi64>, memref<1x48x4x1xf32>, memref<4x80xf32>, memref<3x32xf32>
+    mega.phase "p" tiles [4, query_blocks] {
+      // expected-error@+1 {{in spans of 64 has scores 'memref<4x80xf32>' and sums 'memref<15x32xf32>' (attention_c3)}}
+      mega.attention %query, %cache at %positions into %a by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<?xi32>, memref<1x48x4x1xf32>, memref<4x80xf32>, memref<15x32xf32>
     }
   }
 }
@@ -735,12 +735,12 @@ mega.program @p max_tokens 1 rows 1 context 64 {
   %partial = mega.buffer shared : memref<1x1x4x32xf32>
   %scores = mega.buffer private : memref<4x80xf32>
   %sums = mega.buffer private : memref<4x32xf32>
-  %position = mega.input position : memref<1xi64>
+  %positions = mega.input positions : memref<?xi32>
   mega.layers order [0] {
   ^bb0(%layer: index):
     mega.phase "p" tiles [1, spans] {
       // expected-error@+1 {{of 4 heads on 3 takes 'memref<1x4x16xf32>' and 'memref<1x3x?x32xf32>' (attend_span_c1)}}
-      mega.attend_span %query, %cache at %position into %partial by %scores layer %layer heads 4 kv_heads 3 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<1x4x16xf32>, memref<1x3x?x32xf32>, memref<1xi64>, memref<1x1x4x32xf32>, memref<4x80xf32>
+      mega.attend_span %query, %cache at %positions into %partial by %scores layer %layer heads 4 kv_heads 3 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<1x4x16xf32>, memref<1x3x?x32xf32>, memref<?xi32>, memref<1x1x4x32xf32>, memref<4x80xf32>
     }
   }
 }
@@ -755,12 +755,12 @@ mega.program @p max_tokens 1 rows 1 context 64 {
   %partial = mega.buffer shared : memref<1x1x3x32xf32>
   %scores = mega.buffer private : memref<4x80xf32>
   %sums = mega.buffer private : memref<4x32xf32>
-  %position = mega.input position : memref<1xi64>
+  %positions = mega.input positions : memref<?xi32>
   mega.layers order [0] {
   ^bb0(%layer: index):
     mega.phase "p" tiles [1, spans] {
       // expected-error@+1 {{in spans of 64 has scores 'memref<4x80xf32>' and gives 'memref<1x1x3x32xf32>' (attend_span_c2)}}
-      mega.attend_span %query, %cache at %position into %partial by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<1x4x16xf32>, memref<1x1x?x32xf32>, memref<1xi64>, memref<1x1x3x32xf32>, memref<4x80xf32>
+      mega.attend_span %query, %cache at %positions into %partial by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<1x4x16xf32>, memref<1x1x?x32xf32>, memref<?xi32>, memref<1x1x3x32xf32>, memref<4x80xf32>
     }
   }
 }
@@ -775,12 +775,12 @@ mega.program @p max_tokens 1 rows 1 context 64 {
   %partial = mega.buffer shared : memref<1x1x4x16xf32>
   %scores = mega.buffer private : memref<4x80xf32>
   %sums = mega.buffer private : memref<4x32xf32>
-  %position = mega.input position : memref<1xi64>
+  %positions = mega.input positions : memref<?xi32>
   mega.layers order [0] {
   ^bb0(%layer: index):
     mega.phase "p" tiles [1, spans] {
       // expected-error@+1 {{gives 'memref<1x1x4x16xf32>' (attend_span_c2)}}
-      mega.attend_span %query, %cache at %position into %partial by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<1x4x16xf32>, memref<1x1x?x32xf32>, memref<1xi64>, memref<1x1x4x16xf32>, memref<4x80xf32>
+      mega.attend_span %query, %cache at %positions into %partial by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<1x4x16xf32>, memref<1x1x?x32xf32>, memref<?xi32>, memref<1x1x4x16xf32>, memref<4x80xf32>
     }
   }
 }
@@ -795,12 +795,12 @@ mega.program @p max_tokens 1 rows 1 context 64 {
   %partial = mega.buffer shared : memref<1x1x4x32xf32>
   %scores = mega.buffer private : memref<4x16xf32>
   %sums = mega.buffer private : memref<4x32xf32>
-  %position = mega.input position : memref<1xi64>
+  %positions = mega.input positions : memref<?xi32>
   mega.layers order [0] {
   ^bb0(%layer: index):
     mega.phase "p" tiles [1, spans] {
       // expected-error@+1 {{in spans of 0 has scores 'memref<4x16xf32>' and gives 'memref<1x1x4x32xf32>' (attend_span_c2)}}
-      mega.attend_span %query, %cache at %position into %partial by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 0 scale 0.25 : memref<1x4x16xf32>, memref<1x1x?x32xf32>, memref<1xi64>, memref<1x1x4x32xf32>, memref<4x16xf32>
+      mega.attend_span %query, %cache at %positions into %partial by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 0 scale 0.25 : memref<1x4x16xf32>, memref<1x1x?x32xf32>, memref<?xi32>, memref<1x1x4x32xf32>, memref<4x16xf32>
     }
   }
 }
@@ -815,12 +815,12 @@ mega.program @p max_tokens 1 rows 1 context 64 {
   %partial = mega.buffer shared : memref<1x1x4x32xf32>
   %scores = mega.buffer private : memref<4x80xf32>
   %sums = mega.buffer private : memref<4x32xf32>
-  %position = mega.input position : memref<1xi64>
+  %positions = mega.input positions : memref<?xi32>
   mega.layers order [0] {
   ^bb0(%layer: index):
     mega.phase "p" tiles [4] {
       // expected-error@+1 {{of 20 columns puts 'memref<1x1x4x32xf32>' together (merge_spans_c1)}}
-      mega.merge_spans %partial at %position into %a value_dim 20 span 64 : memref<1x1x4x32xf32>, memref<1xi64>, memref<1x48x1x1xf32>
+      mega.merge_spans %partial at %positions into %a value_dim 20 span 64 : memref<1x1x4x32xf32>, memref<?xi32>, memref<1x48x1x1xf32>
     }
   }
 }
@@ -835,12 +835,12 @@ mega.program @p max_tokens 1 rows 1 context 64 {
   %partial = mega.buffer shared : memref<1x1x4x32xf32>
   %scores = mega.buffer private : memref<4x80xf32>
   %sums = mega.buffer private : memref<4x32xf32>
-  %position = mega.input position : memref<1xi64>
+  %positions = mega.input positions : memref<?xi32>
   mega.layers order [0] {
   ^bb0(%layer: index):
     mega.phase "p" tiles [4] {
       // expected-error@+1 {{gives 4 heads of 12 columns to 'memref<1x32x1x1xf32>' (merge_spans_c1)}}
-      mega.merge_spans %partial at %position into %a value_dim 12 span 64 : memref<1x1x4x32xf32>, memref<1xi64>, memref<1x32x1x1xf32>
+      mega.merge_spans %partial at %positions into %a value_dim 12 span 64 : memref<1x1x4x32xf32>, memref<?xi32>, memref<1x32x1x1xf32>
     }
   }
 }
@@ -855,12 +855,12 @@ mega.program @p max_tokens 1 rows 1 context 64 {
   %partial = mega.buffer shared : memref<1x1x4x32xf32>
   %scores = mega.buffer private : memref<4x80xf32>
   %sums = mega.buffer private : memref<4x32xf32>
-  %position = mega.input position : memref<1xi64>
+  %positions = mega.input positions : memref<?xi32>
   mega.layers order [0] {
   ^bb0(%layer: index):
     mega.phase "p" tiles [4] {
       // expected-error@+1 {{puts spans of 8 together (merge_spans_c2)}}
-      mega.merge_spans %partial at %position into %a value_dim 12 span 8 : memref<1x1x4x32xf32>, memref<1xi64>, memref<1x48x1x1xf32>
+      mega.merge_spans %partial at %positions into %a value_dim 12 span 8 : memref<1x1x4x32xf32>, memref<?xi32>, memref<1x48x1x1xf32>
     }
   }
 }
@@ -1001,12 +1001,12 @@ mega.program @p max_tokens 4 rows 4 context 64 {
 mega.program @p max_tokens 4 rows 4 context 64 {
   %x = mega.buffer shared : memref<4x64xf32>
   %out = mega.buffer logits : memref<?x130xf32>
-  %logits_from = mega.input logits_from : memref<1xi64>
+  %logits_rows = mega.input logits_rows : memref<?xi32>
   mega.layers order [0] {
   ^bb0(%layer: index):
     mega.phase "p" tiles [tokens] {
       // expected-error@+1 {{keeps 65 columns of 'memref<4x64xf32>' (keep_rows_c1)}}
-      mega.keep_rows %x from %logits_from into %out layer %layer columns 65 : memref<4x64xf32>, memref<1xi64>, memref<?x130xf32>
+      mega.keep_rows %x of %logits_rows into %out layer %layer columns 65 : memref<4x64xf32>, memref<?xi32>, memref<?x130xf32>
     }
   }
 }
@@ -1023,13 +1023,13 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %query = mega.buffer shared : memref<4x4x16xf32>
   %cache = mega.buffer cache : memref<1x1x?x32xf32>
   %head = mega.buffer private : memref<4x16xf32>
-  %position = mega.input position : memref<1xi64>
+  %positions = mega.input positions : memref<?xi32>
   %w = mega.weight @w : tensor<6x12x50xf32>
   mega.layers order [0] {
   ^bb0(%layer: index):
     mega.phase "p" tiles [6, block_groups] {
       // expected-error@+1 {{takes 0 blocks a tile (qkv_c2)}}
-      mega.qkv %x, %w rope %angles at %position into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 0 : memref<1x64x4x1xf32>, tensor<6x12x50xf32>, memref<4x12xf32>, memref<1xi64>, memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<4x16xf32>
+      mega.qkv %x, %w rope %angles at %positions into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 0 : memref<1x64x4x1xf32>, tensor<6x12x50xf32>, memref<4x12xf32>, memref<?xi32>, memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<4x16xf32>
     }
   }
 }

@@ -77,7 +77,7 @@ fpmoe.weight @shared_down layers [0, 1] : tensor<50x36xf32, #packed> {
 
 // CHECK-LABEL: mega.program @decode max_tokens 1 rows 1 context 256
 // CHECK: mega.phase "rope" {
-// CHECK: mega.rope %{{.*}} at %{{.*}} into %{{.*}} magnitude 1.0{{.*}} : tensor<6xf32>, memref<1xi64>, memref<1x12xf32>
+// CHECK: mega.rope %{{.*}} at %{{.*}} into %{{.*}} magnitude 1.0{{.*}} : tensor<6xf32>, memref<?xi32>, memref<1x12xf32>
 // CHECK: mega.phase "embed" tiles [1] {
 // CHECK: mega.embed %{{.*}} at %{{.*}} into %{{.*}} : tensor<101x50xf32, #mega.packed<n = 16, k = 1>>, memref<?xi32>, memref<1x64xf32>
 // CHECK: mega.barrier
@@ -85,19 +85,19 @@ fpmoe.weight @shared_down layers [0, 1] : tensor<50x36xf32, #packed> {
 // CHECK: mega.phase "attention_norm" {
 // CHECK: mega.norm %{{.*}}, %{{.*}} into %{{.*}} eps 9.9{{.*}}E-7 : memref<1x64xf32>, tensor<50xf32>, memref<1x64x1x1xf32>
 // CHECK: mega.phase "qkv" tiles [6, 1] {
-// CHECK: mega.qkv %{{.*}}, %{{.*}} bias %{{.*}} : tensor<6x12xf32> rope %{{.*}} at %{{.*}} into %{{.*}}, %{{.*}} by %{{.*}} layer %{{.*}} heads 4 kv_heads 1 head_dim 12 group 16 : memref<1x64x1x1xf32>, tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>, memref<1x12xf32>, memref<1xi64>, memref<1x4x16xf32>, memref<2x1x?x32xf32>, memref<1x16xf32>
+// CHECK: mega.qkv %{{.*}}, %{{.*}} bias %{{.*}} : tensor<6x12xf32> rope %{{.*}} at %{{.*}} into %{{.*}}, %{{.*}} by %{{.*}} layer %{{.*}} heads 4 kv_heads 1 head_dim 12 group 16 : memref<1x64x1x1xf32>, tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>, memref<1x12xf32>, memref<?xi32>, memref<1x4x16xf32>, memref<2x1x?x32xf32>, memref<1x16xf32>
 // CHECK: mega.barrier
 // CHECK: mega.phase "attention" tiles [1, spans] {
-// CHECK: mega.attend_span %{{.*}}, %{{.*}} at %{{.*}} into %{{.*}} by %{{.*}} layer %{{.*}} heads 4 kv_heads 1 head_dim 12 value_dim 12 span 256 scale 2.5{{0*}}e-01 : memref<1x4x16xf32>, memref<2x1x?x32xf32>, memref<1xi64>, memref<1x1x4x32xf32>, memref<4x272xf32>
+// CHECK: mega.attend_span %{{.*}}, %{{.*}} at %{{.*}} into %{{.*}} by %{{.*}} layer %{{.*}} heads 4 kv_heads 1 head_dim 12 value_dim 12 span 256 scale 2.5{{0*}}e-01 : memref<1x4x16xf32>, memref<2x1x?x32xf32>, memref<?xi32>, memref<1x1x4x32xf32>, memref<4x272xf32>
 // CHECK: mega.barrier
 // CHECK: mega.phase "merge_spans" tiles [4] {
-// CHECK: mega.merge_spans %{{.*}} at %{{.*}} into %{{.*}} value_dim 12 span 256 : memref<1x1x4x32xf32>, memref<1xi64>, memref<1x48x1x1xf32>
+// CHECK: mega.merge_spans %{{.*}} at %{{.*}} into %{{.*}} value_dim 12 span 256 : memref<1x1x4x32xf32>, memref<?xi32>, memref<1x48x1x1xf32>
 // CHECK: mega.barrier
 // CHECK: mega.phase "output" tiles [4, 1] {
 // CHECK: mega.linear %{{.*}}, %{{.*}} into %{{.*}} vectors 1 group 16 accumulate : memref<1x48x1x1xf32>, tensor<50x48xf32, #mega.packed<n = 16, k = 1>>, memref<1x64xf32>
 // CHECK: mega.barrier
 // CHECK: mega.phase "route" {
-// CHECK: mega.route %{{.*}} norm %{{.*}} router %{{.*}} : tensor<3x50xf32> scaled %{{.*}} : tensor<1x50xf32> forced %{{.*}} : memref<1xi32> into %{{.*}}, %{{.*}}, %{{.*}} by %{{.*}} eps 9.9{{.*}}E-7 routing #fpmoe.token_choice<top_k = 1, renormalize = true> experts 3 times 2.0{{.*}} : memref<1x64xf32>, tensor<50xf32>, memref<1x64x1x1xf32>, memref<1x1xi32>, memref<1x2xf32>, memref<6xf32>
+// CHECK: mega.route %{{.*}} norm %{{.*}} router %{{.*}} : tensor<3x50xf32> scaled %{{.*}} : tensor<1x50xf32> forced %{{.*}} : memref<?xi32> into %{{.*}}, %{{.*}}, %{{.*}} by %{{.*}} eps 9.9{{.*}}E-7 routing #fpmoe.token_choice<top_k = 1, renormalize = true> experts 3 times 2.0{{.*}} : memref<1x64xf32>, tensor<50xf32>, memref<1x64x1x1xf32>, memref<1x1xi32>, memref<1x2xf32>, memref<6xf32>
 // CHECK: mega.phase "record_routes" tiles [1] {
 // CHECK: mega.record_routes of %{{.*}} : memref<1x1xi32> into %{{.*}} layer %{{.*}} columns 2 max_tokens 256 : memref<?xi32>
 // CHECK: mega.phase "expert_up" tiles [6] {
@@ -125,13 +125,13 @@ mega.program @decode max_tokens 1 rows 1 context 256 {
   %logits = mega.buffer logits : memref<?x101xf32>
   %angles = mega.buffer private : memref<1x12xf32>
   %tokens = mega.input tokens : memref<?xi32>
-  %position = mega.input position : memref<1xi64>
-  %language = mega.input language : memref<1xi32>
+  %positions = mega.input positions : memref<?xi32>
+  %forced = mega.input forced : memref<?xi32>
   %routes = mega.input routes : memref<?xi32>
   %rope = mega.weight @rope : tensor<6xf32>
   %table = mega.weight @table : tensor<101x50xf32, #packed>
   mega.phase "rope" {
-    mega.rope %rope at %position into %angles magnitude 1.0 : tensor<6xf32>, memref<1xi64>, memref<1x12xf32>
+    mega.rope %rope at %positions into %angles magnitude 1.0 : tensor<6xf32>, memref<?xi32>, memref<1x12xf32>
   }
   mega.phase "embed" tiles [1] {
     mega.embed %table at %tokens into %x : tensor<101x50xf32, #packed>, memref<?xi32>, memref<1x64xf32>
@@ -153,15 +153,15 @@ mega.program @decode max_tokens 1 rows 1 context 256 {
       mega.norm %x, %norm into %normed eps 1.0e-6 : memref<1x64xf32>, tensor<50xf32>, memref<1x64x1x1xf32>
     }
     mega.phase "qkv" tiles [6, 1] {
-      mega.qkv %normed, %qkv bias %bias : tensor<6x12xf32> rope %angles at %position into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 16 : memref<1x64x1x1xf32>, tensor<6x12x50xf32, #packed>, memref<1x12xf32>, memref<1xi64>, memref<1x4x16xf32>, memref<2x1x?x32xf32>, memref<1x16xf32>
+      mega.qkv %normed, %qkv bias %bias : tensor<6x12xf32> rope %angles at %positions into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 16 : memref<1x64x1x1xf32>, tensor<6x12x50xf32, #packed>, memref<1x12xf32>, memref<?xi32>, memref<1x4x16xf32>, memref<2x1x?x32xf32>, memref<1x16xf32>
     }
     mega.barrier
     mega.phase "attention" tiles [1, spans] {
-      mega.attend_span %query, %cache at %position into %partial by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 256 scale 0.25 : memref<1x4x16xf32>, memref<2x1x?x32xf32>, memref<1xi64>, memref<1x1x4x32xf32>, memref<4x272xf32>
+      mega.attend_span %query, %cache at %positions into %partial by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 256 scale 0.25 : memref<1x4x16xf32>, memref<2x1x?x32xf32>, memref<?xi32>, memref<1x1x4x32xf32>, memref<4x272xf32>
     }
     mega.barrier
     mega.phase "merge_spans" tiles [4] {
-      mega.merge_spans %partial at %position into %attended value_dim 12 span 256 : memref<1x1x4x32xf32>, memref<1xi64>, memref<1x48x1x1xf32>
+      mega.merge_spans %partial at %positions into %attended value_dim 12 span 256 : memref<1x1x4x32xf32>, memref<?xi32>, memref<1x48x1x1xf32>
     }
     mega.barrier
     mega.phase "output" tiles [4, 1] {
@@ -169,7 +169,7 @@ mega.program @decode max_tokens 1 rows 1 context 256 {
     }
     mega.barrier
     mega.phase "route" {
-      mega.route %x norm %norm router %router : tensor<3x50xf32> scaled %scale : tensor<1x50xf32> forced %language : memref<1xi32> into %rows, %experts, %weights by %candidates eps 1.0e-6 routing #fpmoe.token_choice<top_k = 1, renormalize = true> experts 3 times 2.0 : memref<1x64xf32>, tensor<50xf32>, memref<1x64x1x1xf32>, memref<1x1xi32>, memref<1x2xf32>, memref<6xf32>
+      mega.route %x norm %norm router %router : tensor<3x50xf32> scaled %scale : tensor<1x50xf32> forced %forced : memref<?xi32> into %rows, %experts, %weights by %candidates eps 1.0e-6 routing #fpmoe.token_choice<top_k = 1, renormalize = true> experts 3 times 2.0 : memref<1x64xf32>, tensor<50xf32>, memref<1x64x1x1xf32>, memref<1x1xi32>, memref<1x2xf32>, memref<6xf32>
     }
     mega.phase "record_routes" tiles [1] {
       mega.record_routes of %experts : memref<1x1xi32> into %routes layer %layer columns 2 max_tokens 256 : memref<?xi32>
@@ -190,16 +190,16 @@ mega.program @decode max_tokens 1 rows 1 context 256 {
 
 // CHECK-LABEL: mega.program @prefill max_tokens 256 rows 12 context 256
 // CHECK: mega.phase "rope" tiles [tokens] {
-// CHECK: mega.rope %{{.*}} at %{{.*}} into %{{.*}} magnitude 1.25{{.*}} : tensor<6xf32>, memref<1xi64>, memref<256x12xf32>
+// CHECK: mega.rope %{{.*}} at %{{.*}} into %{{.*}} magnitude 1.25{{.*}} : tensor<6xf32>, memref<?xi32>, memref<256x12xf32>
 // CHECK: mega.phase "embed" tiles [tokens] {
 // CHECK: mega.embed %{{.*}} at %{{.*}} into %{{.*}} : tensor<101x50xf32, #mega.packed<n = 16, k = 1>>, memref<?xi32>, memref<256x64xf32>
 // CHECK: mega.barrier
 // CHECK: mega.layers order [0, 0] {
 // CHECK: mega.phase "qkv" tiles [6, block_groups] {
-// CHECK: mega.qkv %{{.*}}, %{{.*}} rope %{{.*}} at %{{.*}} into %{{.*}}, %{{.*}} by %{{.*}} layer %{{.*}} heads 4 kv_heads 1 head_dim 12 group 16 : memref<22x64x12x1xf32>, tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>, memref<256x12xf32>, memref<1xi64>, memref<264x4x16xf32>, memref<2x1x?x32xf32>, memref<12x16xf32>
+// CHECK: mega.qkv %{{.*}}, %{{.*}} rope %{{.*}} at %{{.*}} into %{{.*}}, %{{.*}} by %{{.*}} layer %{{.*}} heads 4 kv_heads 1 head_dim 12 group 16 : memref<22x64x12x1xf32>, tensor<6x12x50xf32, #mega.packed<n = 16, k = 1>>, memref<256x12xf32>, memref<?xi32>, memref<264x4x16xf32>, memref<2x1x?x32xf32>, memref<12x16xf32>
 // CHECK: mega.barrier
-// CHECK: mega.phase "attention" tiles [4, blocks] {
-// CHECK: mega.attention %{{.*}}, %{{.*}} at %{{.*}} into %{{.*}} by %{{.*}}, %{{.*}} layer %{{.*}} heads 4 kv_heads 1 head_dim 12 value_dim 12 span 256 scale 2.5{{0*}}e-01 window 32 : memref<264x4x16xf32>, memref<2x1x?x32xf32>, memref<1xi64>, memref<22x48x12x1xf32>, memref<12x272xf32>, memref<12x32xf32>
+// CHECK: mega.phase "attention" tiles [1, query_blocks] {
+// CHECK: mega.attention %{{.*}}, %{{.*}} at %{{.*}} into %{{.*}} by %{{.*}}, %{{.*}} layer %{{.*}} heads 4 kv_heads 1 head_dim 12 value_dim 12 span 256 scale 2.5{{0*}}e-01 window 32 : memref<264x4x16xf32>, memref<2x1x?x32xf32>, memref<?xi32>, memref<22x48x12x1xf32>, memref<12x272xf32>, memref<48x32xf32>
 // CHECK: mega.barrier
 // CHECK: mega.phase "route" tiles [blocks] {
 // CHECK: mega.route %{{.*}} norm %{{.*}} into %{{.*}}, %{{.*}}, %{{.*}} by %{{.*}} eps 9.9{{.*}}E-7 routing #fpmoe.fixed<expert = 2> experts 3 : memref<256x64xf32>, tensor<50xf32>, memref<256x64x1x1xf32>, memref<256x1xi32>, memref<256x2xf32>, memref<6xf32>
@@ -218,7 +218,7 @@ mega.program @decode max_tokens 1 rows 1 context 256 {
 // CHECK: mega.expert_down %{{.*}} shared %{{.*}} : tensor<50x36xf32, #mega.packed<n = 16, k = 1>> groups %{{.*}} : memref<1155xi32> into %{{.*}} vectors 2 depth 48 : memref<46x48x12x1xf32>, memref<256x64xf32>
 // CHECK: mega.barrier
 // CHECK: mega.phase "final_norm" tiles [logits_blocks] {
-// CHECK: mega.norm %{{.*}}, %{{.*}} from %{{.*}} : memref<1xi64> into %{{.*}} eps 9.9{{.*}}E-7 : memref<256x64xf32>, tensor<50xf32>, memref<22x64x12x1xf32>
+// CHECK: mega.norm %{{.*}}, %{{.*}} of %{{.*}} : memref<?xi32> into %{{.*}} eps 9.9{{.*}}E-7 : memref<256x64xf32>, tensor<50xf32>, memref<22x64x12x1xf32>
 // CHECK: mega.barrier
 mega.program @prefill max_tokens 256 rows 12 context 256 {
   %x = mega.buffer shared : memref<256x64xf32>
@@ -228,7 +228,7 @@ mega.program @prefill max_tokens 256 rows 12 context 256 {
   %head = mega.buffer private : memref<12x16xf32>
   %attended = mega.buffer shared : memref<22x48x12x1xf32>
   %scores = mega.buffer private : memref<12x272xf32>
-  %sums = mega.buffer private : memref<12x32xf32>
+  %sums = mega.buffer private : memref<48x32xf32>
   %rows = mega.buffer shared : memref<256x64x1x1xf32>
   %experts = mega.buffer shared : memref<256x1xi32>
   %weights = mega.buffer shared : memref<256x2xf32>
@@ -238,13 +238,13 @@ mega.program @prefill max_tokens 256 rows 12 context 256 {
   %act = mega.buffer shared : memref<46x48x12x1xf32>
   %angles = mega.buffer shared : memref<256x12xf32>
   %tokens = mega.input tokens : memref<?xi32>
-  %position = mega.input position : memref<1xi64>
-  %logits_from = mega.input logits_from : memref<1xi64>
+  %positions = mega.input positions : memref<?xi32>
+  %logits_rows = mega.input logits_rows : memref<?xi32>
   %routes = mega.input routes : memref<?xi32>
   %rope = mega.weight @rope : tensor<6xf32>
   %table = mega.weight @table : tensor<101x50xf32, #packed>
   mega.phase "rope" tiles [tokens] {
-    mega.rope %rope at %position into %angles magnitude 1.25 : tensor<6xf32>, memref<1xi64>, memref<256x12xf32>
+    mega.rope %rope at %positions into %angles magnitude 1.25 : tensor<6xf32>, memref<?xi32>, memref<256x12xf32>
   }
   mega.phase "embed" tiles [tokens] {
     mega.embed %table at %tokens into %x : tensor<101x50xf32, #packed>, memref<?xi32>, memref<256x64xf32>
@@ -262,11 +262,11 @@ mega.program @prefill max_tokens 256 rows 12 context 256 {
     %down = mega.weight @down[%layer] : tensor<3x50x36xf32, #packed>
     %shared_down = mega.weight @shared_down[%layer] : tensor<50x36xf32, #packed>
     mega.phase "qkv" tiles [6, block_groups] {
-      mega.qkv %normed, %qkv rope %angles at %position into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 16 : memref<22x64x12x1xf32>, tensor<6x12x50xf32, #packed>, memref<256x12xf32>, memref<1xi64>, memref<264x4x16xf32>, memref<2x1x?x32xf32>, memref<12x16xf32>
+      mega.qkv %normed, %qkv rope %angles at %positions into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 16 : memref<22x64x12x1xf32>, tensor<6x12x50xf32, #packed>, memref<256x12xf32>, memref<?xi32>, memref<264x4x16xf32>, memref<2x1x?x32xf32>, memref<12x16xf32>
     }
     mega.barrier
-    mega.phase "attention" tiles [4, blocks] {
-      mega.attention %query, %cache at %position into %attended by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 256 scale 0.25 window 32 : memref<264x4x16xf32>, memref<2x1x?x32xf32>, memref<1xi64>, memref<22x48x12x1xf32>, memref<12x272xf32>, memref<12x32xf32>
+    mega.phase "attention" tiles [1, query_blocks] {
+      mega.attention %query, %cache at %positions into %attended by %scores, %sums layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 256 scale 0.25 window 32 : memref<264x4x16xf32>, memref<2x1x?x32xf32>, memref<?xi32>, memref<22x48x12x1xf32>, memref<12x272xf32>, memref<48x32xf32>
     }
     mega.barrier
     mega.phase "route" tiles [blocks] {
@@ -292,7 +292,7 @@ mega.program @prefill max_tokens 256 rows 12 context 256 {
     }
     mega.barrier
     mega.phase "final_norm" tiles [logits_blocks] {
-      mega.norm %x, %norm from %logits_from : memref<1xi64> into %normed eps 1.0e-6 : memref<256x64xf32>, tensor<50xf32>, memref<22x64x12x1xf32>
+      mega.norm %x, %norm of %logits_rows : memref<?xi32> into %normed eps 1.0e-6 : memref<256x64xf32>, tensor<50xf32>, memref<22x64x12x1xf32>
     }
     mega.barrier
   }
@@ -301,9 +301,9 @@ mega.program @prefill max_tokens 256 rows 12 context 256 {
 // Experts that choose segments.
 // CHECK-LABEL: mega.program @segments max_tokens 24
 // CHECK: mega.phase "segment_scores" tiles [3] {
-// CHECK: mega.segment_scores %{{.*}} norm %{{.*}} router %{{.*}} if %{{.*}} into %{{.*}} by %{{.*}} eps 9.9{{.*}}E-7 routing <token_experts = 2, shared = 1, top_k = 1, {{.*}}> : memref<24x64xf32>, tensor<50xf32>, tensor<3x50xf32>, memref<1xi32>, memref<3x1xf32>, memref<64xf32>
+// CHECK: mega.segment_scores %{{.*}} norm %{{.*}} router %{{.*}} of %{{.*}} into %{{.*}} by %{{.*}} eps 9.9{{.*}}E-7 routing <token_experts = 2, shared = 1, top_k = 1, {{.*}}> : memref<24x64xf32>, tensor<50xf32>, tensor<3x50xf32>, memref<?xi32>, memref<3x1xf32>, memref<64xf32>
 // CHECK: mega.phase "segment_choose" tiles [1] {
-// CHECK: mega.segment_choose %{{.*}} if %{{.*}} into %{{.*}}, %{{.*}} by %{{.*}} routing <token_experts = 2, shared = 1, top_k = 1, {{.*}}> : memref<3x1xf32>, memref<1xi32>, memref<24x3xi32>, memref<24x4xf32>, memref<6xi32>
+// CHECK: mega.segment_choose %{{.*}} of %{{.*}} into %{{.*}}, %{{.*}} by %{{.*}} routing <token_experts = 2, shared = 1, top_k = 1, {{.*}}> : memref<3x1xf32>, memref<?xi32>, memref<24x3xi32>, memref<24x4xf32>, memref<6xi32>
 mega.program @segments max_tokens 24 rows 12 context 256 {
   %x = mega.buffer shared : memref<24x64xf32>
   %experts = mega.buffer shared : memref<24x3xi32>
@@ -311,17 +311,17 @@ mega.program @segments max_tokens 24 rows 12 context 256 {
   %scores = mega.buffer shared : memref<3x1xf32>
   %pooled = mega.buffer private : memref<64xf32>
   %taken = mega.buffer private : memref<6xi32>
-  %segments = mega.input segments : memref<1xi32>
+  %segments = mega.input segments : memref<?xi32>
   mega.layers order [0, 0] {
   ^bb0(%layer: index):
     %norm = mega.weight @norm[%layer] : tensor<50xf32>
     %router = mega.weight @router[%layer] : tensor<3x50xf32>
     mega.phase "segment_scores" tiles [3] {
-      mega.segment_scores %x norm %norm router %router if %segments into %scores by %pooled eps 1.0e-6 routing <token_experts = 2, shared = 1, top_k = 1, token_share = 0.5, whole = <segment = 8, max_experts = 1, capacity = 1.0>, causal = <segment = 8, top_k = 1>, segment_share = 0.5> : memref<24x64xf32>, tensor<50xf32>, tensor<3x50xf32>, memref<1xi32>, memref<3x1xf32>, memref<64xf32>
+      mega.segment_scores %x norm %norm router %router of %segments into %scores by %pooled eps 1.0e-6 routing <token_experts = 2, shared = 1, top_k = 1, token_share = 0.5, whole = <segment = 8, max_experts = 1, capacity = 1.0>, causal = <segment = 8, top_k = 1>, segment_share = 0.5> : memref<24x64xf32>, tensor<50xf32>, tensor<3x50xf32>, memref<?xi32>, memref<3x1xf32>, memref<64xf32>
     }
     mega.barrier
     mega.phase "segment_choose" tiles [1] {
-      mega.segment_choose %scores if %segments into %experts, %weights by %taken routing <token_experts = 2, shared = 1, top_k = 1, token_share = 0.5, whole = <segment = 8, max_experts = 1, capacity = 1.0>, causal = <segment = 8, top_k = 1>, segment_share = 0.5> : memref<3x1xf32>, memref<1xi32>, memref<24x3xi32>, memref<24x4xf32>, memref<6xi32>
+      mega.segment_choose %scores of %segments into %experts, %weights by %taken routing <token_experts = 2, shared = 1, top_k = 1, token_share = 0.5, whole = <segment = 8, max_experts = 1, capacity = 1.0>, causal = <segment = 8, top_k = 1>, segment_share = 0.5> : memref<3x1xf32>, memref<?xi32>, memref<24x3xi32>, memref<24x4xf32>, memref<6xi32>
     }
     mega.barrier
   }
@@ -349,17 +349,17 @@ mega.program @heads max_tokens 24 rows 12 context 64 {
   %head = mega.buffer private : memref<1x16xf32>
   %angles = mega.buffer shared : memref<24x12xf32>
   %angles4 = mega.buffer shared : memref<24x4xf32>
-  %position = mega.input position : memref<1xi64>
+  %positions = mega.input positions : memref<?xi32>
   %q_norm = mega.weight @q_norm : tensor<48xf32>
   %k_norm = mega.weight @k_norm : tensor<12xf32>
   mega.layers order [0] {
   ^bb0(%layer: index):
     mega.phase "heads" tiles [tokens] {
-      mega.heads %q, %k, %v norms %q_norm : tensor<48xf32>, %k_norm : tensor<12xf32> eps 1.0e-6 clip 8.0 rope %angles at %position into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 : memref<24x48xf32>, memref<24x16xf32>, memref<24x16xf32>, memref<24x12xf32>, memref<1xi64>, memref<24x4x16xf32>, memref<1x1x?x32xf32>, memref<1x16xf32>
+      mega.heads %q, %k, %v norms %q_norm : tensor<48xf32>, %k_norm : tensor<12xf32> eps 1.0e-6 clip 8.0 rope %angles at %positions into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 : memref<24x48xf32>, memref<24x16xf32>, memref<24x16xf32>, memref<24x12xf32>, memref<?xi32>, memref<24x4x16xf32>, memref<1x1x?x32xf32>, memref<1x16xf32>
     }
     mega.barrier
     mega.phase "latent" tiles [tokens] {
-      mega.heads %q, %k, %v tail %tail : memref<24x16xf32> rope %angles4 at %position into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 : memref<24x48xf32>, memref<24x16xf32>, memref<24x16xf32>, memref<24x4xf32>, memref<1xi64>, memref<24x4x16xf32>, memref<1x1x?x32xf32>, memref<1x16xf32>
+      mega.heads %q, %k, %v tail %tail : memref<24x16xf32> rope %angles4 at %positions into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 : memref<24x48xf32>, memref<24x16xf32>, memref<24x16xf32>, memref<24x4xf32>, memref<?xi32>, memref<24x4x16xf32>, memref<1x1x?x32xf32>, memref<1x16xf32>
     }
   }
 }
@@ -385,15 +385,15 @@ mega.program @languages max_tokens 24 rows 12 context 256 {
 // The inputs of the layers in the place of the logits.
 // CHECK-LABEL: mega.program @inputs max_tokens 24
 // CHECK: mega.phase "keep_rows" tiles [tokens] {
-// CHECK: mega.keep_rows %{{.*}} from %{{.*}} into %{{.*}} layer %{{.*}} columns 50 : memref<24x64xf32>, memref<1xi64>, memref<?x100xf32>
+// CHECK: mega.keep_rows %{{.*}} of %{{.*}} into %{{.*}} layer %{{.*}} columns 50 : memref<24x64xf32>, memref<?xi32>, memref<?x100xf32>
 mega.program @inputs max_tokens 24 rows 12 context 256 {
   %x = mega.buffer shared : memref<24x64xf32>
   %kept = mega.buffer logits : memref<?x100xf32>
-  %logits_from = mega.input logits_from : memref<1xi64>
+  %logits_rows = mega.input logits_rows : memref<?xi32>
   mega.layers order [0, 0] {
   ^bb0(%layer: index):
     mega.phase "keep_rows" tiles [tokens] {
-      mega.keep_rows %x from %logits_from into %kept layer %layer columns 50 : memref<24x64xf32>, memref<1xi64>, memref<?x100xf32>
+      mega.keep_rows %x of %logits_rows into %kept layer %layer columns 50 : memref<24x64xf32>, memref<?xi32>, memref<?x100xf32>
     }
   }
 }
@@ -465,8 +465,8 @@ mega.program @examples max_tokens 1 rows 1 context 64 {
   %angles = mega.buffer shared : memref<1x32xf32>
   %out = mega.buffer logits : memref<?x64xf32>
   %tokens = mega.input tokens : memref<?xi32>
-  %position = mega.input position : memref<1xi64>
-  %logits_from = mega.input logits_from : memref<1xi64>
+  %positions = mega.input positions : memref<?xi32>
+  %logits_rows = mega.input logits_rows : memref<?xi32>
   %routes = mega.input routes : memref<?xi32>
   %table = mega.weight @example_table : tensor<64x32xf32, #packed>
   %f = mega.weight @example_frequencies : tensor<16xf32>
@@ -475,7 +475,7 @@ mega.program @examples max_tokens 1 rows 1 context 64 {
     mega.embed %table at %tokens into %x : tensor<64x32xf32, #mega.packed<n = 16, k = 1>>, memref<?xi32>, memref<1x32xf32>
   }
   mega.phase "rope" tiles [tokens] {
-    mega.rope %f at %position into %angles magnitude 1.0 : tensor<16xf32>, memref<1xi64>, memref<1x32xf32>
+    mega.rope %f at %positions into %angles magnitude 1.0 : tensor<16xf32>, memref<?xi32>, memref<1x32xf32>
   }
   mega.phase "norm" tiles [blocks] {
     mega.norm %x, %w into %operand eps 1.0e-6 : memref<1x32xf32>, tensor<32xf32>, memref<1x32x1x1xf32>
@@ -483,7 +483,7 @@ mega.program @examples max_tokens 1 rows 1 context 64 {
   mega.layers order [0, 0] {
   ^bb0(%layer: index):
     mega.phase "keep_rows" tiles [tokens] {
-      mega.keep_rows %x from %logits_from into %out layer %layer columns 32 : memref<1x32xf32>, memref<1xi64>, memref<?x64xf32>
+      mega.keep_rows %x of %logits_rows into %out layer %layer columns 32 : memref<1x32xf32>, memref<?xi32>, memref<?x64xf32>
     }
     mega.phase "record_routes" tiles [tokens] {
       mega.record_routes of %chosen : memref<1x1xi32> into %routes layer %layer columns 1 max_tokens 512 : memref<?xi32>

@@ -81,7 +81,7 @@ mega.program @prefill max_tokens 8 rows 4 context 64 {
   %a = mega.buffer shared at 512 : memref<2x16x4x1xf32>
   %logits = mega.buffer logits : memref<?x32xf32>
   %tokens = mega.input tokens : memref<?xi32>
-  %logits_from = mega.input logits_from : memref<1xi64>
+  %logits_rows = mega.input logits_rows : memref<?xi32>
   %table = mega.weight @table : tensor<32x16xf32, #mega.packed<n = 16, k = 1>>
   %norm = mega.weight @norm : tensor<16xf32>
   mega.phase "embed" tiles [tokens] {
@@ -89,11 +89,11 @@ mega.program @prefill max_tokens 8 rows 4 context 64 {
   }
   mega.barrier
   mega.phase "norm" tiles [logits_blocks] {
-    mega.norm %x, %norm from %logits_from : memref<1xi64> into %a eps 1.0e-6 : memref<8x16xf32>, tensor<16xf32>, memref<2x16x4x1xf32>
+    mega.norm %x, %norm of %logits_rows : memref<?xi32> into %a eps 1.0e-6 : memref<8x16xf32>, tensor<16xf32>, memref<2x16x4x1xf32>
   }
   mega.barrier
   mega.phase "logits" tiles [2, 1] {
-    mega.linear %a, %table from %logits_from : memref<1xi64> into %logits vectors 1 group 2 : memref<2x16x4x1xf32>, tensor<32x16xf32, #mega.packed<n = 16, k = 1>>, memref<?x32xf32>
+    mega.linear %a, %table of %logits_rows : memref<?xi32> into %logits vectors 1 group 2 : memref<2x16x4x1xf32>, tensor<32x16xf32, #mega.packed<n = 16, k = 1>>, memref<?x32xf32>
   }
   mega.barrier
 }

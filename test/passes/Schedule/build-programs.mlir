@@ -65,7 +65,7 @@
 // CHECK: %query = mega.buffer shared "query" : memref<1x2x16xf32>
 // CHECK: %cache = mega.buffer cache "cache" : memref<3x1x?x32xbf16>
 // CHECK: %angles = mega.buffer private "angles" : memref<1x4xf32>
-// CHECK: %position = mega.input position : memref<1xi64>
+// CHECK: %positions = mega.input positions : memref<?xi32>
 // CHECK: %attention_norm = mega.buffer private "attention_norm" : memref<1x16x1x2xbf16>
 // CHECK: %head = mega.buffer private "head" : memref<1x16xf32>
 // CHECK: %attended = mega.buffer shared "attended" : memref<1x8x1x2xbf16>
@@ -87,7 +87,7 @@
 // CHECK: %chosen_1 = mega.buffer private "chosen_1" : memref<1x2xi32>
 // CHECK: %weights_1 = mega.buffer private "weights_1" : memref<1x3xf32>
 // CHECK: %router_scores_1 = mega.buffer private "router_scores_1" : memref<6xf32>
-// CHECK: %language = mega.input language : memref<1xi32>
+// CHECK: %forced = mega.input forced : memref<?xi32>
 // CHECK: %active_1 = mega.buffer shared "active_1" : memref<3x16x1x2xbf16>
 // CHECK: %rows_with_logits = mega.buffer private "rows_with_logits" : memref<1x16x1x2xbf16>
 // CHECK: %logits = mega.buffer logits "logits" : memref<?x40xf32>
@@ -95,7 +95,7 @@
 // CHECK-NEXT: mega.embed %table at %tokens into %x
 // CHECK: mega.barrier
 // CHECK: mega.phase "rope" {
-// CHECK-NEXT: mega.rope %rope.frequencies at %position into %angles magnitude 1.000000e+00
+// CHECK-NEXT: mega.rope %rope.frequencies at %positions into %angles magnitude 1.000000e+00
 // CHECK: mega.barrier
 // CHECK: mega.layers order [0, 1, 1] {
 // CHECK-NEXT: ^bb0(%[[LAYER:.*]]: index):
@@ -103,13 +103,13 @@
 // CHECK-NEXT: mega.norm %x, %dense.norm into %attention_norm eps {{.*}}
 // CHECK: mega.barrier
 // CHECK: mega.phase "qkv" tiles [4, 1] {
-// CHECK-NEXT: mega.qkv %attention_norm, %dense.qkv bias %dense.bias : tensor<4x4xf32> rope %angles at %position into %query, %cache by %head layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 group 16
+// CHECK-NEXT: mega.qkv %attention_norm, %dense.qkv bias %dense.bias : tensor<4x4xf32> rope %angles at %positions into %query, %cache by %head layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 group 16
 // CHECK: mega.barrier
 // CHECK: mega.phase "attention" tiles [1, spans] {
-// CHECK-NEXT: mega.attend_span %query, %cache at %position into %partial by %scores layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 value_dim 4 span 64 scale 5.000000e-01
+// CHECK-NEXT: mega.attend_span %query, %cache at %positions into %partial by %scores layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 value_dim 4 span 64 scale 5.000000e-01
 // CHECK: mega.barrier
 // CHECK: mega.phase "merge_spans" tiles [2] {
-// CHECK-NEXT: mega.merge_spans %partial at %position into %attended value_dim 4 span 64
+// CHECK-NEXT: mega.merge_spans %partial at %positions into %attended value_dim 4 span 64
 // CHECK: mega.barrier
 // CHECK: mega.phase "output" tiles [1, 1] {
 // CHECK-NEXT: mega.linear %attended, %dense.o into %x vectors 4 group 16 accumulate
@@ -132,19 +132,19 @@
 // CHECK-NEXT: mega.norm %x, %sparse.norm into %attention_norm_1 eps {{.*}}
 // CHECK: mega.barrier
 // CHECK: mega.phase "qkv" tiles [4, 1] {
-// CHECK-NEXT: mega.qkv %attention_norm_1, %sparse.qkv bias %sparse.bias : tensor<4x4xf32> rope %angles at %position into %query_1, %cache by %head_1 layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 group 16
+// CHECK-NEXT: mega.qkv %attention_norm_1, %sparse.qkv bias %sparse.bias : tensor<4x4xf32> rope %angles at %positions into %query_1, %cache by %head_1 layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 group 16
 // CHECK: mega.barrier
 // CHECK: mega.phase "attention" tiles [1, spans] {
-// CHECK-NEXT: mega.attend_span %query_1, %cache at %position into %partial_1 by %scores_1 layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 value_dim 4 span 64 scale 5.000000e-01 window 16
+// CHECK-NEXT: mega.attend_span %query_1, %cache at %positions into %partial_1 by %scores_1 layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 value_dim 4 span 64 scale 5.000000e-01 window 16
 // CHECK: mega.barrier
 // CHECK: mega.phase "merge_spans" tiles [2] {
-// CHECK-NEXT: mega.merge_spans %partial_1 at %position into %attended_1 value_dim 4 span 64 window 16
+// CHECK-NEXT: mega.merge_spans %partial_1 at %positions into %attended_1 value_dim 4 span 64 window 16
 // CHECK: mega.barrier
 // CHECK: mega.phase "output" tiles [1, 1] {
 // CHECK-NEXT: mega.linear %attended_1, %sparse.o into %x vectors 4 group 16 accumulate
 // CHECK: mega.barrier
 // CHECK: mega.phase "route" {
-// CHECK-NEXT: mega.route %x norm %sparse.norm_1 router %sparse.router : tensor<3x20xf32> scaled %shared.scale : tensor<1x20xf32> forced %language : memref<1xi32> into %normed_1, %chosen_1, %weights_1 by %router_scores_1 eps {{.*}} routing #fpmoe.token_choice<top_k = 2, renormalize = true> experts 3
+// CHECK-NEXT: mega.route %x norm %sparse.norm_1 router %sparse.router : tensor<3x20xf32> scaled %shared.scale : tensor<1x20xf32> forced %forced : memref<?xi32> into %normed_1, %chosen_1, %weights_1 by %router_scores_1 eps {{.*}} routing #fpmoe.token_choice<top_k = 2, renormalize = true> experts 3
 // CHECK: mega.barrier
 // CHECK: mega.phase "record_routes" tiles [1] {
 // CHECK-NEXT: mega.record_routes of %chosen_1 : memref<1x2xi32> into %routes layer %[[LAYER]] columns 2 max_tokens 24
@@ -179,7 +179,7 @@
 // CHECK-NEXT: mega.embed %table at %tokens into %x
 // CHECK: mega.barrier
 // CHECK: mega.phase "rope" tiles [tokens] {
-// CHECK-NEXT: mega.rope %rope.frequencies at %position into %angles magnitude 1.000000e+00
+// CHECK-NEXT: mega.rope %rope.frequencies at %positions into %angles magnitude 1.000000e+00
 // CHECK: mega.barrier
 // CHECK: mega.layers order [0, 1, 1] {
 // CHECK-NEXT: ^bb0(%[[LAYER:.*]]: index):
@@ -187,10 +187,10 @@
 // CHECK-NEXT: mega.norm %x, %dense.norm into %attention_norm eps {{.*}}
 // CHECK: mega.barrier
 // CHECK: mega.phase "qkv" tiles [4, block_groups] {
-// CHECK-NEXT: mega.qkv %attention_norm, %dense.qkv bias %dense.bias : tensor<4x4xf32> rope %angles at %position into %query, %cache by %head layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 group 16
+// CHECK-NEXT: mega.qkv %attention_norm, %dense.qkv bias %dense.bias : tensor<4x4xf32> rope %angles at %positions into %query, %cache by %head layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 group 16
 // CHECK: mega.barrier
-// CHECK: mega.phase "attention" tiles [2, blocks] {
-// CHECK-NEXT: mega.attention %query, %cache at %position into %attended by %scores, %sums layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 value_dim 4 span 64 scale 5.000000e-01
+// CHECK: mega.phase "attention" tiles [1, query_blocks] {
+// CHECK-NEXT: mega.attention %query, %cache at %positions into %attended by %scores, %sums layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 value_dim 4 span 64 scale 5.000000e-01
 // CHECK: mega.barrier
 // CHECK: mega.phase "output" tiles [1, block_groups] {
 // CHECK-NEXT: mega.linear %attended, %dense.o into %x vectors 2 group 16 accumulate
@@ -219,16 +219,16 @@
 // CHECK-NEXT: mega.norm %x, %sparse.norm into %attention_norm_1 eps {{.*}}
 // CHECK: mega.barrier
 // CHECK: mega.phase "qkv" tiles [4, block_groups] {
-// CHECK-NEXT: mega.qkv %attention_norm_1, %sparse.qkv bias %sparse.bias : tensor<4x4xf32> rope %angles at %position into %query_1, %cache by %head_1 layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 group 16
+// CHECK-NEXT: mega.qkv %attention_norm_1, %sparse.qkv bias %sparse.bias : tensor<4x4xf32> rope %angles at %positions into %query_1, %cache by %head_1 layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 group 16
 // CHECK: mega.barrier
-// CHECK: mega.phase "attention" tiles [2, blocks] {
-// CHECK-NEXT: mega.attention %query_1, %cache at %position into %attended_1 by %scores_1, %sums_1 layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 value_dim 4 span 64 scale 5.000000e-01 window 16
+// CHECK: mega.phase "attention" tiles [1, query_blocks] {
+// CHECK-NEXT: mega.attention %query_1, %cache at %positions into %attended_1 by %scores_1, %sums_1 layer %[[LAYER]] heads 2 kv_heads 1 head_dim 4 value_dim 4 span 64 scale 5.000000e-01 window 16
 // CHECK: mega.barrier
 // CHECK: mega.phase "output" tiles [1, block_groups] {
 // CHECK-NEXT: mega.linear %attended_1, %sparse.o into %x vectors 2 group 16 accumulate
 // CHECK: mega.barrier
 // CHECK: mega.phase "route" tiles [blocks] {
-// CHECK-NEXT: mega.route %x norm %sparse.norm_1 router %sparse.router : tensor<3x20xf32> scaled %shared.scale : tensor<1x20xf32> forced %language : memref<1xi32> into %normed_1, %chosen_1, %weights_1 by %router_scores_1 eps {{.*}} routing #fpmoe.token_choice<top_k = 2, renormalize = true> experts 3
+// CHECK-NEXT: mega.route %x norm %sparse.norm_1 router %sparse.router : tensor<3x20xf32> scaled %shared.scale : tensor<1x20xf32> forced %forced : memref<?xi32> into %normed_1, %chosen_1, %weights_1 by %router_scores_1 eps {{.*}} routing #fpmoe.token_choice<top_k = 2, renormalize = true> experts 3
 // CHECK: mega.barrier
 // CHECK: mega.phase "record_routes" tiles [tokens] {
 // CHECK-NEXT: mega.record_routes of %chosen_1 : memref<24x2xi32> into %routes layer %[[LAYER]] columns 2 max_tokens 24
@@ -246,10 +246,10 @@
 // CHECK-NEXT: mega.expert_down %active_1 experts %sparse.down : tensor<3x20x6xbf16, #mega.packed<n = 16, k = 2>> shared %shared.down : tensor<20x18xbf16, #mega.packed<n = 16, k = 2>> groups %groups_1 : memref<230xi32> into %x vectors 2 depth 32
 // CHECK: mega.barrier
 // CHECK: mega.phase "final_norm" tiles [logits_blocks] {
-// CHECK-NEXT: mega.norm %x, %final from %logits_from : memref<1xi64> into %rows_with_logits eps {{.*}}
+// CHECK-NEXT: mega.norm %x, %final of %logits_rows : memref<?xi32> into %rows_with_logits eps {{.*}}
 // CHECK: mega.barrier
 // CHECK: mega.phase "logits" tiles [2, 1] {
-// CHECK-NEXT: mega.linear %rows_with_logits, %table_0 from %logits_from : memref<1xi64> into %logits vectors 2 group 2
+// CHECK-NEXT: mega.linear %rows_with_logits, %table_0 of %logits_rows : memref<?xi32> into %logits vectors 2 group 2
 // CHECK: mega.barrier
 
 #target = #mega.target<cpu = "avx512-bf16", dot = avx512_bf16, rows = 12, accumulators = 24, columns = 16>

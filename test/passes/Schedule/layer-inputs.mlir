@@ -13,7 +13,7 @@
 // CHECK: mega.layers order [0, 1, 1] {
 // CHECK-NEXT: ^bb0(%[[LAYER:.*]]: index):
 // CHECK: mega.phase "keep_rows" tiles [1] {
-// CHECK-NEXT: mega.keep_rows %[[X]] from %logits_from into %[[KEPT]] layer %[[LAYER]] columns 20 : memref<1x32xf32>, memref<1xi64>, memref<?x60xf32>
+// CHECK-NEXT: mega.keep_rows %[[X]] of %logits_rows into %[[KEPT]] layer %[[LAYER]] columns 20 : memref<1x32xf32>, memref<?xi32>, memref<?x60xf32>
 // CHECK: mega.phase "attention_norm"
 // CHECK: }, {
 // CHECK: mega.phase "keep_rows" tiles [1] {
@@ -21,7 +21,7 @@
 // CHECK-LABEL: mega.program @prefill
 // CHECK: %[[X:.*]] = mega.buffer shared "x" : memref<24x32xf32>
 // CHECK: mega.phase "keep_rows" tiles [tokens] {
-// CHECK-NEXT: mega.keep_rows %[[X]] from %logits_from into %{{.*}} : memref<24x32xf32>, memref<1xi64>, memref<?x60xf32>
+// CHECK-NEXT: mega.keep_rows %[[X]] of %logits_rows into %{{.*}} : memref<24x32xf32>, memref<?xi32>, memref<?x60xf32>
 // CHECK: mega.phase "attention_norm"
 // CHECK: }, {
 // CHECK: mega.phase "keep_rows" tiles [tokens] {

@@ -20,10 +20,10 @@
 // CHECK-SAME:    memref<17x4xi32>, memref<17x5xf32>
 // CHECK:       mega.barrier
 // CHECK:       mega.phase "segment_scores" tiles [2] {
-// CHECK-NEXT:    mega.segment_scores %[[X]] norm {{.*}} if %segments into %[[SCORES]] by
+// CHECK-NEXT:    mega.segment_scores %[[X]] norm {{.*}} of %segments into %[[SCORES]] by
 // CHECK:       mega.barrier
 // CHECK-NEXT:  mega.phase "segment_choose" tiles [1] {
-// CHECK-NEXT:    mega.segment_choose %[[SCORES]] if %segments into %[[EXPERTS]], %[[WEIGHTS]] by %[[TAKEN]]
+// CHECK-NEXT:    mega.segment_choose %[[SCORES]] of %segments into %[[EXPERTS]], %[[WEIGHTS]] by %[[TAKEN]]
 // CHECK:       mega.barrier
 // CHECK-NEXT:  mega.phase "group" {
 // CHECK-NEXT:    mega.group %[[EXPERTS]], %[[WEIGHTS]]

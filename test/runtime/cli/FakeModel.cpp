@@ -37,11 +37,11 @@ static constexpr int32_t stopToken = 299;
 
 /// The expert for a token: its third of the vocabulary; layer 1 differs by one
 /// so that layers do not all look alike, layer 2 is dense.
-static int32_t route(const FpmoeStep *step, int32_t token, int64_t layer) {
+static int32_t route(int32_t forced, int32_t token, int64_t layer) {
   if (layer == 2)
     return -1;
-  if (step->language >= 0)
-    return step->language;
+  if (forced >= 0)
+    return forced;
   return (token / 3 + (layer == 1)) % experts;
 }
 
@@ -49,24 +49,31 @@ static int32_t route(const FpmoeStep *step, int32_t token, int64_t layer) {
 static void runLevel(const FpmoeStep *step, int64_t worker, uint8_t *scratch,
                      int64_t level) {
   scratch[0] = static_cast<uint8_t>(worker);
-  auto *seen = reinterpret_cast<int32_t *>(step->cache);
+  auto *cache = reinterpret_cast<int32_t *>(step->cache);
+  auto seenAt = [&](int64_t row, int64_t position) -> int32_t & {
+    int32_t page = step->pages[row][position / FPMOE_PAGE_POSITIONS];
+    return cache[page * FPMOE_PAGE_POSITIONS + position % FPMOE_PAGE_POSITIONS];
+  };
   if (worker == 0)
     for (int64_t i = 0; i < step->count; ++i)
-      seen[step->position + i] = step->tokens[i];
+      seenAt(i, step->positions[i]) = step->tokens[i];
   fpmoe_barrier(step->team, worker);
   // Rows are taken by ticket, as the compiled phases do.
   auto *ticket = reinterpret_cast<std::atomic<int64_t> *>(step->tickets);
   for (int64_t i; (i = ticket->fetch_add(1)) < step->count;) {
     int32_t token = step->tokens[i];
-    int64_t position = step->position + i;
+    int64_t position = step->positions[i];
     if (step->routes)
       for (int64_t layer = 0; layer < layers; ++layer)
         step->routes[(layer * maxTokens + i) * topK] =
-            route(step, token, layer);
-    if (i < step->logits_from)
+            route(step->forced[i], token, layer);
+    int64_t wanted = 0;
+    while (wanted < step->logits_count && step->logits_rows[wanted] != i)
+      ++wanted;
+    if (wanted == step->logits_count)
       continue;
-    float *row = step->logits + (i - step->logits_from) * vocabulary;
-    int32_t before = position ? seen[position - 1] : 0;
+    float *row = step->logits + wanted * vocabulary;
+    int32_t before = position ? seenAt(i, position - 1) : 0;
     for (int64_t v = 0; v < vocabulary; ++v)
       row[v] =
           static_cast<float>((v * 7 + position * 3 + before) % 11) * 0.125f;
@@ -141,6 +148,7 @@ static FpmoeLevel makeLevel(const char *name, uint32_t features) {
   level.name = name;
   level.cpu_features = features;
   level.max_tokens = maxTokens;
+  level.block_rows = 3;
   level.cache_bytes_per_position = positionBytes;
   level.shared_bytes = 4096;
   level.private_bytes = 128;

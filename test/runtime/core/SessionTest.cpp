@@ -26,8 +26,10 @@ static constexpr int64_t layers = 2, topK = 2, maxTokens = 4, context = 20,
 /// What worker 0 saw of each step.
 struct Seen {
   bool decode;
-  int64_t count, position, logitsFrom, ticket, capacity;
-  int32_t language, workers, segments;
+  int64_t count, position, logitsFrom, ticket, pages;
+  int32_t forced, workers;
+  std::vector<int32_t> segments; ///< first rows of those that are complete
+  bool wholeText;
   std::vector<int32_t> tokens;
   std::vector<int32_t> languages; ///< empty: the step has none
 };
@@ -47,19 +49,29 @@ static void run(const FpmoeStep *step, int64_t worker, uint8_t *scratch,
   if (worker == 0) {
     bad |= misaligned(step->cache) || misaligned(step->weights) ||
            misaligned(step->shared);
+    for (int64_t i = 0; i < step->count; ++i) {
+      bad |= step->positions[i] != step->positions[0] + i;
+      for (int64_t page = 0; page <= step->positions[i] / 32; ++page)
+        bad |= step->pages[i][page] != page;
+    }
+    for (int64_t i = 0; i < step->logits_count; ++i)
+      bad |= step->logits_rows[i] != step->count - step->logits_count + i;
     steps.push_back(
-        {decode, step->count, step->position, step->logits_from,
-         step->tickets[1], step->cache_capacity, step->language, step->workers,
-         step->segments,
+        {decode, step->count, step->positions[0],
+         step->count - step->logits_count, step->tickets[1], step->cache_pages,
+         step->forced[step->count - 1], step->workers,
+         std::vector<int32_t>(step->segments,
+                              step->segments + step->segment_count),
+         step->whole_text == 1,
          std::vector<int32_t>(step->tokens, step->tokens + step->count),
          step->languages ? std::vector<int32_t>(step->languages,
                                                 step->languages + step->count)
                          : std::vector<int32_t>()});
     step->tickets[1] = 99;
-    for (int64_t i = step->logits_from; i < step->count; ++i)
+    for (int64_t i = 0; i < step->logits_count; ++i)
       for (int64_t v = 0; v < vocabulary; ++v)
-        step->logits[(i - step->logits_from) * vocabulary + v] =
-            static_cast<float>(step->tokens[i] * 100 + v);
+        step->logits[i * vocabulary + v] =
+            static_cast<float>(step->tokens[step->logits_rows[i]] * 100 + v);
     if (step->routes)
       for (int64_t i = 0; i < step->count; ++i)
         for (int64_t k = 0; k < topK; ++k)
@@ -88,6 +100,7 @@ protected:
     model.layers = layers;
     model.context = context;
     level.max_tokens = maxTokens;
+    level.block_rows = 2;
     model.top_k = topK;
     model.experts = 3;
     level.cache_bytes_per_position = 24;
@@ -148,8 +161,8 @@ TEST_P(SessionTest, feedsInChunksWithTheLastLogits) {
   EXPECT_EQ(session->logits()[3], 903);
   for (const Seen &step : steps) {
     EXPECT_EQ(step.ticket, 0) << "tickets are zero before every step";
-    EXPECT_EQ(step.capacity, 16) << "a multiple of 16";
-    EXPECT_EQ(step.language, 1);
+    EXPECT_EQ(step.pages, 1) << "of 32 positions";
+    EXPECT_EQ(step.forced, 1);
     EXPECT_EQ(step.workers, GetParam());
   }
 }
@@ -217,12 +230,16 @@ TEST_P(SessionTest, refusesWhatDoesNotFit) {
   EXPECT_TRUE(session->step(nullptr, 0, 0).failed());
 }
 
-/// A step as "position+count, rows of logits, how segments are routed".
+/// A step as "position+count, rows of logits, rows where complete segments
+/// begin".
 static std::string describe(const Seen &step) {
-  static const char *const modes[] = {"open", "closed", "whole"};
-  return std::to_string(step.position) + "+" + std::to_string(step.count) +
-         " " + std::to_string(step.count - step.logitsFrom) + " " +
-         modes[step.segments];
+  std::string text = std::to_string(step.position) + "+" +
+                     std::to_string(step.count) + " " +
+                     std::to_string(step.count - step.logitsFrom) +
+                     (step.wholeText ? " whole" : "");
+  for (int32_t row : step.segments)
+    text += " @" + std::to_string(row);
+  return text;
 }
 static std::vector<std::string> takeSteps() {
   std::vector<std::string> all;
@@ -243,24 +260,25 @@ TEST_P(SessionTest, segmentsAreComputedAgainWhenTheyAreComplete) {
   // Without logits, complete segments are computed once; what is left goes with
   // them.
   EXPECT_FALSE(session->step(std::vector{1, 2, 3, 4}.data(), 4, 3).failed());
-  EXPECT_EQ(takeSteps(), (Texts{"0+4 1 closed"}));
+  EXPECT_EQ(takeSteps(), (Texts{"0+4 1 @0"}));
   EXPECT_EQ(session->logits()[0], 400);
-  // Two more complete the segment, whose tokens are computed again.
+  // Two more complete the segment, whose tokens are computed again when one
+  // follows.
   EXPECT_FALSE(session->step(std::vector{5, 6}.data(), 2, 0).failed());
-  EXPECT_EQ(steps[1].tokens, (std::vector<int32_t>{4, 5, 6}));
-  EXPECT_EQ(takeSteps(), (Texts{"4+2 2 open", "3+3 0 closed"}));
+  EXPECT_EQ(takeSteps(), (Texts{"4+2 2"}));
   EXPECT_EQ(session->logitsRow(1)[1], 601);
   // Logits of all tokens, in a step that begins and ends inside a segment.
   EXPECT_FALSE(session->step(std::vector{7}.data(), 1, 0).failed());
+  EXPECT_EQ(steps[0].tokens, (std::vector<int32_t>{4, 5, 6}));
   EXPECT_FALSE(session->step(std::vector{8, 9, 1, 2}.data(), 4, 0).failed());
   EXPECT_EQ(takeSteps(),
-            (Texts{"6+1 1 open", "7+2 2 open", "6+3 0 closed", "9+2 2 open"}));
+            (Texts{"3+3 0 @0", "6+1 1", "7+2 2", "6+3 0 @0", "9+2 2"}));
   EXPECT_EQ(session->logitsRow(3)[0], 200);
   EXPECT_EQ(session->routesOf(10)[2], 20);
   session->restart();
   EXPECT_EQ(feed({1, 2, 3, 4, 5, 6, 7}), "");
   // Chunks are whole segments. The last token is the first of its segment.
-  EXPECT_EQ(takeSteps(), (Texts{"0+3 0 closed", "3+3 0 closed", "6+1 1 open"}));
+  EXPECT_EQ(takeSteps(), (Texts{"0+3 0 @0", "3+3 0 @0", "6+1 1"}));
   EXPECT_EQ(session->position(), 7);
 }
 
@@ -273,7 +291,7 @@ TEST_P(SessionTest, wholeTextIsOneStep) {
   open(options);
   std::vector<int32_t> tokens = {1, 2, 3, 4};
   EXPECT_FALSE(session->step(tokens.data(), 4, 0).failed());
-  EXPECT_EQ(takeSteps(), (Texts{"0+4 4 whole"}));
+  EXPECT_EQ(takeSteps(), (Texts{"0+4 4 whole @0"}));
   EXPECT_EQ(std::string(session->step(tokens.data(), 1, 0).message()),
             "a whole text is one step, and 4 tokens are there already");
 }
@@ -288,7 +306,7 @@ TEST_P(SessionTest, tokensHaveLanguages) {
   EXPECT_EQ(steps[0].languages, (std::vector<int32_t>{0, 1, -1, 0}));
   // Those that were not told have none.
   EXPECT_EQ(steps[1].languages, (std::vector<int32_t>{1, -1}));
-  EXPECT_EQ(steps[1].language, -1);
+  EXPECT_EQ(steps[1].forced, -1);
   session->restart();
   EXPECT_EQ(feed({1}), "");
   EXPECT_EQ(steps[2].languages, std::vector<int32_t>{-1});
@@ -303,7 +321,7 @@ TEST_P(SessionTest, oneLanguageForAllTokens) {
   session->setLanguages(0, {0, 0});
   EXPECT_EQ(feed({1, 2, 3}), "");
   EXPECT_EQ(steps[0].languages, (std::vector<int32_t>{1, 1, 1}));
-  EXPECT_EQ(steps[0].language, -1);
+  EXPECT_EQ(steps[0].forced, -1);
 }
 
 INSTANTIATE_TEST_SUITE_P(Workers, SessionTest, testing::Values(1, 3));

@@ -1,0 +1,506 @@
+//===- Scheduler.cpp - many sequences in the steps of a model ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A sequence gets pages for its prompt when it starts, and one more whenever
+// its text has filled them. Where there is none, the sequence that started last
+// gives up its pages and waits to be computed again: to the same bits.
+//
+// Guesses of what follows are what followed the same tokens earlier in the
+// text. They are rows of the step like others, and taken as far as they are
+// what would have been chosen anyway.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/core/Scheduler.h"
+#include "runtime/core/Machine.h"
+
+using namespace fpmoe;
+
+/// A sequence starts when there is room for so many tokens behind its prompt.
+static constexpr int64_t tokensToCome = 128;
+
+struct Scheduler::Job {
+  Job(const FpmoeModel &model, Task &task)
+      : task(task), sequence(model, task.forced) {
+    sequence.tokens = task.prompt;
+  }
+
+  /// Whether its next token is all that it waits for.
+  bool isWriting() const {
+    return made > 0 && sequence.size() - sequence.fed() == 1;
+  }
+  int64_t toCome() const { return sequence.size() - sequence.fed(); }
+
+  Task &task;
+  Sequence sequence;
+  int64_t made = 0;      ///< tokens behind the prompt
+  int64_t guesses = 0;   ///< tokens at the end that are guessed
+  int64_t age = 0;       ///< steps since the job started
+  int64_t published = 0; ///< pages
+  uint64_t lastSerial = 0;
+  bool inStep = false;
+  /// Guesses that were right of late, in a step; none for some tokens where
+  /// they do not pay.
+  double rightGuesses = 3;
+  int64_t pause = 0;
+};
+
+struct Scheduler::Part {
+  Job *job;
+  StepRun run;
+};
+
+static int64_t pagesFor(int64_t positions) {
+  return (positions + pagePositions - 1) / pagePositions;
+}
+
+Status Scheduler::create(const FpmoeModel &model, const FpmoeLevel &level,
+                         Team &team, Weights &weights,
+                         const SchedulerOptions &options,
+                         std::unique_ptr<Scheduler> &result) {
+  std::unique_ptr<Scheduler> made(new Scheduler(model, level.block_rows));
+  // Each sequence that is being written takes a row of every step.
+  made->sequences =
+      std::max<int64_t>(std::min(options.sequences, level.max_tokens), 1);
+  made->stepSeconds = options.stepSeconds;
+  StepperOptions memory;
+  int64_t pageBytes = pagePositions * level.cache_bytes_per_position;
+  int64_t wanted = made->sequences * pagesFor(model.context);
+  memory.pages = options.cacheBytes
+                     ? std::min(options.cacheBytes / pageBytes, wanted)
+                     : wanted;
+  if (memory.pages < 1)
+    return Status::error(
+        format("the cache of %lld bytes has no room for %lld positions, which "
+               "take %lld",
+               static_cast<long long>(options.cacheBytes),
+               static_cast<long long>(pagePositions),
+               static_cast<long long>(pageBytes)));
+  memory.logitsRows =
+      std::min(level.max_tokens, std::max<int64_t>(2 * made->sequences, 64));
+  memory.recordRoutes = options.recordRoutes;
+  Status status =
+      Stepper::create(model, level, team, weights, memory, made->stepper);
+  if (status.failed())
+    return status;
+  made->pool = std::make_unique<PagePool>(memory.pages);
+  result = std::move(made);
+  return status;
+}
+
+Scheduler::Scheduler(const FpmoeModel &model, int64_t blockRows)
+    : model(model), blockRows(blockRows) {}
+
+Scheduler::~Scheduler() = default;
+
+Status Scheduler::add(Task &task) {
+  using Number = long long;
+  int64_t size = task.prompt.size();
+  if (size == 0)
+    return Status::error("the prompt is empty");
+  if (size > mostPositions())
+    return Status::error(format(
+        "the prompt has %lld tokens, there is room for %lld: the model's "
+        "context is %lld, the cache has %lld positions",
+        Number(size), Number(mostPositions()), Number(model.context),
+        Number(room())));
+  for (int64_t i = 0; i < size; ++i)
+    if (task.prompt[i] < 0 || task.prompt[i] >= model.vocabulary)
+      return Status::error(format("token %lld has id %d, outside the "
+                                  "vocabulary of %lld",
+                                  Number(i), task.prompt[i],
+                                  Number(model.vocabulary)));
+  waiting.push_back(std::make_unique<Job>(model, task));
+  Job &job = *waiting.back();
+  if (model.languages > 0 && task.forced < 0)
+    job.sequence.languages = task.languagesOf(task.prompt);
+  return Status::success();
+}
+
+void Scheduler::cancel(Task &task) {
+  for (auto place = waiting.begin(); place != waiting.end(); ++place)
+    if (&(*place)->task == &task) {
+      waiting.erase(place);
+      task.onEnd(Task::End::cancelled);
+      return;
+    }
+  for (std::unique_ptr<Job> &job : running)
+    if (&job->task == &task)
+      return end(*job, Task::End::cancelled);
+}
+
+void Scheduler::end(Job &job, Task::End how) {
+  releasePages(job);
+  Task &task = job.task;
+  running.erase(std::find_if(
+      running.begin(), running.end(),
+      [&](const std::unique_ptr<Job> &each) { return each.get() == &job; }));
+  task.onEnd(how);
+}
+
+void Scheduler::releasePages(Job &job) {
+  // The last pages first: the others serve texts with another ending, too.
+  std::vector<int32_t> &pages = job.sequence.pages;
+  while (!pages.empty()) {
+    pool->release(pages.back());
+    pages.pop_back();
+  }
+  job.published = 0;
+  job.lastSerial = 0;
+}
+
+PageKey Scheduler::keyOf(const Job &job, int64_t page) const {
+  const Sequence &sequence = job.sequence;
+  PageKey key;
+  key.before = job.lastSerial;
+  key.owner = job.task.owner;
+  auto part = [&](const std::vector<int32_t> &all) {
+    auto first = all.begin() + page * pagePositions;
+    return std::vector<int32_t>(first, first + pagePositions);
+  };
+  key.tokens = part(sequence.tokens);
+  if (job.task.forced >= 0 || model.languages == 0)
+    key.forced = job.task.forced;
+  else
+    key.languages = part(sequence.languages);
+  return key;
+}
+
+/// Takes the pages that are there already, but for the last token, whose logits
+/// are wanted.
+void Scheduler::findPages(Job &job) {
+  Sequence &sequence = job.sequence;
+  sequence.resume(0);
+  if (job.task.wantsPromptLogits || job.task.wantsRoutes)
+    return;
+  if (job.task.forced < 0 && model.languages > 0)
+    sequence.languages.resize(sequence.size(), -1);
+  int64_t most = (sequence.size() - 1) / pagePositions;
+  for (; job.published < most; ++job.published) {
+    int32_t page = pool->find(keyOf(job, job.published));
+    if (page < 0)
+      break;
+    sequence.pages.push_back(page);
+    job.lastSerial = pool->serialOf(page);
+  }
+  // Where segments are routed, the rest begins with one.
+  while (model.segment > 0 &&
+         job.published * pagePositions % model.segment != 0) {
+    pool->release(sequence.pages.back());
+    sequence.pages.pop_back();
+    --job.published;
+    job.lastSerial = job.published ? pool->serialOf(sequence.pages.back()) : 0;
+  }
+  sequence.resume(job.published * pagePositions);
+}
+
+void Scheduler::publishPages(Job &job) {
+  Sequence &sequence = job.sequence;
+  for (; (job.published + 1) * pagePositions <= sequence.closed();
+       ++job.published)
+    job.lastSerial =
+        pool->publish(sequence.pages[job.published], keyOf(job, job.published));
+}
+
+/// Owners with fewest running sequences first, of one owner the oldest.
+Scheduler::Job *Scheduler::findNext() {
+  Job *best = nullptr;
+  int64_t bestCount = 0;
+  for (std::unique_ptr<Job> &job : waiting) {
+    int64_t count = std::count_if(running.begin(), running.end(),
+                                  [&](const std::unique_ptr<Job> &each) {
+                                    return each->task.owner == job->task.owner;
+                                  });
+    if (!best || count < bestCount) {
+      best = job.get();
+      bestCount = count;
+    }
+  }
+  return best;
+}
+
+void Scheduler::admit() {
+  while (!waiting.empty() && static_cast<int64_t>(running.size()) < sequences) {
+    Job &job = *findNext();
+    int64_t size = job.sequence.size();
+    int64_t wanted = pagesFor(std::min(size + tokensToCome, mostPositions()));
+    findPages(job);
+    int64_t missing = wanted - job.sequence.pages.size();
+    if (pool->available() < missing && !running.empty())
+      return releasePages(job);
+    start(job);
+  }
+}
+
+void Scheduler::start(Job &job) {
+  auto place = std::find_if(
+      waiting.begin(), waiting.end(),
+      [&](const std::unique_ptr<Job> &each) { return each.get() == &job; });
+  running.push_back(std::move(*place));
+  waiting.erase(place);
+  Sequence &sequence = job.sequence;
+  if (job.made == 0) {
+    numbers.promptTokens += sequence.size();
+    numbers.foundTokens += sequence.fed();
+    job.task.onStart(sequence.fed());
+  }
+  job.age = 0;
+  while (static_cast<int64_t>(sequence.pages.size()) <
+         pagesFor(sequence.size()))
+    sequence.pages.push_back(pool->take());
+}
+
+/// Makes another sequence give up its pages, if one can.
+bool Scheduler::preemptFor(Job &job) {
+  for (size_t i = running.size(); i-- > 0;) {
+    Job &victim = *running[i];
+    if (&victim == &job || victim.inStep)
+      continue;
+    ++numbers.preemptions;
+    releasePages(victim);
+    victim.sequence.resume(0);
+    waiting.push_front(std::move(running[i]));
+    running.erase(running.begin() + i);
+    return true;
+  }
+  return false;
+}
+
+bool Scheduler::hasPages(Job &job, int64_t positions) {
+  std::vector<int32_t> &pages = job.sequence.pages;
+  while (static_cast<int64_t>(pages.size()) < pagesFor(positions)) {
+    int32_t page = pool->take();
+    if (page < 0) {
+      if (!preemptFor(job))
+        return false;
+      continue;
+    }
+    pages.push_back(page);
+  }
+  return true;
+}
+
+/// What followed the longest end of the text, of 4 to 2 tokens, where it stood
+/// last.
+static void findGuesses(std::vector<int32_t> &tokens, int64_t most) {
+  for (int64_t length = 4; length >= 2; --length) {
+    int64_t size = tokens.size();
+    for (int64_t end = size - 1; end >= length; --end) {
+      if (!std::equal(tokens.end() - length, tokens.end(),
+                      tokens.begin() + end - length))
+        continue;
+      int64_t count = std::min(most, size - end);
+      for (int64_t i = 0; i < count; ++i)
+        tokens.push_back(tokens[end + i]);
+      return;
+    }
+  }
+}
+
+void Scheduler::addDrafts(Job &job, int64_t most) {
+  if (job.task.drafts == 0 || model.segment > 0 ||
+      (model.languages > 0 && job.task.forced < 0) || job.task.wantsRoutes)
+    return;
+  if (job.pause > 0) {
+    --job.pause;
+    job.rightGuesses = 2;
+    return;
+  }
+  Sequence &sequence = job.sequence;
+  int64_t likely = static_cast<int64_t>(2 * job.rightGuesses) + 1;
+  most = std::min({most, job.task.drafts, likely,
+                   mostPositions() - sequence.size(),
+                   static_cast<int64_t>(sequence.pages.size()) * pagePositions -
+                       sequence.size()});
+  int64_t size = sequence.size();
+  if (most > 0)
+    findGuesses(sequence.tokens, most);
+  job.guesses = sequence.size() - size;
+}
+
+/// Adds what a job has for the step, if that fits.
+bool Scheduler::addPart(Job &job, int64_t most, int64_t mostLogits) {
+  Sequence &sequence = job.sequence;
+  int64_t wanted = sequence.size() - 1 - job.guesses;
+  if (job.task.wantsPromptLogits && job.made == 0) {
+    wanted = 0;
+    most = std::min(most, mostLogits);
+  }
+  if (most < 1 || mostLogits < 1 + job.guesses)
+    return false;
+  Part part{&job, sequence.plan(most, wanted)};
+  if (part.run.count > most)
+    return false;
+  job.inStep = true;
+  parts.push_back(part);
+  return true;
+}
+
+/// Tokens of prompts that a step takes beside `rowsBefore` others.
+int64_t Scheduler::promptRows(int64_t rowsBefore) const {
+  int64_t most = stepper->maxTokens() - rowsBefore;
+  if (rowsBefore == 0)
+    return most;
+  int64_t fit = secondsPerRow > 0
+                    ? static_cast<int64_t>(stepSeconds / secondsPerRow)
+                    : 64;
+  fit = std::max<int64_t>(fit - rowsBefore, 16);
+  return std::min(most, fit / blockRows * blockRows + blockRows);
+}
+
+void Scheduler::planStep() {
+  parts.clear();
+  int64_t rows = 0, logits = stepper->logitsRows(), most = stepper->maxTokens();
+  std::vector<Job *> writing, reading;
+  for (std::unique_ptr<Job> &job : running) {
+    job->inStep = false;
+    ++job->age;
+    (job->isWriting() ? writing : reading).push_back(job.get());
+  }
+  auto isRunning = [&](Job *job) {
+    return std::any_of(
+        running.begin(), running.end(),
+        [&](const std::unique_ptr<Job> &each) { return each.get() == job; });
+  };
+  auto take = [&](Job *job, int64_t limit) {
+    if (!addPart(*job, limit, logits))
+      return int64_t(0);
+    const StepRun &run = parts.back().run;
+    rows += run.count;
+    logits -= run.count - run.logitsFrom;
+    return run.count;
+  };
+  // Every sequence that is written has a row and its logits.
+  int64_t spare = std::min(logits, most) - static_cast<int64_t>(writing.size());
+  for (Job *job : writing) {
+    // One before it may have taken its pages.
+    if (!isRunning(job) || job->task.isHeld || !hasPages(*job, job->sequence.size()))
+      continue;
+    addDrafts(*job, spare / static_cast<int64_t>(writing.size()));
+    take(job, most - rows);
+  }
+  // Short ones first, but none is put off for ever.
+  auto rank = [](const Job *job) { return job->toCome() - 256 * job->age; };
+  std::stable_sort(reading.begin(), reading.end(),
+                   [&](Job *a, Job *b) { return rank(a) < rank(b); });
+  int64_t left = promptRows(rows);
+  for (Job *job : reading)
+    if (left > 0 && isRunning(job))
+      left -= take(job, left);
+}
+
+bool Scheduler::step() {
+  admit();
+  if (running.empty())
+    return false;
+  planStep();
+  if (parts.empty())
+    return false;
+  std::vector<StepRun> runs;
+  int64_t rows = 0;
+  for (const Part &part : parts) {
+    runs.push_back(part.run);
+    rows += part.run.count;
+  }
+  double before = seconds();
+  stepper->step(runs);
+  double took = seconds() - before;
+  numbers.stepSeconds += took;
+  ++numbers.steps;
+  // Steps of few rows say what reading the weights takes.
+  if (rows >= 4 * blockRows) {
+    double each = took / rows;
+    secondsPerRow = secondsPerRow > 0 ? 0.7 * secondsPerRow + 0.3 * each : each;
+  }
+  int64_t row = 0, logitsRow = 0;
+  std::vector<Part> done;
+  done.swap(parts);
+  for (const Part &part : done) {
+    finishPart(part, row, logitsRow);
+    row += part.run.count;
+    logitsRow += part.run.count - part.run.logitsFrom;
+  }
+  return true;
+}
+
+void Scheduler::finishPart(const Part &part, int64_t row, int64_t logitsRow) {
+  Job &job = *part.job;
+  const StepRun &run = part.run;
+  job.inStep = false;
+  int64_t added = job.sequence.advance(run);
+  if (job.task.wantsRoutes) {
+    std::vector<int32_t> routes;
+    for (int64_t i = run.count - added; i < run.count; ++i) {
+      routes.clear();
+      stepper->appendRoutes(row + i, routes);
+      job.task.onRoutes(run.position + i, routes.data());
+    }
+  }
+  int64_t rows = run.count - run.logitsFrom;
+  bool isBehind = job.sequence.isBehind();
+  if (job.task.wantsPromptLogits && job.made == 0)
+    for (int64_t i = 0; i < rows - (isBehind ? 0 : 1); ++i)
+      job.task.onPromptLogits(run.position + run.logitsFrom + i,
+                              stepper->logitsRow(logitsRow + i));
+  if (isBehind)
+    return publishPages(job);
+  takeToken(job, part, logitsRow, rows);
+}
+
+void Scheduler::takeToken(Job &job, const Part &part, int64_t logitsRow,
+                          int64_t rows) {
+  Sequence &sequence = job.sequence;
+  int64_t known = sequence.size() - job.guesses, right = 0;
+  std::vector<int32_t> guesses(sequence.tokens.begin() + known,
+                               sequence.tokens.end());
+  sequence.tokens.resize(known);
+  int64_t count = guesses.size();
+  logitsRow += rows - 1 - count;
+  Task::Next next = {-1, true};
+  for (int64_t i = 0; i <= count; ++i) {
+    next = job.task.next(stepper->logitsRow(logitsRow + i));
+    if (next.token < 0)
+      break;
+    sequence.tokens.push_back(next.token);
+    ++job.made;
+    ++numbers.madeTokens;
+    if (next.isLast || i == count || next.token != guesses[i])
+      break;
+    ++right;
+  }
+  if (count > 0) {
+    numbers.drafted += count;
+    numbers.accepted += right;
+    job.rightGuesses = 0.7 * job.rightGuesses + 0.3 * right;
+    if (job.rightGuesses < 1)
+      job.pause = 16;
+    job.guesses = 0;
+    // What was guessed wrongly is written again.
+    sequence.languages.resize(
+        std::min<size_t>(sequence.languages.size(), sequence.tokens.size()));
+    sequence.resume(known + right);
+  }
+  publishPages(job);
+  if (next.token < 0 || next.isLast)
+    return end(job, Task::End::finished);
+  if (sequence.size() > mostPositions())
+    return end(job, Task::End::full);
+  if (model.languages > 0 && job.task.forced < 0) {
+    std::vector<int32_t> more = job.task.languagesOf({next.token});
+    sequence.languages.resize(sequence.size() - 1, -1);
+    sequence.languages.insert(sequence.languages.end(), more.begin(),
+                              more.end());
+  }
+}
+
+const SchedulerCounts &Scheduler::counts() {
+  numbers.running = running.size();
+  numbers.waiting = waiting.size();
+  numbers.pages = pool->size();
+  numbers.pagesInUse = pool->size() - pool->available();
+  return numbers;
+}

@@ -1,0 +1,131 @@
+//===- Stepper.cpp - steps of the model over several sequences ---*- C++
+//-*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/core/Stepper.h"
+
+#include <algorithm>
+#include <cstring>
+
+using namespace fpmoe;
+
+Status Stepper::create(const FpmoeModel &model, const FpmoeLevel &level,
+                       Team &team, Weights &weights,
+                       const StepperOptions &options,
+                       std::unique_ptr<Stepper> &result) {
+  std::unique_ptr<Stepper> made(new Stepper(model, level, team, weights));
+  made->cachePages = options.pages;
+  made->maxLogits = options.logitsRows;
+  made->privateBytes = (level.private_bytes + 4095) / 4096 * 4096;
+  made->tickets.resize(level.tickets);
+  if (options.recordRoutes && model.top_k > 0)
+    made->routes.resize(model.layers * level.max_tokens * model.top_k);
+
+  int64_t cacheBytes;
+  if (__builtin_mul_overflow(options.pages * pagePositions,
+                             level.cache_bytes_per_position, &cacheBytes))
+    return Status::error("the key/value cache is larger than memory can be");
+  Status status = made->cache.allocate(cacheBytes, "the key/value cache");
+  if (!status.failed())
+    status = made->shared.allocate(level.shared_bytes, "shared scratch");
+  if (!status.failed())
+    status = made->privates.allocate(made->privateBytes * team.size(),
+                                     "the workers' scratch");
+  if (!status.failed())
+    status = made->logitsMemory.allocate(options.logitsRows * model.vocabulary *
+                                             int64_t(sizeof(float)),
+                                         "the logits");
+  if (!status.failed())
+    result = std::move(made);
+  return status;
+}
+
+/// Rows attend together as far as they lie in one block of rows.
+void Stepper::addQueryBlocks(int64_t first, int64_t count) {
+  for (int64_t row = first, end = first + count; row < end;) {
+    int64_t next =
+        std::min(end, (row / level.block_rows + 1) * level.block_rows);
+    queryBlocks.push_back(
+        {static_cast<int32_t>(row), static_cast<int32_t>(next - row)});
+    row = next;
+  }
+}
+
+void Stepper::addRun(const StepRun &run) {
+  int64_t first = tokens.size();
+  tokens.insert(tokens.end(), run.tokens, run.tokens + run.count);
+  for (int64_t i = 0; i < run.count; ++i) {
+    positions.push_back(static_cast<int32_t>(run.position + i));
+    if (i >= run.logitsFrom)
+      logitsRowsOf.push_back(static_cast<int32_t>(first + i));
+  }
+  pagesOf.insert(pagesOf.end(), run.count, run.pages);
+  forced.insert(forced.end(), run.count, run.forced);
+  if (run.languages)
+    languages.insert(languages.end(), run.languages, run.languages + run.count);
+  else
+    languages.insert(languages.end(), run.count, -1);
+  for (int64_t i = 0; i < run.segments; ++i)
+    segments.push_back(static_cast<int32_t>(first + i * model.segment));
+  addQueryBlocks(first, run.count);
+}
+
+void Stepper::step(const std::vector<StepRun> &runs, bool wholeText) {
+  for (std::vector<int32_t> *rows :
+       {&tokens, &positions, &logitsRowsOf, &forced, &languages, &segments})
+    rows->clear();
+  pagesOf.clear();
+  queryBlocks.clear();
+  for (const StepRun &run : runs)
+    addRun(run);
+  std::fill(tickets.begin(), tickets.end(), 0);
+  std::fill(routes.begin(), routes.end(), -1);
+
+  FpmoeStep step = {};
+  step.tokens = tokens.data();
+  step.count = tokens.size();
+  step.positions = positions.data();
+  step.pages = pagesOf.data();
+  step.query_blocks = queryBlocks.data();
+  step.query_block_count = queryBlocks.size();
+  step.logits_rows = logitsRowsOf.data();
+  step.logits_count = logitsRowsOf.size();
+  step.logits = logitsRow(firstLogitsRow);
+  step.weights = weights.data();
+  step.cache = cache.data();
+  step.cache_pages = cachePages;
+  step.shared = shared.data();
+  step.tickets = tickets.data();
+  step.routes = routes.empty() ? nullptr : routes.data();
+  step.team = &team;
+  step.forced = forced.data();
+  step.languages = model.languages > 0 ? languages.data() : nullptr;
+  step.segments = segments.data();
+  step.segment_count = segments.size();
+  step.workers = team.size();
+  step.whole_text = wholeText;
+  // A whole text of one token is no segment.
+  FpmoeStepFn function = step.count == 1 ? level.decode : level.prefill;
+  team.run([&](int64_t worker) {
+    function(&step, worker, privates.data() + worker * privateBytes);
+  });
+}
+
+void Stepper::appendRoutes(int64_t row, std::vector<int32_t> &to) const {
+  if (routes.empty())
+    return;
+  int64_t k = model.top_k;
+  for (int64_t layer = 0; layer < model.layers; ++layer) {
+    auto from = routes.begin() + (layer * level.max_tokens + row) * k;
+    to.insert(to.end(), from, from + k);
+  }
+}
+
+void Stepper::fillCache() {
+  // Bytes that are small numbers in every type of cache.
+  std::memset(cache.data(), 0x3c, cache.size());
+}

@@ -1,0 +1,110 @@
+//===- Stepper.h - steps of the model over several sequences ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Holds the memory of steps (cache, scratch, logits) and hands the tokens of
+// sequences to the compiled step functions with the whole team. Nothing that
+// shares a step changes a bit of what another sequence gets.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FPMOE_RUNTIME_CORE_STEPPER_H
+#define FPMOE_RUNTIME_CORE_STEPPER_H
+
+#include "include/fpmoe/runtime/abi.h"
+#include "runtime/core/Memory.h"
+#include "runtime/core/Team.h"
+#include "runtime/core/Weights.h"
+
+#include <memory>
+#include <vector>
+
+namespace fpmoe {
+
+/// Positions that a page of the cache holds, of one sequence.
+constexpr int64_t pagePositions = FPMOE_PAGE_POSITIONS;
+
+/// The next tokens of a sequence, in a step.
+struct StepRun {
+  const int32_t *tokens = nullptr;
+  int64_t count = 0;
+  int64_t position = 0; ///< of the first token
+  /// Of the sequence: page pages[p / 32] holds position p.
+  const int32_t *pages = nullptr;
+  /// Logits are wanted of tokens [logitsFrom, count).
+  int64_t logitsFrom = 0;
+  int32_t forced = -1; ///< expert of every token, or -1: the router
+  /// [count], -1 where a token has none; null: none has one.
+  const int32_t *languages = nullptr;
+  /// Segments from the first token on that the step completes, where the model
+  /// routes segments.
+  int64_t segments = 0;
+};
+
+struct StepperOptions {
+  int64_t pages = 0;      ///< of the cache, of all sequences
+  int64_t logitsRows = 1; ///< that a step may ask for
+  bool recordRoutes = false;
+};
+
+class Stepper {
+public:
+  /// `level` is that of the model that this CPU runs.
+  static Status create(const FpmoeModel &model, const FpmoeLevel &level,
+                       Team &team, Weights &weights,
+                       const StepperOptions &options,
+                       std::unique_ptr<Stepper> &stepper);
+
+  /// Runs one step over all tokens of all runs, each of another sequence and
+  /// not empty; a single token goes through the decode function. The caller has
+  /// checked ids, positions, pages, and that there are at most maxTokens()
+  /// tokens and logitsRows() logits. `wholeText`: the only run is a whole text,
+  /// whose segments are routed by the published rule.
+  void step(const std::vector<StepRun> &runs, bool wholeText = false);
+
+  /// Logits that the last step was asked for, [rows, vocabulary], run by run.
+  /// May be changed by the caller.
+  float *logits() { return reinterpret_cast<float *>(logitsMemory.data()); }
+  float *logitsRow(int64_t row) { return logits() + row * model.vocabulary; }
+  /// The same of a step that is to come: they begin at this row.
+  void setFirstLogitsRow(int64_t row) { firstLogitsRow = row; }
+
+  /// Experts that a row of the last step took in each layer, [layers, top_k],
+  /// -1 in dense layers, behind what `routes` holds.
+  void appendRoutes(int64_t row, std::vector<int32_t> &routes) const;
+  bool hasRoutes() const { return !routes.empty(); }
+
+  int64_t maxTokens() const { return level.max_tokens; }
+  int64_t logitsRows() const { return maxLogits; }
+  int64_t pages() const { return cachePages; }
+  /// Makes the cache look as if it were written: for measuring.
+  void fillCache();
+
+private:
+  Stepper(const FpmoeModel &model, const FpmoeLevel &level, Team &team,
+          Weights &weights)
+      : model(model), level(level), team(team), weights(weights) {}
+  void addRun(const StepRun &run);
+  void addQueryBlocks(int64_t first, int64_t count);
+
+  const FpmoeModel &model;
+  const FpmoeLevel &level;
+  Team &team;
+  Weights &weights;
+  int64_t cachePages = 0, maxLogits = 0, privateBytes = 0, firstLogitsRow = 0;
+  Memory cache, shared, privates, logitsMemory;
+  // Of a step; see FpmoeStep.
+  std::vector<int32_t> tokens, positions, logitsRowsOf, forced, languages,
+      segments;
+  std::vector<const int32_t *> pagesOf;
+  std::vector<FpmoeQueryBlock> queryBlocks;
+  std::vector<int64_t> tickets;
+  std::vector<int32_t> routes; ///< [layers, max_tokens, top_k]
+};
+
+} // namespace fpmoe
+
+#endif // FPMOE_RUNTIME_CORE_STEPPER_H

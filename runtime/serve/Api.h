@@ -1,0 +1,154 @@
+//===- Api.h - what clients ask over HTTP ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The endpoints of OpenAI's completions, of llama.cpp's server and of Mistral's
+// fill-in, as their clients use them. docs/serving.md lists fields and bounds.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FPMOE_RUNTIME_SERVE_API_H
+#define FPMOE_RUNTIME_SERVE_API_H
+
+#include "runtime/serve/Completion.h"
+#include "runtime/serve/Fields.h"
+#include "runtime/serve/FillIn.h"
+#include "runtime/serve/HttpServer.h"
+#include "runtime/serve/Metrics.h"
+#include "runtime/serve/Service.h"
+
+#include <mutex>
+
+namespace fpmoe {
+
+struct ApiOptions {
+  std::vector<std::string> keys; ///< that clients have to show; empty: none
+  bool isLocal = true;   ///< only this machine connects: names are checked
+  int64_t sequences = 8; ///< that run at a time
+  int64_t drafts = 7;
+};
+
+/// What a client asked for: one or more texts, and how it wants to be told.
+struct Reply;
+
+/// How the texts of a reply are told: the JSON of an interface.
+class ReplyStyle {
+public:
+  virtual ~ReplyStyle() = default;
+  /// A part of a stream; null: nothing.
+  virtual Json chunk(const Reply &reply, size_t choice,
+                     const Completion::Piece &piece) const = 0;
+  /// What a stream says when a text is complete.
+  virtual Json last(const Reply &reply, size_t choice) const = 0;
+  /// What a stream says at its very end; null: nothing.
+  virtual Json after(const Reply &reply) const { return nullptr; }
+  virtual bool endsWithDone() const { return true; }
+  virtual Json whole(const Reply &reply) const = 0;
+};
+
+const ReplyStyle &openAiStyle();
+const ReplyStyle &llamaStyle();
+const ReplyStyle &mistralStyle();
+
+struct Reply {
+  struct Choice {
+    std::shared_ptr<Completion> task;
+    std::string text;
+    std::vector<int32_t> tokens;
+    std::vector<ScoredToken> scores;
+    bool isDone = false;
+    Completion::Reason reason = Completion::Reason::cancelled;
+    int64_t found = 0; ///< tokens of the prompt that were in the cache
+    double started = 0, first = 0, ended = 0;
+  };
+
+  HttpServer::Id connection;
+  const ReplyStyle *style;
+  const Text *text;
+  std::string id;
+  int64_t created = 0; ///< seconds since 1970
+  double asked = 0;
+  bool isStream = false, wantsUsage = false, echoes = false;
+  bool wantsLogprobs = false, wantsExperts = false, isGone = false;
+  size_t numDone = 0;
+  std::vector<Choice> choices;
+  Json wanted; ///< names of fields that are to be told; empty: all
+};
+
+class Api {
+public:
+  Api(HttpServer &server, Service &service, const Text &text,
+      ApiOptions options);
+
+  HttpServer::Handlers handlers();
+
+private:
+  using Id = HttpServer::Id;
+  using Request = HttpRequest;
+  struct Route;
+  static const Route routes[];
+
+  void onRequest(Id id, Request &&request);
+  bool isAllowed(Id id, const Request &request, bool needsKey);
+  void fail(Id id, int status, const std::string &message,
+            const std::string &field = std::string());
+  bool failed(Id id, const Fields &fields);
+  void respond(Id id, const Json &json);
+
+  // Endpoints.
+  void health(Id id, const Request &request);
+  void models(Id id, const Request &request);
+  void props(Id id, const Request &request);
+  void metrics(Id id, const Request &request);
+  void page(Id id, const Request &request);
+  void tokenize(Id id, const Request &request);
+  void detokenize(Id id, const Request &request);
+  void completions(Id id, const Request &request);
+  void llamaCompletion(Id id, const Request &request);
+  void infill(Id id, const Request &request);
+  void mistralFillIn(Id id, const Request &request);
+  void chat(Id id, const Request &request);
+
+  bool readSampling(Fields &fields, CompletionOptions &options,
+                    int64_t defaultTokens, const char *tokensName);
+  bool readPrompts(Fields &fields, std::vector<std::vector<int32_t>> &prompts);
+  bool checkSize(Fields &fields, const char *name, int64_t promptTokens,
+                 CompletionOptions &options);
+  std::shared_ptr<Reply> makeReply(Id id, Fields &fields,
+                                   const ReplyStyle &style, const char *prefix);
+  void addChoice(Reply &reply, std::vector<int32_t> prompt,
+                 CompletionOptions options, Fields &fields);
+  bool hasRoom(Id id, int64_t more);
+  void start(std::shared_ptr<Reply> reply);
+  void cancel(Reply &reply);
+
+  // Events of the model's thread, told to this one.
+  void post(std::function<void()> event);
+  void onWake();
+  void onPiece(const std::shared_ptr<Reply> &reply, size_t choice,
+               Completion::Piece piece);
+  void onDone(const std::shared_ptr<Reply> &reply, size_t choice,
+              Completion::Reason reason);
+  void send(const Reply &reply, Json json);
+  void finish(const std::shared_ptr<Reply> &reply);
+
+  HttpServer &server;
+  Service &service;
+  const Text &text;
+  ApiOptions options;
+  FillIn fillIn;
+  Metrics numbers;
+  int64_t active = 0; ///< texts that are not complete
+  uint64_t lastReply = 0;
+  uint64_t owner = 0; ///< of the request that is read
+  std::unordered_map<Id, std::shared_ptr<Reply>> replies;
+  std::mutex mutex;
+  std::vector<std::function<void()>> events;
+};
+
+} // namespace fpmoe
+
+#endif // FPMOE_RUNTIME_SERVE_API_H
