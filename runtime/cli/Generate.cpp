@@ -13,6 +13,7 @@
 #include "runtime/cli/Commands.h"
 #include "runtime/cli/Console.h"
 #include "runtime/cli/Generation.h"
+#include "runtime/serve/GenerateMany.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -31,6 +32,7 @@ static const char examples[] =
     "  PROGRAM generate --prompt-file Main.hs --temperature 0.8 --seed 1\n"
     "  PROGRAM generate -p 'let rec map f = ' --language ocaml\n"
     "  PROGRAM generate -p 'object Main {' --show-experts --echo\n"
+    "  PROGRAM generate --prompts tasks.jsonl -n 256 > answers.jsonl\n"
     "  git show HEAD:Main.hs | PROGRAM generate --prompt-file -\n";
 
 namespace {
@@ -124,9 +126,18 @@ int fpmoe::runGenerate(const std::string &program, int count,
   Arguments options(program + " generate", "Continues a text.", details,
                     examples);
   Continuation continuation;
+  std::string prompts;
+  int64_t sequences = 8;
   bool ids = false, echo = false, showExperts = false, verbose = false;
   std::string colour = "auto";
   continuation.declare(options);
+  options.text(prompts, "--prompts", "FILE",
+               "continue many prompts, several at a time: each line of FILE\n"
+               "(- is the standard input) is a JSON object with a \"prompt\",\n"
+               "a text or token ids, and maybe \"max_tokens\", or a text\n"
+               "alone. Writes the objects with a \"completion\", in order");
+  options.integer(sequences, "--sequences", 1, 512,
+                  "texts of --prompts that are made at a time (default: 8)");
   options.flag(echo, "--echo", "write the prompt too");
   options.flag(ids, "--ids",
                "write token ids instead of text; those of a --stop text are\n"
@@ -143,9 +154,15 @@ int fpmoe::runGenerate(const std::string &program, int count,
     return showHelp(options.helpText());
   Request &request = continuation.request;
   if (!status.failed())
-    status = request.check(options);
+    status = request.check(options, /*needsPrompt=*/prompts.empty());
+  for (const char *name : {"--echo", "--ids", "--show-experts"})
+    if (!status.failed() && !prompts.empty() && options.given(name))
+      status = Status::error(std::string(name) + " is of one prompt, not of "
+                                                 "--prompts");
   if (status.failed())
     return misuse(status);
+  if (!prompts.empty())
+    return generateMany(prompts, sequences, request, continuation.engine);
 
   if (showExperts && fpmoe_model.top_k == 0)
     return fail("--show-experts: this program has no router, every token takes "

@@ -32,6 +32,10 @@ void Request::declare(Arguments &arguments) {
                         .c_str(),
                     "-n");
   sampling.declare(arguments);
+  arguments.integer(drafts, "--drafts", 0, 15,
+                    "most tokens to guess in a step where the text repeats\n"
+                    "itself, which changes only the speed; 0: none\n"
+                    "(default: 7)");
   arguments.text(languageName, "--language", "NAME",
                  fpmoe_model.languages > 0
                      ? "use the adapter of this language for every token,\n"
@@ -40,14 +44,15 @@ void Request::declare(Arguments &arguments) {
                        "router");
 }
 
-Status Request::check(const Arguments &arguments) {
+Status Request::check(const Arguments &arguments, bool needsPrompt) {
   int given = arguments.given("--prompt") + arguments.given("--prompt-file") +
               arguments.given("--prompt-ids");
-  if (given != 1)
+  if (given != (needsPrompt ? 1 : 0))
     return Status::error(
-        given ? "give one prompt only: -p, --prompt-file or --prompt-ids"
-              : "a prompt is missing: give one with -p TEXT, --prompt-file "
-                "FILE or --prompt-ids IDS");
+        !needsPrompt ? "give --prompts, or one prompt, but not both"
+        : given      ? "give one prompt only: -p, --prompt-file or --prompt-ids"
+                : "a prompt is missing: give one with -p TEXT, --prompt-file "
+                  "FILE or --prompt-ids IDS");
   return sampling.check(arguments);
 }
 
@@ -136,6 +141,8 @@ Status Continuation::open(const Arguments &arguments, bool recordRoutes) {
                                         request.prompt.size() + request.count);
   options.language = request.language;
   options.recordRoutes = recordRoutes;
+  options.logitsRows = 1 + request.drafts;
+  guesser = Guesser(request.drafts);
   return Session::create(fpmoe_model, usedLevel(), *engine.team,
                          *engine.weights, options, session);
 }
@@ -178,17 +185,38 @@ static Status noToken(int32_t reason, long long position) {
              position, fpmoe_model.weight_format));
 }
 
+/// Feeds a token and guesses of what follows it.
+Status Continuation::feed(int32_t token, const SamplerState &state,
+                          std::vector<int32_t> &guesses) {
+  Status status;
+  if (request.languages)
+    status = request.languages->announce(*session, {token});
+  if (status.failed())
+    return status;
+  guesses.clear();
+  // Languages of guesses are not known; segments and routes have no way back.
+  if (!request.languages && fpmoe_model.segment == 0 && !session->hasRoutes())
+    guesses = guesser.guess(
+        state.tokens, std::min(request.count - state.generated(),
+                               fpmoe_model.context - session->position() - 1));
+  std::vector<int32_t> fed = {token};
+  fed.insert(fed.end(), guesses.begin(), guesses.end());
+  return session->step(fed.data(), fed.size(), 0);
+}
+
 Status Continuation::decode(const GenerationEvents &events,
                             Generation &result) {
   engine.weights->planCopy(engine.hugePagesChoice(), request.count);
   Sampler sampler(request.sampling.sampler);
   SamplerState state = sampler.start(request.prompt);
   double stepSeconds = 0;
+  std::vector<int32_t> guesses; // fed behind the last token
+  size_t right = 0;             // of these, those that were chosen
   for (bool last = request.count == 0; !last;) {
-    int32_t token =
-        sampler.sample(session->logits(), fpmoe_model.vocabulary, state);
+    int32_t token = sampler.sample(session->logitsRow(right),
+                                   fpmoe_model.vocabulary, state);
     if (token < 0)
-      return noToken(token, session->position() - 1);
+      return noToken(token, state.length() - 1);
     result.ended = contains(request.sampling.sampler.ends, token) ||
                    contains(request.stopTokens, token);
     if (result.ended)
@@ -199,24 +227,31 @@ Status Continuation::decode(const GenerationEvents &events,
     int64_t toCome = request.count - state.generated();
     last = result.stopped || toCome == 0;
     if (!events.onToken(token) || interrupted() ||
-        session->position() >= fpmoe_model.context)
+        state.length() > fpmoe_model.context)
       break;
     // The last token is fed only for those who want to know its routes.
     if (last && !session->hasRoutes())
       break;
-    // Huge pages save at least a tenth of each token to come.
-    if (stepSeconds > 0)
-      engine.weights->continueCopy(*engine.team, stepSeconds / 4,
-                                   stepSeconds / 10 * toCome);
-    Status status;
-    if (request.languages)
-      status = request.languages->announce(*session, {token});
-    double stepStart = seconds();
-    if (!status.failed())
-      status = session->step(&token, 1, 0);
-    stepSeconds = seconds() - stepStart;
-    if (status.failed() || !events.onFed(token, session->position() - 1))
-      return status;
+    if (right < guesses.size() && token == guesses[right]) {
+      ++right;
+    } else {
+      if (!guesses.empty()) {
+        guesser.learn(guesses.size(), right);
+        session->rewind(session->position() - (guesses.size() - right));
+      }
+      // Huge pages save at least a tenth of each token to come.
+      if (stepSeconds > 0)
+        engine.weights->continueCopy(*engine.team, stepSeconds / 4,
+                                     stepSeconds / 10 * toCome);
+      double stepStart = seconds();
+      Status status = feed(token, state, guesses);
+      stepSeconds = seconds() - stepStart;
+      right = 0;
+      if (status.failed())
+        return status;
+    }
+    if (!events.onFed(token, state.length() - 1))
+      return Status::success();
   }
   return Status::success();
 }

@@ -18,6 +18,7 @@
 #include "runtime/cli/StopStrings.h"
 #include "runtime/cli/Text.h"
 #include "runtime/cli/TokenLanguages.h"
+#include "runtime/core/Guesser.h"
 
 #include <functional>
 
@@ -47,18 +48,20 @@ struct Request {
   void declare(Arguments &arguments);
   /// Completes what was given, of which one has to be a prompt; the error is
   /// one of usage.
-  Status check(const Arguments &arguments);
+  Status check(const Arguments &arguments, bool needsPrompt = true);
   /// Reads and tokenises the prompt, and checks that it fits the context.
   Status resolve(const Arguments &arguments, const Text &text);
 
   int64_t count = 128; /// tokens to generate
+  int64_t drafts = 7;  /// tokens to guess in a step
   std::vector<int32_t> prompt;
   SamplingArguments sampling;
   /// Special tokens that end the text like those of the model, and what looks
   /// for other texts that do, if there are any.
   std::vector<int32_t> stopTokens;
   std::unique_ptr<StopSearch> stops;
-  int32_t language = -1;
+  std::string languageName;
+  int32_t language = -1; ///< of that name; -1: none
   /// Where tokens have languages that are not given: follows the text.
   std::unique_ptr<TokenLanguages> languages;
 
@@ -66,7 +69,7 @@ private:
   Status resolveStops(const Arguments &arguments, const Text &text);
   Status resolveCount(const Arguments &arguments);
 
-  std::string promptText, promptFile, promptIds, languageName;
+  std::string promptText, promptFile, promptIds;
 };
 
 /// What came of it.
@@ -100,6 +103,10 @@ struct Continuation {
 
 private:
   Status decode(const GenerationEvents &events, Generation &result);
+  Status feed(int32_t token, const SamplerState &state,
+              std::vector<int32_t> &guesses);
+
+  Guesser guesser{0};
 };
 
 } // namespace fpmoe

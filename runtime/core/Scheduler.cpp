@@ -9,9 +9,8 @@
 // its text has filled them. Where there is none, the sequence that started last
 // gives up its pages and waits to be computed again: to the same bits.
 //
-// Guesses of what follows are what followed the same tokens earlier in the
-// text. They are rows of the step like others, and taken as far as they are
-// what would have been chosen anyway.
+// Guesses of what follows are rows of the step like others, and taken as far as
+// they are what would have been chosen anyway.
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,7 +24,7 @@ static constexpr int64_t tokensToCome = 128;
 
 struct Scheduler::Job {
   Job(const FpmoeModel &model, Task &task)
-      : task(task), sequence(model, task.forced) {
+      : task(task), sequence(model, task.forced), guesser(task.drafts) {
     sequence.tokens = task.prompt;
   }
 
@@ -43,10 +42,7 @@ struct Scheduler::Job {
   int64_t published = 0; ///< pages
   uint64_t lastSerial = 0;
   bool inStep = false;
-  /// Guesses that were right of late, in a step; none for some tokens where
-  /// they do not pay.
-  double rightGuesses = 3;
-  int64_t pause = 0;
+  Guesser guesser;
 };
 
 struct Scheduler::Part {
@@ -284,42 +280,19 @@ bool Scheduler::hasPages(Job &job, int64_t positions) {
   return true;
 }
 
-/// What followed the longest end of the text, of 4 to 2 tokens, where it stood
-/// last.
-static void findGuesses(std::vector<int32_t> &tokens, int64_t most) {
-  for (int64_t length = 4; length >= 2; --length) {
-    int64_t size = tokens.size();
-    for (int64_t end = size - 1; end >= length; --end) {
-      if (!std::equal(tokens.end() - length, tokens.end(),
-                      tokens.begin() + end - length))
-        continue;
-      int64_t count = std::min(most, size - end);
-      for (int64_t i = 0; i < count; ++i)
-        tokens.push_back(tokens[end + i]);
-      return;
-    }
-  }
-}
-
-void Scheduler::addDrafts(Job &job, int64_t most) {
-  if (job.task.drafts == 0 || model.segment > 0 ||
-      (model.languages > 0 && job.task.forced < 0) || job.task.wantsRoutes)
+/// Puts guesses of what follows behind the text.
+void Scheduler::addGuesses(Job &job, int64_t most) {
+  // The languages of guesses are not known.
+  if (model.segment > 0 || (model.languages > 0 && job.task.forced < 0) ||
+      job.task.wantsRoutes)
     return;
-  if (job.pause > 0) {
-    --job.pause;
-    job.rightGuesses = 2;
-    return;
-  }
   Sequence &sequence = job.sequence;
-  int64_t likely = static_cast<int64_t>(2 * job.rightGuesses) + 1;
-  most = std::min({most, job.task.drafts, likely,
-                   mostPositions() - sequence.size(),
-                   static_cast<int64_t>(sequence.pages.size()) * pagePositions -
-                       sequence.size()});
-  int64_t size = sequence.size();
-  if (most > 0)
-    findGuesses(sequence.tokens, most);
-  job.guesses = sequence.size() - size;
+  int64_t pages = sequence.pages.size();
+  most = std::min({most, mostPositions() - sequence.size(),
+                   pages * pagePositions - sequence.size()});
+  std::vector<int32_t> guesses = job.guesser.guess(sequence.tokens, most);
+  sequence.tokens.insert(sequence.tokens.end(), guesses.begin(), guesses.end());
+  job.guesses = guesses.size();
 }
 
 /// Adds what a job has for the step, if that fits.
@@ -378,9 +351,10 @@ void Scheduler::planStep() {
   int64_t spare = std::min(logits, most) - static_cast<int64_t>(writing.size());
   for (Job *job : writing) {
     // One before it may have taken its pages.
-    if (!isRunning(job) || job->task.isHeld || !hasPages(*job, job->sequence.size()))
+    if (!isRunning(job) || job->task.isHeld ||
+        !hasPages(*job, job->sequence.size()))
       continue;
-    addDrafts(*job, spare / static_cast<int64_t>(writing.size()));
+    addGuesses(*job, spare / static_cast<int64_t>(writing.size()));
     take(job, most - rows);
   }
   // Short ones first, but none is put off for ever.
@@ -475,9 +449,7 @@ void Scheduler::takeToken(Job &job, const Part &part, int64_t logitsRow,
   if (count > 0) {
     numbers.drafted += count;
     numbers.accepted += right;
-    job.rightGuesses = 0.7 * job.rightGuesses + 0.3 * right;
-    if (job.rightGuesses < 1)
-      job.pause = 16;
+    job.guesser.learn(count, right);
     job.guesses = 0;
     // What was guessed wrongly is written again.
     sequence.languages.resize(

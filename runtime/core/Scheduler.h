@@ -19,6 +19,7 @@
 #ifndef FPMOE_RUNTIME_CORE_SCHEDULER_H
 #define FPMOE_RUNTIME_CORE_SCHEDULER_H
 
+#include "runtime/core/Guesser.h"
 #include "runtime/core/PagePool.h"
 #include "runtime/core/Sequence.h"
 
@@ -126,7 +127,7 @@ private:
   bool hasPages(Job &job, int64_t positions);
   bool preemptFor(Job &job);
   void releasePages(Job &job);
-  void addDrafts(Job &job, int64_t most);
+  void addGuesses(Job &job, int64_t most);
   bool addPart(Job &job, int64_t most, int64_t mostLogits);
   void planStep();
   void finishPart(const Part &part, int64_t row, int64_t logitsRow);

@@ -37,6 +37,7 @@ public:
 
   bool has(const char *name) const;
   const Json &at(const char *name) const { return json[name]; }
+  const Json &all() const { return json; }
 
   std::string text(const char *name, std::string otherwise = std::string(),
                    size_t mostBytes = SIZE_MAX);
