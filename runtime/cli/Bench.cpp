@@ -34,11 +34,13 @@ static const char details[] =
     "do nothing else. Both limits are measured between the repetitions. Token\n"
     "ids are random, the same in every run; those of --depth are not "
     "computed:\n"
-    "their keys and values are made up.";
+    "their keys and values are made up. With --sequences, so many texts are\n"
+    "decoded at a time, too, a token of each in every step.";
 
 static const char examples[] = "  PROGRAM bench\n"
                                "  PROGRAM bench --threads 1 --repeat 9\n"
                                "  PROGRAM bench --depth 8192 --generate 32\n"
+                               "  PROGRAM bench --sequences 8\n"
                                "  PROGRAM bench --prompt 2048 --generate 16 "
                                "--json\n";
 
@@ -64,7 +66,8 @@ struct Samples {
 
 struct Measured {
   Samples prefill, decode, reads, dots; /// tokens, tokens, bytes, ops / s
-  int64_t prompt = 512, generate = 64, depth = 0, repeat = 5;
+  Samples together;                     /// tokens / s of all sequences
+  int64_t prompt = 512, generate = 64, depth = 0, repeat = 5, sequences = 1;
   double copySeconds = 0, hugeShare = 0;
 
   double share(double achieved, double limit) const {
@@ -116,6 +119,49 @@ static Status prefillTokens(Session &session,
   return session.feed(tokens.data(), count, interrupted);
 }
 
+/// Decodes `count` tokens of each of some sequences behind `depth` tokens that
+/// are made up.
+static void decodeTogether(Stepper &stepper, std::vector<Sequence> &sequences,
+                           const std::vector<int32_t> &tokens, int64_t depth,
+                           int64_t count) {
+  for (Sequence &sequence : sequences) {
+    sequence.tokens.assign(depth, 0);
+    sequence.resume(depth);
+  }
+  for (int64_t i = 0; i < count && !interrupted(); ++i) {
+    std::vector<StepRun> runs;
+    for (size_t s = 0; s < sequences.size(); ++s) {
+      sequences[s].tokens.push_back(tokens[(i + s * 17) % tokens.size()]);
+      runs.push_back(sequences[s].plan(1, sequences[s].size() - 1));
+    }
+    stepper.step(runs);
+    for (size_t s = 0; s < sequences.size(); ++s)
+      sequences[s].advance(runs[s]);
+  }
+}
+
+/// Sequences with pages of their own, and the memory of their steps.
+static Status makeSequences(Engine &engine, const Measured &measured,
+                            std::unique_ptr<Stepper> &stepper,
+                            std::vector<Sequence> &sequences) {
+  int64_t positions = measured.depth + measured.generate;
+  int64_t pages = (positions + pagePositions - 1) / pagePositions;
+  StepperOptions options;
+  options.pages = measured.sequences * pages;
+  options.logitsRows = measured.sequences;
+  Status status = Stepper::create(fpmoe_model, usedLevel(), *engine.team,
+                                  *engine.weights, options, stepper);
+  if (status.failed())
+    return status;
+  stepper->fillCache();
+  for (int64_t s = 0; s < measured.sequences; ++s) {
+    sequences.emplace_back(fpmoe_model);
+    for (int64_t page = 0; page < pages; ++page)
+      sequences.back().pages.push_back(static_cast<int32_t>(s * pages + page));
+  }
+  return status;
+}
+
 static Status measure(Engine &engine, Session &session, Measured &measured) {
   std::vector<int32_t> tokens =
       randomTokens(std::max(measured.prompt, measured.generate));
@@ -132,6 +178,10 @@ static Status measure(Engine &engine, Session &session, Measured &measured) {
   if (!status.failed())
     status = decodeTokens(session, tokens, measured.depth,
                           std::min<int64_t>(measured.generate, 4));
+  std::unique_ptr<Stepper> stepper;
+  std::vector<Sequence> sequences;
+  if (!status.failed() && measured.sequences > 1)
+    status = makeSequences(engine, measured, stepper, sequences);
   for (int64_t i = 0; i < measured.repeat; ++i) {
     if (status.failed() || interrupted())
       return status;
@@ -147,6 +197,13 @@ static Status measure(Engine &engine, Session &session, Measured &measured) {
     start = seconds();
     status = decodeTokens(session, tokens, measured.depth, measured.generate);
     measured.decode.add(measured.generate / (seconds() - start));
+    if (stepper) {
+      start = seconds();
+      decodeTogether(*stepper, sequences, tokens, measured.depth,
+                     measured.generate);
+      measured.together.add(measured.sequences * measured.generate /
+                            (seconds() - start));
+    }
     measured.reads.add(
         measureReadRate(usedLevel(), *engine.team, *engine.weights));
   }
@@ -191,6 +248,13 @@ static std::string asJson(const Measured &measured, const Engine &engine) {
   json.value("weight_bytes_per_token", fpmoe_model.decode_weight_bytes);
   json.value("bytes_per_token", measured.bytesPerToken());
   json.endObject();
+  if (measured.sequences > 1) {
+    json.key("decode_together");
+    json.beginObject();
+    json.value("sequences", measured.sequences);
+    writeSamples(json, "tokens_per_second", measured.together);
+    json.endObject();
+  }
   json.key("limits");
   json.beginObject();
   json.value("read_bytes_per_second", measured.reads.median());
@@ -234,6 +298,10 @@ static std::string asTable(const Measured &measured, const Engine &engine) {
              static_cast<long long>(measured.generate), behind.c_str()),
       measured.decode, 1);
   row("  reading the weights, GB/s", measured.reads, 1e9);
+  if (measured.sequences > 1)
+    row(format("  the same of %lld texts",
+               static_cast<long long>(measured.sequences)),
+        measured.together, 1);
   text += format("\nprefill reaches %s of the peak, decode %s of the read "
                  "bandwidth (%s per token)\n",
                  percent(measured.shareOfPeak()).c_str(),
@@ -259,6 +327,9 @@ int fpmoe::runBench(const std::string &program, int count, char **arguments) {
                   "tokens of text before both (default: 0)");
   options.integer(measured.repeat, "--repeat", 1, 1000,
                   "repetitions (default: 5)");
+  options.integer(measured.sequences, "--sequences", 1,
+                  std::min<int64_t>(usedLevel().max_tokens, 512),
+                  "texts to decode at a time (default: 1)");
   options.flag(json, "--json", "write JSON");
   engine.declare(options);
   Status status = options.parse(count, arguments);
@@ -274,6 +345,10 @@ int fpmoe::runBench(const std::string &program, int count, char **arguments) {
         "of %lld",
         static_cast<long long>(measured.depth), static_cast<long long>(added),
         static_cast<long long>(fpmoe_model.context))));
+
+  if (measured.sequences > 1 && fpmoe_model.segment > 0)
+    return misuse(Status::error("--sequences: a program that routes segments "
+                                "is measured with one text alone"));
 
   status = engine.open();
   SessionOptions sessionOptions;

@@ -22,6 +22,7 @@ int runScore(const std::string &program, int count, char **arguments);
 int runBench(const std::string &program, int count, char **arguments);
 int runInfo(const std::string &program, int count, char **arguments);
 int runTrace(const std::string &program, int count, char **arguments);
+int runComplete(const std::string &program, int count, char **arguments);
 int runServe(const std::string &program, int count, char **arguments);
 
 } // namespace fpmoe

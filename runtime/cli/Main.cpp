@@ -30,6 +30,7 @@ struct Command {
 
 static constexpr Command commands[] = {
     {"generate", runGenerate, "continue a text"},
+    {"complete", runComplete, "fill in the middle of a text"},
     {"serve", runServe, "answer editors and tools over HTTP"},
     {"score", runScore,
      "log-probabilities and perplexity of a text, or logits"},

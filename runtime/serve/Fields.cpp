@@ -46,7 +46,8 @@ Fields::Fields(const std::string &text) {
     return;
   }
   json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded())
+  // The parser takes a zero byte for the end.
+  if (json.is_discarded() || text.find('\0') != std::string::npos)
     message = "the body is not JSON in UTF-8";
   else if (!json.is_object())
     message = format("the body is a JSON %s, it has to be an object",
@@ -69,6 +70,16 @@ static std::string shown(const Json &value) {
     text += "...";
   }
   return text;
+}
+
+Fields::Fields(const Json &object, std::string name)
+    : json(object), prefix(std::move(name)) {
+  if (json.is_object())
+    return;
+  badField = prefix.substr(0, prefix.rfind('.'));
+  message = format("'%s' is %s, it has to be an object", badField.c_str(),
+                   shown(json).c_str());
+  json = Json::object();
 }
 
 void Fields::fail(const char *name, std::string what) {
@@ -107,15 +118,29 @@ std::string Fields::text(const char *name, std::string otherwise,
   return text;
 }
 
+/// Whether a number is whole; `integer` is it.
+static bool isWhole(const Json &value, int64_t &integer) {
+  if (value.is_number_unsigned() && value.get<uint64_t>() > INT64_MAX)
+    return false;
+  if (value.is_number_integer()) {
+    integer = value.get<int64_t>();
+    return true;
+  }
+  double number = value.get<double>();
+  if (number < -0x1p63 || number >= 0x1p63)
+    return false;
+  integer = static_cast<int64_t>(number);
+  return number == static_cast<double>(integer);
+}
+
 int64_t Fields::integer(const char *name, int64_t least, int64_t most,
                         int64_t otherwise) {
   const Json *value = find(name, "a whole number", &Json::is_number);
   if (!value)
     return otherwise;
-  double number = value->get<double>();
-  if (number >= least && number <= most &&
-      number == static_cast<int64_t>(number))
-    return static_cast<int64_t>(number);
+  int64_t integer;
+  if (isWhole(*value, integer) && integer >= least && integer <= most)
+    return integer;
   fail(name,
        format("'%s' is %s, it has to be a whole number from %lld to %lld",
               called(name).c_str(), shown(*value).c_str(),
@@ -177,8 +202,8 @@ std::vector<int32_t> Fields::ids(const char *name, int64_t vocabulary) {
   if (!value)
     return all;
   for (const Json &each : *value) {
-    double id = each.is_number() ? each.get<double>() : -1;
-    if (id < 0 || id >= vocabulary || id != static_cast<int32_t>(id)) {
+    int64_t id;
+    if (!each.is_number() || !isWhole(each, id) || id < 0 || id >= vocabulary) {
       fail(name,
            format("'%s' holds %s, it has to hold token ids from 0 to %lld",
                   called(name).c_str(), shown(each).c_str(),

@@ -31,9 +31,9 @@ class Fields {
 public:
   /// Of the text of an object, of values nested at most 32 deep.
   explicit Fields(const std::string &text);
-  /// Of an object, `name` in errors.
-  Fields(const Json &object, std::string name)
-      : json(object), prefix(std::move(name)) {}
+  /// Of an object that a field has to be; "options." stands before the names of
+  /// its members in errors.
+  Fields(const Json &object, std::string prefix);
 
   bool has(const char *name) const;
   const Json &at(const char *name) const { return json[name]; }

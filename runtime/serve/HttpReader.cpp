@@ -23,6 +23,16 @@ static bool isToken(std::string_view text) {
          std::all_of(text.begin(), text.end(), isTokenCharacter);
 }
 
+static bool isVisible(char c) { return c > ' ' && c < 0x7f; }
+
+static bool isControl(char c) {
+  return (static_cast<unsigned char>(c) < ' ' && c != '\t') || c == 0x7f;
+}
+
+static bool hasControl(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), isControl);
+}
+
 static std::string toLower(std::string_view text) {
   std::string lower(text);
   for (char &c : lower)
@@ -60,20 +70,11 @@ HttpReader::State HttpReader::next() {
   if (step == Step::done) {
     step = Step::head;
     current = {};
+    trailers.clear();
+    extraBytes = 0;
     asksToGo = false;
   }
   return read();
-}
-
-/// The next line of the buffer, without its end; false: it is not complete.
-bool HttpReader::takeLine(std::string_view &line) {
-  size_t end = buffer.find('\n', at);
-  if (end == std::string::npos)
-    return false;
-  size_t last = end > at && buffer[end - 1] == '\r' ? end - 1 : end;
-  line = std::string_view(buffer).substr(at, last - at);
-  at = end + 1;
-  return true;
 }
 
 HttpReader::State HttpReader::read() {
@@ -85,9 +86,7 @@ HttpReader::State HttpReader::read() {
     Step beforeStep = step;
     switch (step) {
     case Step::head:
-      if (!readHead())
-        goesOn = false;
-      else if (asksToGo && step != Step::done)
+      if (readHead() && asksToGo && step != Step::done)
         state = State::wantsGo;
       break;
     case Step::body:
@@ -100,24 +99,15 @@ HttpReader::State HttpReader::read() {
         step = step == Step::body ? Step::done : Step::chunkEnd;
       break;
     }
-    case Step::chunkEnd: {
-      std::string_view line;
-      if (!takeLine(line))
-        break;
-      if (!line.empty())
-        return refuse(400, "a chunk is longer than it says");
-      step = Step::chunkSize;
+    case Step::chunkEnd:
+      goesOn = readChunkEnd();
       break;
-    }
     case Step::chunkSize:
       goesOn = readChunkSize();
       break;
-    case Step::trailer: {
-      std::string_view line;
-      if (takeLine(line) && line.empty())
-        step = Step::done;
+    case Step::trailer:
+      goesOn = readTrailer();
       break;
-    }
     case Step::done:
       break;
     }
@@ -127,30 +117,53 @@ HttpReader::State HttpReader::read() {
   }
   buffer.erase(0, at);
   at = 0;
-  if (step != Step::body && step != Step::chunk && step != Step::done &&
-      buffer.size() > mostHeadBytes)
-    return refuse(431, "the head of the request is longer than 16 KiB");
   return step == Step::done ? State::ready : state;
+}
+
+/// The next line of the buffer, which is complete, without its end.
+std::string_view HttpReader::takeLine() {
+  size_t end = buffer.find('\n', at);
+  size_t last = end > at && buffer[end - 1] == '\r' ? end - 1 : end;
+  std::string_view line = std::string_view(buffer).substr(at, last - at);
+  at = end + 1;
+  return line;
+}
+
+/// The next line between chunks, which has to end as the standard says; false:
+/// it is not complete.
+bool HttpReader::takeChunkLine(std::string_view &line) {
+  size_t end = std::min(buffer.find('\n', at), buffer.size());
+  if (end - at >= mostHeadBytes)
+    return fail(431, "a line beside the chunks is longer than 16 KiB");
+  if (end == buffer.size())
+    return false;
+  if (end == at || buffer[end - 1] != '\r')
+    return fail(400, "a line beside the chunks does not end with CR LF");
+  line = takeLine();
+  return true;
 }
 
 bool HttpReader::readHead() {
   // Empty lines before a request are ignored.
   while (at < buffer.size() && (buffer[at] == '\r' || buffer[at] == '\n'))
     ++at;
-  size_t end = buffer.find("\n\r\n", at), bare = buffer.find("\n\n", at);
-  if (end == std::string::npos && bare == std::string::npos)
-    return false;
-  size_t bytes = std::min(end, bare) - at;
-  if (bytes > mostHeadBytes)
+  size_t end = std::string::npos;
+  for (std::string_view empty : {"\n\r\n", "\n\n"})
+    if (size_t place = buffer.find(empty, at); place != std::string::npos)
+      end = std::min(end, place + empty.size());
+  if (std::min(end, buffer.size()) - at > mostHeadBytes)
     return fail(431, "the head of the request is longer than 16 KiB");
-  std::string_view line;
-  takeLine(line);
-  if (!readRequestLine(line))
+  if (end == std::string::npos)
     return false;
-  while (takeLine(line) && !line.empty())
-    if (!readHeader(line))
+  if (!readRequestLine(takeLine()))
+    return false;
+  while (true) {
+    std::string_view line = takeLine();
+    if (line.empty())
+      return readFraming();
+    if (!readHeader(line, current.headers))
       return false;
-  return readFraming();
+  }
 }
 
 bool HttpReader::readRequestLine(std::string_view line) {
@@ -166,9 +179,8 @@ bool HttpReader::readRequestLine(std::string_view line) {
     return fail(505, "the version is neither HTTP/1.1 nor HTTP/1.0");
   current.minorVersion = version.back() - '0';
   current.keepsAlive = current.minorVersion == 1;
-  for (char c : target)
-    if (c <= ' ' || c == 0x7f)
-      return fail(400, "the target has a character that it must not have");
+  if (!std::all_of(target.begin(), target.end(), isVisible))
+    return fail(400, "the target has a character that it must not have");
   if (target.empty() || target[0] != '/')
     return fail(400, "the target does not begin with '/'");
   size_t query = target.find('?');
@@ -178,77 +190,126 @@ bool HttpReader::readRequestLine(std::string_view line) {
   return true;
 }
 
-bool HttpReader::readHeader(std::string_view line) {
+bool HttpReader::readHeader(std::string_view line, Headers &headers) {
   size_t colon = line.find(':');
   if (colon == std::string_view::npos || !isToken(line.substr(0, colon)))
     return fail(400, "a header is not 'Name: value'");
-  if (current.headers.size() == mostHeaders)
+  if (headers.size() == mostHeaders)
     return fail(431, "there are more than 100 headers");
   std::string_view value = trim(line.substr(colon + 1));
-  for (char c : value)
-    if ((static_cast<unsigned char>(c) < ' ' && c != '\t') || c == 0x7f)
-      return fail(400, "a header has a control character");
-  current.headers.emplace_back(toLower(line.substr(0, colon)), value);
+  if (hasControl(value))
+    return fail(400, "a header has a control character");
+  headers.emplace_back(toLower(line.substr(0, colon)), value);
   return true;
 }
 
 /// What the headers say of the body and of the connection.
 bool HttpReader::readFraming() {
-  const std::string *length = nullptr;
-  bool isChunked = false;
+  const std::string *length = nullptr, *coding = nullptr, *host = nullptr;
+  bool closes = false;
   for (const auto &[name, value] : current.headers) {
-    if (name == "content-length") {
-      if (length && *length != value)
+    if (name == "host") {
+      if (host)
+        return fail(400, "there are two Host headers");
+      host = &value;
+    } else if (name == "content-length") {
+      if (length)
         return fail(400, "there are two Content-Length headers");
       length = &value;
     } else if (name == "transfer-encoding") {
-      if (isChunked || toLower(value) != "chunked")
-        return fail(501, "Transfer-Encoding is '" + value +
-                             "', only 'chunked' is understood");
-      isChunked = true;
+      if (coding)
+        return fail(400, "there are two Transfer-Encoding headers");
+      coding = &value;
     } else if (name == "content-encoding" && toLower(value) != "identity") {
       return fail(415, "Content-Encoding is '" + value +
                            "', the body has to be sent as it is");
     } else if (name == "connection") {
       std::string lower = toLower(value);
-      if (lower.find("close") != std::string::npos)
-        current.keepsAlive = false;
-      else if (lower.find("keep-alive") != std::string::npos)
+      closes |= lower.find("close") != std::string::npos;
+      if (lower.find("keep-alive") != std::string::npos)
         current.keepsAlive = true;
-    } else if (name == "expect") {
+    } else if (name == "expect" && current.minorVersion > 0) {
       if (toLower(value) != "100-continue")
         return fail(417, "Expect is not '100-continue'");
       asksToGo = true;
     }
   }
-  if (isChunked && length)
+  if (closes)
+    current.keepsAlive = false;
+  if (!host && current.minorVersion > 0)
+    return fail(400, "there is no Host header");
+  if (coding && length)
     return fail(400, "there is a Content-Length beside chunks");
+  if (coding && current.minorVersion == 0)
+    return fail(400, "HTTP/1.0 has no chunks");
+  if (coding && toLower(*coding) != "chunked")
+    return fail(501, "Transfer-Encoding is '" + *coding +
+                         "', only 'chunked' is understood");
   left = 0;
-  if (length) {
-    if (length->empty() || length->size() > 18 ||
-        length->find_first_not_of("0123456789") != std::string::npos)
-      return fail(400,
-                  "Content-Length is '" + *length + "', which is not a length");
-    left = strtoull(length->c_str(), nullptr, 10);
-    if (left > mostBodyBytes)
-      return fail(413, "the body has " + *length +
-                           " bytes, at most 4194304 are read");
-  }
-  step = isChunked ? Step::chunkSize : left > 0 ? Step::body : Step::done;
+  if (length && !readLength(*length))
+    return false;
+  step = coding ? Step::chunkSize : left > 0 ? Step::body : Step::done;
+  return true;
+}
+
+bool HttpReader::readLength(const std::string &length) {
+  if (length.empty() ||
+      length.find_first_not_of("0123456789") != std::string::npos)
+    return fail(400,
+                "Content-Length is '" + length + "', which is not a length");
+  if (length.size() <= 18)
+    left = strtoull(length.c_str(), nullptr, 10);
+  if (length.size() > 18 || left > mostBodyBytes)
+    return fail(413,
+                "the body has " + length + " bytes, at most 4194304 are read");
   return true;
 }
 
 bool HttpReader::readChunkSize() {
   std::string_view line;
-  if (!takeLine(line))
+  if (!takeChunkLine(line))
     return false;
-  std::string size(trim(line.substr(0, line.find(';'))));
+  size_t end = std::min(line.find(';'), line.size());
+  // Blanks may stand before the ';', but not before the number.
+  std::string size(line.substr(0, end));
+  size.resize(size.find_last_not_of(" \t") + 1);
   if (size.empty() || size.size() > 8 ||
       size.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos)
     return fail(400, "the size of a chunk is not a hexadecimal number");
+  if (hasControl(line))
+    return fail(400, "the size of a chunk has a control character behind it");
+  extraBytes += line.size() - end;
+  if (extraBytes > mostHeadBytes)
+    return fail(431, "more than 16 KiB stand beside the chunks");
   left = strtoull(size.c_str(), nullptr, 16);
   if (current.body.size() + left > mostBodyBytes)
     return fail(413, "the body has more than 4194304 bytes");
   step = left > 0 ? Step::chunk : Step::trailer;
   return true;
+}
+
+bool HttpReader::readChunkEnd() {
+  std::string_view end = std::string_view(buffer).substr(at, 2);
+  if (end != std::string_view("\r\n").substr(0, end.size()))
+    return fail(400, "a chunk is longer than it says");
+  if (end.size() < 2)
+    return false;
+  at += 2;
+  step = Step::chunkSize;
+  return true;
+}
+
+/// Headers behind the chunks, which say nothing that is wanted here.
+bool HttpReader::readTrailer() {
+  std::string_view line;
+  if (!takeChunkLine(line))
+    return false;
+  if (line.empty()) {
+    step = Step::done;
+    return true;
+  }
+  extraBytes += line.size() + 2;
+  if (extraBytes > mostHeadBytes)
+    return fail(431, "more than 16 KiB stand beside the chunks");
+  return readHeader(line, trailers);
 }

@@ -6,8 +6,9 @@
 //===----------------------------------------------------------------------===//
 //
 // Reads HTTP/1.1 requests (RFC 9112) from bytes that come in pieces of any
-// size, within fixed bounds. What the standard lets a server refuse is refused:
-// lines that are folded, two lengths, a length beside chunks.
+// size, within fixed bounds; what comes of them does not depend on the pieces.
+// What the standard lets a server refuse is refused: lines that are folded, two
+// lengths, a length beside chunks, chunks of HTTP/1.0, two names of a host.
 //
 //===----------------------------------------------------------------------===//
 
@@ -37,6 +38,7 @@ struct HttpRequest {
 
 class HttpReader {
 public:
+  /// Of the head with its empty line, and of what else stands around chunks.
   static constexpr size_t mostHeadBytes = 16 << 10, mostHeaders = 100;
   static constexpr size_t mostBodyBytes = 4 << 20;
 
@@ -62,17 +64,24 @@ public:
     return (step != Step::head && step != Step::done) || !buffer.empty();
   }
   size_t waitingBytes() const { return buffer.size(); }
+  /// What a request that is not complete takes.
+  size_t heldBytes() const { return buffer.size() + current.body.size(); }
 
 private:
   enum class Step { head, body, chunkSize, chunk, chunkEnd, trailer, done };
+  using Headers = std::vector<std::pair<std::string, std::string>>;
 
   State read();
   bool readHead();
   bool readRequestLine(std::string_view line);
-  bool readHeader(std::string_view line);
+  bool readHeader(std::string_view line, Headers &headers);
   bool readFraming();
+  bool readLength(const std::string &length);
   bool readChunkSize();
-  bool takeLine(std::string_view &line);
+  bool readChunkEnd();
+  bool readTrailer();
+  std::string_view takeLine();
+  bool takeChunkLine(std::string_view &line);
   State refuse(int status, std::string message);
   bool fail(int status, std::string message) {
     refuse(status, std::move(message));
@@ -82,7 +91,9 @@ private:
   std::string buffer;
   size_t at = 0; ///< bytes of it that are read
   Step step = Step::head;
-  size_t left = 0; ///< bytes of the body, or of a chunk, to come
+  size_t left = 0;       ///< bytes of the body, or of a chunk, to come
+  size_t extraBytes = 0; ///< of lines around chunks, but for their sizes
+  Headers trailers;
   bool asksToGo = false;
   HttpRequest current;
   int errorStatus = 0;

@@ -41,10 +41,14 @@ struct HttpServer::Connection {
   bool isBusy = false; ///< a request waits for its response
   bool isStream = false, isChunked = false, keepsAlive = false;
   bool isHead = false;    ///< the response has no body
+  bool isPaused = false;  ///< until the client has read
   bool isClosing = false; ///< when all is sent
-  double since = 0;       ///< of the request, or of being idle
+  bool isEnded = false;   ///< the client sends nothing more
+  double since = 0;       ///< of the request, of being idle, or of the end
   double progress = 0;    ///< when the client last read
-  size_t lastUnsent = 0;
+  uint64_t queued = 0;    ///< bytes of responses
+  uint64_t lastSent = 0;  ///< of these, at the last look
+  size_t held = 0;
 
   size_t unsent() const {
     return evbuffer_get_length(bufferevent_get_output(events));
@@ -53,6 +57,7 @@ struct HttpServer::Connection {
     if (unsent() == 0)
       progress = seconds();
     bufferevent_write(events, text.data(), text.size());
+    queued += text.size();
   }
 };
 
@@ -72,7 +77,7 @@ HttpServer::~HttpServer() {
   if (base)
     event_base_free(base);
   if (wakeFd >= 0)
-    close(wakeFd);
+    ::close(wakeFd);
 }
 
 Status HttpServer::listen(const std::string &host, int port) {
@@ -108,6 +113,11 @@ Status HttpServer::listen(const std::string &host, int port) {
   if (!listener)
     return Status::error(format("cannot listen at %s port %d: %s", host.c_str(),
                                 port, strerror(errno)));
+  // No descriptor is left: one of a client that waits, or a pause.
+  evconnlistener_set_error_cb(listener, [](evconnlistener *from, void *server) {
+    if (!static_cast<HttpServer *>(server)->dropOldest())
+      evconnlistener_disable(from);
+  });
   length = sizeof(address);
   getsockname(evconnlistener_get_fd(listener),
               reinterpret_cast<sockaddr *>(&address), &length);
@@ -148,21 +158,22 @@ HttpServer::Connection *HttpServer::find(Id id) const {
 }
 
 void HttpServer::accept(int fd) {
-  if (static_cast<int64_t>(connections.size()) >= mostConnections) {
+  if (static_cast<int64_t>(connections.size()) >= mostConnections &&
+      !dropOldest()) {
     static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\n"
                                "Connection: close\r\n"
                                "Content-Length: 0\r\n\r\n";
     if (send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
       // It learns from the end of the connection.
     }
-    close(fd);
+    ::close(fd);
     return;
   }
   int one = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
   bufferevent *events = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
   if (!events) {
-    close(fd);
+    ::close(fd);
     return;
   }
   auto made = std::make_unique<Connection>(*this, ++lastId, events);
@@ -175,14 +186,11 @@ void HttpServer::accept(int fd) {
   };
   auto onWritten = [](bufferevent *, void *context) {
     auto *connection = static_cast<Connection *>(context);
-    if (connection->isClosing)
-      return connection->server.drop(*connection);
-    if (connection->isStream && connection->server.handlers.onDrained)
-      connection->server.handlers.onDrained(connection->id);
+    connection->server.onWritten(*connection);
   };
-  auto onEvent = [](bufferevent *, short, void *context) {
+  auto onEvent = [](bufferevent *, short what, void *context) {
     auto *connection = static_cast<Connection *>(context);
-    connection->server.drop(*connection);
+    connection->server.onEnd(*connection, !(what & BEV_EVENT_EOF));
   };
   bufferevent_setcb(events, onRead, onWritten, onEvent, &connection);
   bufferevent_enable(events, EV_READ | EV_WRITE);
@@ -191,9 +199,27 @@ void HttpServer::accept(int fd) {
 void HttpServer::drop(Connection &connection) {
   Id id = connection.id;
   bool wasBusy = connection.isBusy;
+  countHeld(connection, 0);
   connections.erase(id);
   if (wasBusy && handlers.onGone)
     handlers.onGone(id);
+}
+
+/// Drops the connection that waits for its client longest, if one does.
+bool HttpServer::dropOldest() {
+  Connection *oldest = nullptr;
+  for (auto &[id, connection] : connections)
+    if (!connection->isBusy && connection->unsent() == 0 &&
+        (!oldest || connection->since < oldest->since))
+      oldest = connection.get();
+  if (oldest)
+    drop(*oldest);
+  return oldest;
+}
+
+void HttpServer::countHeld(Connection &connection, size_t bytes) {
+  held += bytes - connection.held;
+  connection.held = bytes;
 }
 
 void HttpServer::read(Connection &connection) {
@@ -204,12 +230,41 @@ void HttpServer::read(Connection &connection) {
     return;
   if (!connection.reader.isInside() && !connection.isBusy)
     connection.since = seconds();
-  if (!connection.isBusy)
-    return handle(connection, connection.reader.push(bytes));
-  // Requests that are sent ahead wait, but not without end.
   connection.reader.hold(bytes);
+  if (!connection.isBusy)
+    return goOn(connection);
+  // Requests that are sent ahead wait, but not without end.
   if (connection.reader.waitingBytes() > HttpReader::mostHeadBytes)
     drop(connection);
+}
+
+/// Reads what is here of the next request.
+void HttpServer::goOn(Connection &connection) {
+  if (connection.isBusy || connection.isClosing)
+    return;
+  // Who does not read is not answered.
+  if (connection.unsent() > mostUnsent) {
+    connection.isPaused = true;
+    bufferevent_disable(connection.events, EV_READ);
+    return;
+  }
+  Id id = connection.id;
+  HttpReader::State state = connection.reader.next();
+  handle(connection, state);
+  if (!find(id))
+    return;
+  countHeld(connection, connection.reader.heldBytes());
+  if (state != HttpReader::State::more)
+    return;
+  if (held > mostHeld && connection.held > HttpReader::mostHeadBytes)
+    return refuse(connection, 503,
+                  "requests that are not complete take too much memory, try "
+                  "again later");
+  if (connection.isEnded) {
+    connection.isClosing = true;
+    if (connection.unsent() == 0)
+      drop(connection);
+  }
 }
 
 void HttpServer::handle(Connection &connection, HttpReader::State state) {
@@ -219,17 +274,24 @@ void HttpServer::handle(Connection &connection, HttpReader::State state) {
   case HttpReader::State::wantsGo:
     return connection.send("HTTP/1.1 100 Continue\r\n\r\n");
   case HttpReader::State::refused:
-    connection.isBusy = true;
-    connection.keepsAlive = connection.isHead = false;
-    return handlers.onRefused(connection.id, connection.reader.status(),
-                              connection.reader.message());
+    return refuse(connection, connection.reader.status(),
+                  connection.reader.message());
   case HttpReader::State::ready:
     connection.isBusy = true;
     connection.keepsAlive = connection.reader.request().keepsAlive;
     connection.isChunked = connection.reader.request().minorVersion == 1;
     connection.isHead = connection.reader.request().method == "HEAD";
-    handlers.onRequest(connection.id, std::move(connection.reader.request()));
+    // Its body need not lie here while it is answered.
+    HttpRequest request = std::move(connection.reader.request());
+    handlers.onRequest(connection.id, std::move(request));
   }
+}
+
+void HttpServer::refuse(Connection &connection, int status,
+                        const std::string &message) {
+  connection.isBusy = true;
+  connection.keepsAlive = connection.isHead = false;
+  handlers.onRefused(connection.id, status, message);
 }
 
 static const char *reasonOf(int status) {
@@ -252,6 +314,8 @@ static const char *reasonOf(int status) {
     return "Content Too Large";
   case 415:
     return "Unsupported Media Type";
+  case 417:
+    return "Expectation Failed";
   case 429:
     return "Too Many Requests";
   case 431:
@@ -262,6 +326,8 @@ static const char *reasonOf(int status) {
     return "Not Implemented";
   case 503:
     return "Service Unavailable";
+  case 505:
+    return "HTTP Version Not Supported";
   default:
     return "Error";
   }
@@ -333,34 +399,70 @@ void HttpServer::finish(Connection &connection) {
   if (!connection.keepsAlive) {
     connection.isClosing = true;
     if (connection.unsent() == 0)
-      drop(connection);
+      close(connection);
     return;
   }
   // A request that was sent ahead; not from here, which a handler called.
-  Id id = connection.id;
   auto goOn = [](evutil_socket_t, short, void *context) {
     std::unique_ptr<std::pair<HttpServer *, Id>> who(
         static_cast<std::pair<HttpServer *, Id> *>(context));
-    Connection *connection = who->first->find(who->second);
-    if (connection && !connection->isBusy && !connection->isClosing)
-      who->first->handle(*connection, connection->reader.next());
+    if (Connection *connection = who->first->find(who->second))
+      who->first->goOn(*connection);
   };
   timeval now = {0, 0};
   event_base_once(base, -1, EV_TIMEOUT, goOn,
-                  new std::pair<HttpServer *, Id>(this, id), &now);
+                  new std::pair<HttpServer *, Id>(this, connection.id), &now);
+}
+
+/// The client was sent all that waited for it.
+void HttpServer::onWritten(Connection &connection) {
+  if (connection.isClosing)
+    return close(connection);
+  if (connection.isStream && handlers.onDrained)
+    handlers.onDrained(connection.id);
+  if (!connection.isPaused)
+    return;
+  connection.isPaused = false;
+  bufferevent_enable(connection.events, EV_READ);
+  goOn(connection);
+}
+
+/// All is sent. A client that still sends would lose the response if its bytes
+/// met a closed socket, so they are read until it has seen the end.
+void HttpServer::close(Connection &connection) {
+  if (connection.isEnded)
+    return drop(connection);
+  shutdown(bufferevent_getfd(connection.events), SHUT_WR);
+  connection.since = seconds();
+}
+
+/// The client sends nothing more. It may still read what is here for it, but
+/// one that waits for a response has most likely gone.
+void HttpServer::onEnd(Connection &connection, bool isBroken) {
+  connection.isEnded = true;
+  if (isBroken || connection.isBusy ||
+      (connection.isClosing && connection.unsent() == 0))
+    return drop(connection);
+  goOn(connection);
 }
 
 void HttpServer::sweep() {
   double now = seconds();
+  if (listener)
+    evconnlistener_enable(listener);
   std::vector<Connection *> gone;
   for (auto &[id, connection] : connections) {
     size_t unsent = connection->unsent();
-    if (unsent == 0 || unsent < connection->lastUnsent)
+    uint64_t sent = connection->queued - unsent;
+    if (unsent == 0 || sent > connection->lastSent)
       connection->progress = now;
-    connection->lastUnsent = unsent;
+    connection->lastSent = sent;
     bool isStalled = unsent > 0 && now - connection->progress > stallSeconds;
-    double limit = connection->reader.isInside() ? requestSeconds : idleSeconds;
-    bool isLate = !connection->isBusy && now - connection->since > limit;
+    double limit = connection->isClosing           ? closeSeconds
+                   : connection->reader.isInside() ? requestSeconds
+                                                   : idleSeconds;
+    bool isLate =
+        !connection->isBusy && unsent == 0 && now - connection->since > limit;
     if (isStalled || isLate)
       gone.push_back(connection.get());
   }

@@ -7,7 +7,8 @@
 //
 // One thread serves all connections. A connection has one request at a time:
 // those that a client sends ahead wait. Slow clients, idle ones and those that
-// do not read what they are sent are dropped after fixed times.
+// do not read what they are sent are dropped after fixed times, and where there
+// is no room for another connection, the one that waits for its client longest.
 //
 // All functions but `wake` are to be called from the thread that runs it.
 //
@@ -36,8 +37,12 @@ public:
   /// Until a request is complete, and until a client reads on.
   static constexpr double requestSeconds = 30, stallSeconds = 30;
   static constexpr double idleSeconds = 120;
+  /// For a client to take in the last response before its connection ends.
+  static constexpr double closeSeconds = 5;
   /// What may wait for a client before it is asked for less.
   static constexpr size_t mostUnsent = 256 << 10;
+  /// Of all requests that are not complete.
+  static constexpr size_t mostHeld = 256 << 20;
 
   using Id = uint64_t;
   struct Handlers {
@@ -82,9 +87,16 @@ private:
   struct Connection;
   void accept(int fd);
   void read(Connection &connection);
+  void goOn(Connection &connection);
   void handle(Connection &connection, HttpReader::State state);
+  void refuse(Connection &connection, int status, const std::string &message);
+  void onWritten(Connection &connection);
+  void onEnd(Connection &connection, bool isBroken);
   void finish(Connection &connection);
+  void close(Connection &connection);
   void drop(Connection &connection);
+  bool dropOldest();
+  void countHeld(Connection &connection, size_t bytes);
   void sweep();
   Connection *find(Id id) const;
 
@@ -94,6 +106,7 @@ private:
   int wakeFd = -1, boundPort = 0;
   Handlers handlers;
   Id lastId = 0;
+  size_t held = 0; ///< bytes of requests that are not complete
   std::unordered_map<Id, std::unique_ptr<Connection>> connections;
 };
 

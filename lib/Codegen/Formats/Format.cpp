@@ -69,8 +69,9 @@ int64_t fpmoe::getRowsAtOnce(mega::TargetAttr target, int64_t rows) {
 
 void fpmoe::emitPrefetch(KernelBuilder &b, const ProductTile &tile,
                          Value from) {
-  // One row uses a weight once: the first-level cache need not have it.
-  if (int64_t ahead = b.target.getPrefetch(); ahead && tile.rows == 1)
+  // Few rows are the only ones: full blocks follow each other, and find weights
+  // in a cache. The first-level one need not have what is used once.
+  if (int64_t ahead = b.target.getPrefetch(); ahead && tile.rows <= 4)
     LLVM::Prefetch::create(b, b.at(from, ahead), /*rw=*/0, /*hint=*/2,
                            /*cache=*/1);
 }
