@@ -16,7 +16,9 @@
 #include "runtime/core/Machine.h"
 #include "runtime/language/LanguageTracker.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <unistd.h>
 
 using namespace fpmoe;
 
@@ -63,6 +65,15 @@ HugePages Engine::hugePagesChoice() const {
   return hugePages == "on"    ? HugePages::on
          : hugePages == "off" ? HugePages::off
                               : HugePages::automatic;
+}
+
+int64_t fpmoe::defaultCacheBytes(int64_t sequences) {
+  int64_t position = used->cache_bytes_per_position;
+  int64_t pages =
+      (fpmoe_model.context + pagePositions - 1) / pagePositions * sequences;
+  int64_t memory = int64_t(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
+  int64_t most = std::max<int64_t>(memory / 4 / position / pagePositions, 1);
+  return std::min(pages, most) * pagePositions * position;
 }
 
 /// The same among the languages that tokens can have, by any of their names.

@@ -33,6 +33,10 @@ std::string usedTarget();
 /// Most threads that --threads accepts.
 constexpr int64_t mostThreads = 4096;
 
+/// Bytes of a cache for so many texts: what they can need, unless that is much
+/// of the machine's memory.
+int64_t defaultCacheBytes(int64_t sequences);
+
 struct Engine {
   /// 0: one per usable CPU.
   int64_t threads = 0;

@@ -32,6 +32,10 @@ static_assert(sizeof(FpmoeTrailer) == FPMOE_TRAILER_BYTES,
 
 static const char ownFile[] = "/proc/self/exe";
 
+/// The file of the shared library that the model is in. Only such a library
+/// has this function (runtime/capi).
+extern "C" __attribute__((weak)) const char *fpmoe_library_file();
+
 /// The name that this program was started by.
 static std::string startName() {
   auto name = reinterpret_cast<const char *>(getauxval(AT_EXECFN));
@@ -40,6 +44,8 @@ static std::string startName() {
 
 /// The path of this program's file, for people and to find its neighbours.
 static std::string ownPath() {
+  if (fpmoe_library_file)
+    return fpmoe_library_file();
   char self[PATH_MAX];
   ssize_t length = readlink(ownFile, self, sizeof(self));
   return length > 0 ? std::string(self, length) : startName();
@@ -53,6 +59,8 @@ std::string fpmoe::weightsPath(const std::string &chosen,
     std::string path = ownPath();
     return path.substr(0, path.rfind('/') + 1) + besideName;
   }
+  if (fpmoe_library_file)
+    return fpmoe_library_file();
   return access(ownFile, F_OK) == 0 ? ownFile : startName();
 }
 

@@ -124,16 +124,6 @@ static Status readKeys(const std::string &path,
              : Status::success();
 }
 
-/// What the texts need, unless that is much of the machine.
-static int64_t defaultCacheBytes(int64_t sequences) {
-  int64_t all =
-      sequences * fpmoe_model.context * usedLevel().cache_bytes_per_position;
-  int64_t memory = int64_t(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
-  return std::max<int64_t>(std::min(all, memory / 4),
-                           pagePositions *
-                               usedLevel().cache_bytes_per_position);
-}
-
 static HttpServer *served;
 
 int fpmoe::runServe(const std::string &program, int count, char **arguments) {

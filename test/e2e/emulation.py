@@ -181,6 +181,8 @@ class Model:
         return True, "none"
 
     def company(self, chunk):
+        if "whole" in self.extras:
+            return True, "a whole text is alone"
         alone, said = self.logits(chunk, 1), []
         for seed, workers in ((1, 1), (2, 2), (3, 5)):
             got = self.logits(chunk, workers, f"company={seed}", "fill=0x7f")

@@ -37,6 +37,7 @@ struct CompileOptions {
   std::optional<std::string> weightsFile;            ///< inside the program
   std::optional<uint64_t> randomSeed; ///< the checkpoint's weights
   bool emitCheckpoint = false; ///< of a recipe: a directory, not a program
+  bool emitShared = false;     ///< a shared library, not a program
   uint64_t shardBytes = 5'000'000'000;    ///< of a file of that directory
   std::optional<std::string> printRecipe; ///< of this weight; nothing is made
   bool explain = false; ///< writes a page about the model; nothing is made

@@ -140,7 +140,8 @@ Expected<std::string> ProgramMaker::link() {
     return std::move(error);
   link.objects = {object->temporary()};
   link.name = options.output;
-  link.isStatic = options.isStatic.value_or(false);
+  link.isShared = options.emitShared;
+  link.isStatic = options.isStatic.value_or(false) && !link.isShared;
   return linkProgram(link);
 }
 

@@ -90,7 +90,8 @@ static cl::opt<uint64_t>
                   cl::desc("Make random weights; config.json is enough"));
 static cl::opt<std::string>
     emit("emit", cl::value_desc("form"), cl::cat(category),
-         cl::desc("What to make: program, or checkpoint, a Hugging Face "
+         cl::desc("What to make: program; shared, a shared library with the "
+                  "functions of fpmoe.h; or checkpoint, a Hugging Face "
                   "directory of what a recipe assembles"));
 static cl::opt<uint64_t>
     shardMegabytes("shard-megabytes", cl::value_desc("n"), cl::cat(category),
@@ -142,10 +143,19 @@ int main(int argc, char **argv) {
                          2);
     options.stopAfter = *phase;
   }
-  if (!emit.empty() && emit != "program" && emit != "checkpoint")
-    return reportError(
-        "--emit is '" + emit + "', it must be program or checkpoint", 2);
+  if (!emit.empty() && emit != "program" && emit != "shared" &&
+      emit != "checkpoint")
+    return reportError("--emit is '" + emit +
+                           "', it must be program, shared or checkpoint",
+                       2);
   options.emitCheckpoint = emit == "checkpoint";
+  options.emitShared = emit == "shared";
+  if (options.emitShared && output.empty())
+    return reportError("--emit=shared needs -o FILE", 2);
+  if (options.emitShared && compileTo.getNumOccurrences())
+    return reportError("--emit=shared and --compile-to exclude each other", 2);
+  if (options.emitShared && isStatic)
+    return reportError("--emit=shared and --static exclude each other", 2);
   if (options.emitCheckpoint && output.empty())
     return reportError("--emit=checkpoint needs -o DIRECTORY", 2);
   if (options.emitCheckpoint && compileTo.getNumOccurrences())

@@ -24,6 +24,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <optional>
+#include <sys/mman.h>
 #include <thread>
 #include <unistd.h>
 #include <utility>
@@ -114,6 +116,22 @@ private:
   std::string bytes;
   std::thread thread;
 };
+
+/// A file in memory, for what lld reads from paths only.
+class MemoryFile {
+public:
+  explicit MemoryFile(StringRef content)
+      : file(::memfd_create("fpmoe", MFD_CLOEXEC)) {
+    raw_fd_ostream out(file, /*shouldClose=*/false);
+    out << content;
+  }
+  MemoryFile(const MemoryFile &) = delete;
+  ~MemoryFile() { ::close(file); }
+  std::string path() const { return "/proc/self/fd/" + std::to_string(file); }
+
+private:
+  int file;
+};
 } // namespace
 
 Expected<std::string> fpmoe::linkProgram(const LinkOptions &options) {
@@ -125,7 +143,7 @@ Expected<std::string> fpmoe::linkProgram(const LinkOptions &options) {
                                         "-o",
                                         program.path(),
                                         "--threads=1",
-                                        "-pie",
+                                        options.isShared ? "-shared" : "-pie",
                                         "--gc-sections",
                                         "--build-id=none",
                                         "--strip-debug",
@@ -146,7 +164,19 @@ Expected<std::string> fpmoe::linkProgram(const LinkOptions &options) {
   bool isArm =
       sys::fs::exists(options.runtimeDirectory + "/ld-linux-aarch64.so.1");
   StringRef loader = isArm ? "ld-linux-aarch64.so.1" : "ld-linux-x86-64.so.2";
-  if (options.isStatic)
+  std::optional<MemoryFile> exports;
+  if (options.isShared) {
+    // Whatever else is in it is its own.
+    exports.emplace(
+        "{ global: fpmoe_version; fpmoe_error; fpmoe_open; fpmoe_close;\n"
+        "fpmoe_info; fpmoe_tokenize; fpmoe_detokenize; fpmoe_infill;\n"
+        "fpmoe_request_defaults; fpmoe_start; fpmoe_next; fpmoe_cancel;\n"
+        "fpmoe_finish; local: *; };\n");
+    for (const std::string &argument :
+         {std::string("-u"), std::string("fpmoe_open"), std::string("-z"),
+          std::string("text"), "--version-script=" + exports->path()})
+      arguments.push_back(argument);
+  } else if (options.isStatic)
     for (const char *argument :
          {"-static", "--no-dynamic-linker", "-z", "text"})
       arguments.push_back(argument);
@@ -155,7 +185,8 @@ Expected<std::string> fpmoe::linkProgram(const LinkOptions &options) {
                                  (isArm ? "/lib/" : "/lib64/") + loader.str()})
       arguments.push_back(argument);
 
-  add(options.isStatic ? "rcrt1.o" : "Scrt1.o");
+  if (!options.isShared)
+    add(options.isStatic ? "rcrt1.o" : "Scrt1.o");
   add("crti.o");
   add("crtbeginS.o");
   for (const std::string &object : options.objects) {

@@ -29,6 +29,8 @@ struct LinkOptions {
   std::string name;
   /// Depend on nothing, instead of libc.so.6.
   bool isStatic = false;
+  /// Make a shared library with the functions of include/fpmoe/runtime/fpmoe.h.
+  bool isShared = false;
   /// From findRuntimeDirectory.
   std::string runtimeDirectory;
 };
