@@ -6,8 +6,8 @@
 The LLVM IR of a program is instrumented and linked with a runtime that was built with
 -fsanitize=thread. The sanitizer sees accesses of up to 16 bytes, so vectors are taken apart first,
 masked ones too. The program then runs a step of many tokens and steps of one, with routes recorded,
-in teams of several sizes: the sanitizer must find no race, and the text must be that of the program
-as it is compiled otherwise.
+in teams of several sizes, several texts at a time, and as a server whose clients come and go: the
+sanitizer must find no race, and the text must be that of the program as it is compiled otherwise.
 """
 
 import argparse
@@ -16,9 +16,12 @@ import json
 import pathlib
 import re
 import shlex
+import socket
 import subprocess
 import sys
 import tempfile
+
+import serve
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "test" / "golden"
@@ -37,6 +40,8 @@ PROGRAMS = (
     ("qwen3",),
 )
 FORMATS = ("f32", "bf16")
+# Those that make several texts at a time, too.
+MANY = ("top1-norm", "multipl-moe", "mole/recipe.toml")
 # Takes apart what the sanitizer would not see, for a CPU without masked accesses, and instruments it.
 PASSES = ("function(scalarize-masked-mem-intrin,scalarizer<load-store>,sroa),"
           "tsan-module,function(tsan)")
@@ -91,6 +96,32 @@ def check(options, case, flags, weights, work):
         found = run(work / "sanitized", *command, f"--threads={threads}")
         if found != expected:
             raise Failure(f"with {threads} threads the text is\n{found}not\n{expected}")
+    if weights == "f32" and case in MANY and not flags:
+        check_many(work / "program", work / "sanitized", work, info["vocabulary"])
+
+
+def check_many(program, sanitized, work, vocabulary):
+    """Several texts at a time, by the command line and by a server."""
+    bodies = serve.requests(vocabulary, 60, 6, seed=3)
+    prompts = work / "prompts"
+    prompts.write_text("".join(json.dumps({"prompt": body["prompt"], "max_tokens": TOKENS}) + "\n"
+                               for body in bodies))
+    command = ["generate", "--prompts", prompts, "--temperature=0", "--sequences=3", "--threads=2"]
+    if run(sanitized, *command) != run(program, *command):
+        raise Failure("several texts at a time are others")
+    answers = []
+    for each in (program, sanitized):
+        with serve.Server(each, "--threads", 2, "--sequences", 3) as server:
+            body = json.dumps({**bodies[0], "stream": True, "max_tokens": 40}).encode()
+            for _ in range(3):  # clients that go away
+                client = socket.create_connection(("127.0.0.1", server.port))
+                client.sendall(b"POST /v1/completions HTTP/1.1\r\nContent-Length: %d\r\n\r\n"
+                               % len(body) + body)
+                client.close()
+            answers.append([serve.told(answer) for answer in serve.collect(server, bodies, 6)])
+            server.ask("/metrics")
+    if answers[0] != answers[1]:
+        raise Failure("a server's texts are others")
 
 
 def arguments():
