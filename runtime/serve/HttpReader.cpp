@@ -8,6 +8,7 @@
 #include "runtime/serve/HttpReader.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 
 using namespace fpmoe;
@@ -86,7 +87,7 @@ HttpReader::State HttpReader::read() {
     Step beforeStep = step;
     switch (step) {
     case Step::head:
-      if (readHead() && asksToGo && step != Step::done)
+      if (readHead() && asksToGo)
         state = State::wantsGo;
       break;
     case Step::body:
@@ -257,9 +258,8 @@ bool HttpReader::readLength(const std::string &length) {
       length.find_first_not_of("0123456789") != std::string::npos)
     return fail(400,
                 "Content-Length is '" + length + "', which is not a length");
-  if (length.size() <= 18)
-    left = strtoull(length.c_str(), nullptr, 10);
-  if (length.size() > 18 || left > mostBodyBytes)
+  left = strtoull(length.c_str(), nullptr, 10); // or the largest number
+  if (left > mostBodyBytes)
     return fail(413,
                 "the body has " + length + " bytes, at most 4194304 are read");
   return true;

@@ -254,6 +254,8 @@ TEST(HttpReaderTest, clientsThatWaitToGo) {
   EXPECT_EQ(read(head + "abc", 1).timesToGo, 1);
   EXPECT_EQ(ask(head + "abc").timesToGo, 0);
   EXPECT_EQ(ask(head + "a").timesToGo, 1);
+  EXPECT_EQ(
+      read(head + "abc" + with("Content-Length: 1\r\n", "a"), 1).timesToGo, 1);
   EXPECT_EQ(askOne(with("Expect: 100-continue\r\n")).body, "");
   std::string chunks = with("Transfer-Encoding: chunked\r\n"
                             "Expect: 100-continue\r\n");

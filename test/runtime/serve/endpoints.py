@@ -443,7 +443,7 @@ def check_many_streams(checks, server):
 def check_disconnect(checks, server):
     """A client that goes takes its texts with it, also those that wait."""
     body = {"prompt": [[i] for i in range(128)], "n": 16, "max_tokens": 64, "ignore_eos": True}
-    name = "request_success_total{finished_reason=\"abort\"}"
+    name = 'request_success_total{finished_reason="abort"}'
     for is_stream in [False, True]:
         before = server.metrics()
         with server.connect() as connection:

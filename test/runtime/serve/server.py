@@ -211,7 +211,8 @@ class Checks:
         start = time.monotonic()
         try:
             run(self, *arguments)
-        except (OSError, AssertionError, ValueError, KeyError, IndexError, TypeError) as error:
+        except (OSError, AssertionError, ValueError, LookupError, TypeError,
+                subprocess.SubprocessError) as error:
             self.check(False, f"{name}: {type(error).__name__}: {error}")
         done, wrong = self.done - before, self.wrong - wrong
         print(f"{name}: {done - wrong} of {done} as they should be" if wrong else
