@@ -48,6 +48,11 @@ Api::Api(HttpServer &server, Service &service, const Text &text,
     : server(server), service(service), text(text), options(std::move(given)),
       fillIn(text) {}
 
+Api::~Api() {
+  for (const std::shared_ptr<Reply> &reply : unfinished)
+    release(*reply);
+}
+
 HttpServer::Handlers Api::handlers() {
   HttpServer::Handlers all;
   all.onRequest = [this](Id id, Request &&request) {
@@ -79,7 +84,7 @@ HttpServer::Handlers Api::handlers() {
 }
 
 void Api::fail(Id id, int status, const std::string &message,
-               const std::string &field) {
+               const std::string &field, const std::string &moreHeaders) {
   ++numbers.refused;
   const char *type = status == 401   ? "authentication_error"
                      : status == 429 ? "rate_limit_error"
@@ -89,7 +94,7 @@ void Api::fail(Id id, int status, const std::string &message,
                 {"type", type},
                 {"param", field.empty() ? Json() : Json(field)},
                 {"code", status}};
-  std::string headers;
+  std::string headers = moreHeaders;
   if (status == 401)
     headers = "WWW-Authenticate: Bearer\r\n";
   if (status == 429)
@@ -107,6 +112,18 @@ bool Api::failed(Id id, const Fields &fields) {
 void Api::respond(Id id, const Json &json) {
   server.respond(id, 200, "application/json; charset=utf-8",
                  toText(json) + "\n");
+}
+
+static std::string toLower(std::string text) {
+  for (char &c : text)
+    if (c >= 'A' && c <= 'Z')
+      c += 'a' - 'A';
+  return text;
+}
+
+/// What a client sent, as it stands in messages.
+static std::string shown(const std::string &text) {
+  return text.size() > 100 ? text.substr(0, 100) + "..." : text;
 }
 
 /// "localhost" of "localhost:8080".
@@ -135,20 +152,21 @@ bool Api::isAllowed(Id id, const Request &request, bool needsKey) {
   // through the user's browser, by whatever name it calls this machine.
   const std::string *host = request.header("host");
   const std::string *origin = request.header("origin");
-  if (options.isLocal && host && !isLocalName(hostOf(*host))) {
+  if (options.isLocal && host && !isLocalName(toLower(hostOf(*host)))) {
     fail(id, 403,
-         "Host is '" + *host +
+         "Host is '" + shown(*host) +
              "', this server is for this machine "
              "alone: ask it as localhost");
     return false;
   }
-  if (origin && *origin != "null") {
+  // A page of another site can have the origin "null", too.
+  if (origin) {
     size_t name = origin->find("://");
     std::string from =
         name == std::string::npos ? *origin : origin->substr(name + 3);
-    if (!host || from != *host) {
+    if (!host || toLower(from) != toLower(*host)) {
       fail(id, 403,
-           "Origin is '" + *origin +
+           "Origin is '" + shown(*origin) +
                "': pages of other sites may not ask this server");
       return false;
     }
@@ -157,8 +175,9 @@ bool Api::isAllowed(Id id, const Request &request, bool needsKey) {
   if (!needsKey || options.keys.empty())
     return true;
   const std::string *given = request.header("authorization");
-  std::string key =
-      given && given->compare(0, 7, "Bearer ") == 0 ? given->substr(7) : "";
+  std::string key = given && toLower(given->substr(0, 7)) == "bearer "
+                        ? given->substr(7)
+                        : "";
   for (size_t i = 0; i < options.keys.size(); ++i)
     if (isSame(key, options.keys[i]))
       owner = i + 1;
@@ -187,10 +206,12 @@ void Api::onRequest(Id id, Request &&request) {
   if (found)
     return (this->*found->serve)(id, request);
   if (!methods.empty())
-    return fail(id, 405,
-                "the method of " + request.path + " is " + methods + ", not " +
-                    request.method);
-  fail(id, 404, "there is no " + request.path + " here; see /props");
+    return fail(
+        id, 405,
+        "the method of " + request.path + " is " + methods + ", not " +
+            shown(request.method),
+        "", "Allow: " + methods + (methods == "GET" ? ", HEAD" : "") + "\r\n");
+  fail(id, 404, "there is no " + shown(request.path) + " here; see /props");
 }
 
 void Api::health(Id id, const Request &) { respond(id, {{"status", "ok"}}); }
@@ -250,7 +271,7 @@ void Api::page(Id id, const Request &) {
                  "Content-Security-Policy: default-src 'none'; script-src "
                  "'unsafe-inline'; style-src 'unsafe-inline'; connect-src "
                  "'self'; base-uri 'none'; form-action 'none'\r\n"
-                 "X-Frame-Options: DENY\r\nReferrer-Policy: no-referrer\r\n");
+                 "X-Frame-Options: DENY\r\nReferrer-Policy: same-origin\r\n");
 }
 
 void Api::tokenize(Id id, const Request &request) {

@@ -21,6 +21,7 @@
 #include "runtime/serve/Service.h"
 
 #include <mutex>
+#include <unordered_set>
 
 namespace fpmoe {
 
@@ -39,7 +40,7 @@ class ReplyStyle {
 public:
   virtual ~ReplyStyle() = default;
   /// A part of a stream; null: nothing.
-  virtual Json chunk(const Reply &reply, size_t choice,
+  virtual Json chunk(Reply &reply, size_t choice,
                      const Completion::Piece &piece) const = 0;
   /// What a stream says when a text is complete.
   virtual Json last(const Reply &reply, size_t choice) const = 0;
@@ -63,6 +64,7 @@ struct Reply {
     Completion::Reason reason = Completion::Reason::cancelled;
     int64_t found = 0; ///< tokens of the prompt that were in the cache
     double started = 0, first = 0, ended = 0;
+    size_t offset = 0; ///< characters of tokens whose scores a stream told
   };
 
   HttpServer::Id connection;
@@ -74,14 +76,16 @@ struct Reply {
   bool isStream = false, wantsUsage = false, echoes = false;
   bool wantsLogprobs = false, wantsExperts = false, isGone = false;
   size_t numDone = 0;
+  size_t perPrompt = 1; ///< choices
   std::vector<Choice> choices;
-  Json wanted; ///< names of fields that are to be told; empty: all
+  std::vector<std::string> wanted; ///< fields that are to be told; empty: all
 };
 
 class Api {
 public:
   Api(HttpServer &server, Service &service, const Text &text,
       ApiOptions options);
+  ~Api();
 
   HttpServer::Handlers handlers();
 
@@ -94,7 +98,8 @@ private:
   void onRequest(Id id, Request &&request);
   bool isAllowed(Id id, const Request &request, bool needsKey);
   void fail(Id id, int status, const std::string &message,
-            const std::string &field = std::string());
+            const std::string &field = std::string(),
+            const std::string &moreHeaders = std::string());
   bool failed(Id id, const Fields &fields);
   void respond(Id id, const Json &json);
 
@@ -134,6 +139,7 @@ private:
               Completion::Reason reason);
   void send(const Reply &reply, Json json);
   void finish(const std::shared_ptr<Reply> &reply);
+  static void release(Reply &reply);
 
   HttpServer &server;
   Service &service;
@@ -145,6 +151,8 @@ private:
   uint64_t lastReply = 0;
   uint64_t owner = 0; ///< of the request that is read
   std::unordered_map<Id, std::shared_ptr<Reply>> replies;
+  std::unordered_set<std::shared_ptr<Reply>>
+      unfinished; ///< the client may be gone
   std::mutex mutex;
   std::vector<std::function<void()>> events;
 };

@@ -161,7 +161,8 @@ void Completion::onEnd(End how) {
   if (how == End::cancelled)
     reason = Reason::cancelled;
   bool isStopped = reason == Reason::stop && !stoppedBy.empty();
-  std::string rest = pending + stream.finish();
+  // Half a character may be left of the prompt alone.
+  std::string rest = pending + (numMade > 0 ? stream.finish() : "");
   if (!isStopped && !rest.empty() && reason != Reason::cancelled) {
     Piece piece;
     piece.text = std::move(rest);

@@ -35,6 +35,7 @@ void Api::onWake() {
 }
 
 void Api::start(std::shared_ptr<Reply> reply) {
+  unfinished.insert(reply);
   replies[reply->connection] = reply;
   active += reply->choices.size();
   if (reply->isStream)
@@ -154,14 +155,19 @@ void Api::onDone(const std::shared_ptr<Reply> &reply, size_t index,
 }
 
 /// Of an object, the members that are wanted: "timings/prompt_n" is one of a
-/// member.
-static Json select(const Json &json, const Json &wanted) {
-  if (!wanted.is_array() || wanted.empty() || !json.is_object())
+/// member. Of a list, the same of each.
+static Json select(const Json &json, const std::vector<std::string> &wanted) {
+  if (wanted.empty())
     return json;
+  if (json.is_array()) {
+    Json each = Json::array();
+    for (const Json &one : json)
+      each.push_back(select(one, wanted));
+    return each;
+  }
   Json chosen = Json::object();
-  for (const Json &name : wanted) {
+  for (const std::string &path : wanted) {
     const Json *from = &json;
-    std::string path = name.get<std::string>();
     for (size_t at = 0; from && at <= path.size();) {
       size_t end = std::min(path.find('/', at), path.size());
       auto member = from->is_object() ? from->find(path.substr(at, end - at))
@@ -194,8 +200,13 @@ void Api::finish(const std::shared_ptr<Reply> &reply) {
               select(reply->style->whole(*reply), reply->wanted));
     }
   }
-  // Callbacks hold the reply that holds them.
-  for (Reply::Choice &choice : reply->choices) {
+  release(*reply);
+  unfinished.erase(reply);
+}
+
+/// Callbacks hold the reply that holds them.
+void Api::release(Reply &reply) {
+  for (Reply::Choice &choice : reply.choices) {
     choice.task->onPiece = nullptr;
     choice.task->onDone = nullptr;
     choice.task->onStarted = nullptr;

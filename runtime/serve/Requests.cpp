@@ -73,16 +73,16 @@ static void refuseUnknown(Fields &fields) {
     if (!fields.has(name))
       continue;
     const Json &value = fields.at(name);
-    bool isOff =
-        (value.is_number() && value.get<double>() == 0) ||
-        ((value.is_string() || value.is_array() || value.is_object()) &&
-         value.empty());
+    bool isOff = (value.is_number() && value.get<double>() == 0) ||
+                 value == false || value == "" ||
+                 ((value.is_array() || value.is_object()) && value.empty());
     if (!isOff)
       fields.fail(name, format("'%s' is not supported", name));
   }
-  if (fields.has("response_format") &&
-      fields.at("response_format").is_object() &&
-      fields.at("response_format").value("type", Json("text")) != "text")
+  if (!fields.has("response_format"))
+    return;
+  const Json &shape = fields.at("response_format");
+  if (!shape.is_object() || shape.value("type", Json("text")) != "text")
     fields.fail("response_format",
                 "'response_format' is not supported but for 'text'");
 }
@@ -213,8 +213,12 @@ void Api::addChoice(Reply &reply, std::vector<int32_t> prompt,
   std::string name = fields.text("language");
   int32_t language = -1;
   Status status = findLanguage(name, language);
-  if (status.failed())
-    fields.fail("language", status.message());
+  if (status.failed()) {
+    // It names an option of the command line.
+    size_t behind = std::string("--language=").size() + name.size();
+    fields.fail("language", "'language' is '" + name + "'" +
+                                status.message().substr(behind));
+  }
   o.file = fields.text("file_name");
   Reply::Choice choice;
   choice.task =
@@ -239,6 +243,7 @@ void Api::completions(Id id, const Request &request) {
                                   "many are made as are told",
                                   static_cast<long long>(best),
                                   static_cast<long long>(n)));
+  reply->perPrompt = n;
   reply->echoes = fields.flag("echo", false);
   reply->wantsLogprobs = fields.has("logprobs");
   o.wantsLogprobs = reply->wantsLogprobs;
@@ -291,9 +296,7 @@ void Api::llamaCompletion(Id id, const Request &request) {
   CompletionOptions o;
   readSampling(fields, o, -1, "n_predict");
   auto reply = makeReply(id, fields, llamaStyle(), "");
-  fields.texts("response_fields", 64, 128);
-  if (fields.has("response_fields"))
-    reply->wanted = fields.at("response_fields");
+  reply->wanted = fields.texts("response_fields", 64, 128);
   o.mostSeconds = fields.number("t_max_predict_ms", 0, 1e9, 0) / 1000;
   std::vector<std::vector<int32_t>> prompts;
   readPrompts(fields, prompts);
@@ -311,9 +314,7 @@ void Api::infill(Id id, const Request &request) {
   CompletionOptions o;
   readSampling(fields, o, -1, "n_predict");
   auto reply = makeReply(id, fields, llamaStyle(), "");
-  fields.texts("response_fields", 64, 128);
-  if (fields.has("response_fields"))
-    reply->wanted = fields.at("response_fields");
+  reply->wanted = fields.texts("response_fields", 64, 128);
   o.mostSeconds = fields.number("t_max_predict_ms", 0, 1e9, 0) / 1000;
   std::vector<FillInFile> files;
   if (fields.has("input_extra")) {

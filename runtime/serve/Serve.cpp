@@ -16,6 +16,7 @@
 #include "runtime/core/Machine.h"
 #include "runtime/serve/Api.h"
 
+#include <arpa/inet.h>
 #include <unistd.h>
 
 using namespace fpmoe;
@@ -98,6 +99,13 @@ static Status parseSize(const std::string &given, int64_t &bytes) {
   return Status::success();
 }
 
+/// Whether it is an address in numbers, or the name of this machine.
+static bool isAddress(const std::string &host) {
+  in6_addr any;
+  return host == "localhost" || inet_pton(AF_INET, host.c_str(), &any) == 1 ||
+         inet_pton(AF_INET6, host.c_str(), &any) == 1;
+}
+
 static Status readKeys(const std::string &path,
                        std::vector<std::string> &keys) {
   std::string content;
@@ -139,6 +147,10 @@ int fpmoe::runServe(const std::string &program, int count, char **arguments) {
   int64_t cacheBytes = defaultCacheBytes(given.sequences);
   if (!status.failed() && !given.cacheMemory.empty())
     status = parseSize(given.cacheMemory, cacheBytes);
+  if (!status.failed() && !isAddress(given.host))
+    status = Status::error(format("--host is '%s', it has to be an address of "
+                                  "this machine such as 127.0.0.1 or 0.0.0.0",
+                                  given.host.c_str()));
   bool isLocal = given.host == "127.0.0.1" || given.host == "localhost" ||
                  given.host == "::1";
   if (!status.failed() && !isLocal && given.keyFile.empty())
@@ -180,18 +192,19 @@ int fpmoe::runServe(const std::string &program, int count, char **arguments) {
       [&] { engine.weights->continueCopy(*engine.team, 0.005, 1e9); });
   if (status.failed())
     return fail(status);
-  fprintf(stderr,
-          "%s: %s on %d threads\n"
-          "%lld texts at a time; the cache of %s has room for %lld tokens, of "
-          "a text %lld\n"
-          "listening at http://%s%s%s:%d\n",
-          printable(fpmoe_model.name).c_str(), usedTarget().c_str(),
-          engine.team->size(), static_cast<long long>(given.sequences),
-          bytesText(double(cacheBytes)).c_str(), static_cast<long long>(room),
-          static_cast<long long>(most),
-          given.host.find(':') != std::string::npos ? "[" : "",
-          given.host.c_str(),
-          given.host.find(':') != std::string::npos ? "]" : "", server.port());
+  std::string held =
+      bytesText(double(room * usedLevel().cache_bytes_per_position));
+  fprintf(
+      stderr,
+      "%s: %s on %d threads\n"
+      "%lld texts at a time; the cache of %s has room for %lld tokens, of "
+      "a text %lld\n"
+      "listening at http://%s%s%s:%d\n",
+      printable(fpmoe_model.name).c_str(), usedTarget().c_str(),
+      engine.team->size(), static_cast<long long>(given.sequences),
+      held.c_str(), static_cast<long long>(room), static_cast<long long>(most),
+      given.host.find(':') != std::string::npos ? "[" : "", given.host.c_str(),
+      given.host.find(':') != std::string::npos ? "]" : "", server.port());
   Api interface(server, service, text, std::move(api));
   served = &server;
   HttpServer::Handlers handlers = interface.handlers();

@@ -11,12 +11,11 @@ using namespace fpmoe;
 
 static Json usageOf(const Reply &reply) {
   int64_t prompt = 0, made = 0, found = 0;
-  // Texts of one prompt count it once.
-  const std::vector<int32_t> *before = nullptr;
-  for (const Reply::Choice &choice : reply.choices) {
-    if (!before || *before != choice.task->prompt)
+  for (size_t i = 0; i < reply.choices.size(); ++i) {
+    const Reply::Choice &choice = reply.choices[i];
+    // Texts of one prompt count it once.
+    if (i % reply.perPrompt == 0)
       prompt += choice.task->prompt.size();
-    before = &choice.task->prompt;
     made += choice.tokens.size();
     found += choice.found;
   }
@@ -53,7 +52,9 @@ namespace {
 /// Log-probabilities as OpenAI's completions tell them.
 class Logprobs {
 public:
-  explicit Logprobs(const Text &text) : text(text) {}
+  /// So many characters stand before the first token.
+  explicit Logprobs(const Text &text, size_t offset = 0)
+      : text(text), offset(offset) {}
 
   /// A token that nothing stands before.
   void addFirst(int32_t token) {
@@ -79,33 +80,36 @@ public:
             {"top_logprobs", top},
             {"text_offset", offsets}};
   }
+  size_t end() const { return offset; }
 
 private:
   void add(int32_t token) {
     std::string name = text.describe(token);
     tokens.push_back(name);
     offsets.push_back(offset);
-    offset += name.size();
+    for (char c : name)
+      offset += (c & 0xc0) != 0x80; // characters, not bytes
   }
 
   const Text &text;
-  size_t offset = 0;
+  size_t offset;
   Json tokens = Json::array(), logprobs = Json::array(), top = Json::array(),
        offsets = Json::array();
 };
 
 class OpenAiStyle final : public ReplyStyle {
 public:
-  Json chunk(const Reply &reply, size_t index,
+  Json chunk(Reply &reply, size_t index,
              const Completion::Piece &piece) const override {
     if (piece.text.empty() && piece.scored.empty())
       return nullptr;
     Json logprobs;
     if (!piece.scored.empty()) {
-      Logprobs all(*reply.text);
+      Logprobs all(*reply.text, reply.choices[index].offset);
       for (const ScoredToken &score : piece.scored)
         all.add(score);
       logprobs = all.take();
+      reply.choices[index].offset = all.end();
     }
     return wrap(reply, index, piece.text, logprobs, nullptr);
   }
@@ -162,7 +166,7 @@ private:
 
 class LlamaStyle final : public ReplyStyle {
 public:
-  Json chunk(const Reply &reply, size_t index,
+  Json chunk(Reply &reply, size_t index,
              const Completion::Piece &piece) const override {
     if (piece.text.empty() && piece.tokens.empty())
       return nullptr;
@@ -226,7 +230,7 @@ private:
 /// Mistral's fill-in answers as a chat does.
 class MistralStyle final : public ReplyStyle {
 public:
-  Json chunk(const Reply &reply, size_t index,
+  Json chunk(Reply &reply, size_t index,
              const Completion::Piece &piece) const override {
     return piece.text.empty() ? Json()
                               : wrap(reply, index, piece.text, nullptr);

@@ -1,6 +1,6 @@
 # Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Asks each endpoint of a program's server for what it is there for: endpoints.py PROGRAM PLAIN [GROUP...]
+"""Asks each endpoint of a server for what it is there for: endpoints.py PROGRAM PLAIN [GROUP...]
 
 PROGRAM is the fake program, of which all is known: after token t comes t + 1, and the logits are
 those of FakeModel.cpp. PLAIN is the same without a tokenizer.
@@ -71,6 +71,7 @@ def check_texts(checks, server):
          [choice("bc"), choice("de", index=1)], 3, 4),
         ({"prompt": ["abc", [97]], "max_tokens": 2}, [choice("de"), choice("bc", index=1)], 4, 4),
         ({"prompt": "abc", "max_tokens": 2, "n": 2}, [choice("de"), choice("de", index=1)], 3, 4),
+        ({"prompt": ["x", "x"], "max_tokens": 1}, [choice("y"), choice("y", index=1)], 2, 2),
         ({"prompt": ["abc", "x"], "max_tokens": 1, "n": 2},
          [choice("d"), choice("d", index=1), choice("y", index=2), choice("y", index=3)], 4, 4),
         # 16 where nothing is said, none, and as many as fit: one more than there are places.
@@ -83,6 +84,7 @@ def check_texts(checks, server):
         ({"max_tokens": 1}, [choice("\0")], 1, 1),
         # Whole characters, of one token or several.
         ({"prompt": [259], "max_tokens": 3, "temperature": 0}, [choice("\u00e9\ufffd\u20ac")], 1, 3),
+        ({"prompt": [298], "max_tokens": 2}, [choice("", "stop")], 1, 0),
         # The model ends it, or a stop string: in one token or over some, also where it only begins.
         ({"prompt": [297], "max_tokens": 9}, [choice("\ufffd", "stop")], 1, 1),
         ({"prompt": "abc", "stop": "g"}, [choice("def", "stop")], 3, 4),
@@ -104,7 +106,7 @@ def check_texts(checks, server):
         ({"prompt": "abc", "max_tokens": 3, "temperature": 1, "min_p": 0.25}, [choice("def")], 3, 3),
         # What is null is not given, and what asks for nothing is taken.
         ({"prompt": "abc", "max_tokens": 3, "stop": None, "n": None, "logprobs": None, "suffix": "",
-          "grammar": None, "tools": [], "response_format": {"type": "text"}, "user": "me"},
+          "grammar": "", "json_schema": {}, "functions": False, "tools": [], "response_format": {"type": "text"}, "user": "me"},
          [choice("def")], 3, 3),
     ]
     for body, choices, prompt, made in cases:
@@ -155,6 +157,10 @@ def check_logprobs(checks, server):
     body = {"prompt": "abc", "max_tokens": 1, "logprobs": 0, "logit_bias": {"120": 100}}
     scores = ask(server, body)["choices"][0]["logprobs"]["token_logprobs"]
     checks.match(scores, [near(rows[2][120])], "a bias")
+    # Places are those of characters.
+    body = {"prompt": [258], "max_tokens": 4, "logprobs": 0}
+    offsets = ask(server, body)["choices"][0]["logprobs"]["text_offset"]
+    checks.match(offsets, [0, 3, 4, 5], "places")
     # Of a text alone, none is made.
     alone = ask(server, {"prompt": "abc", "max_tokens": 0, "logprobs": 0, "echo": True})
     checks.match(alone["choices"][0]["logprobs"]["token_logprobs"],
@@ -199,6 +205,9 @@ def check_streams(checks, server):
              "top_logprobs": [{"d": near(row[100])}], "text_offset": [0]}
     checks.match(stream(max_tokens=1, logprobs=1),
                  [event("d", logprobs=score), event("", "length"), "[DONE]"], "logprobs")
+    events = stream(prompt=[258], max_tokens=4, logprobs=0)[:4]
+    checks.match([event["choices"][0]["logprobs"]["text_offset"] for event in events],
+                 [[0], [3], [4], [5]], "places")
     # Texts in turn, each in its order.
     events = stream(prompt=["abc", "x"], n=2, max_tokens=3)
     checks.match(events.pop(), "[DONE]", "several")
@@ -242,6 +251,9 @@ def check_llama(checks, server):
             ({"prompt": "abc", "n_predict": 2, "response_fields":
               ["content", "timings/prompt_n", "timings/nothing", "nothing"]},
              {"content": "de", "timings/prompt_n": 3}),
+            ({"prompt": "abc", "n_predict": 2, "response_fields": "content"}, {"content": "de"}),
+            ({"prompt": ["abc", "x"], "n_predict": 1, "response_fields": ["content"]},
+             [{"content": "d"}, {"content": "y"}]),
         ]
         for body, wanted in cases:
             checks.match(ask(server, body, path), wanted, f"{path} {json.dumps(body)[:200]}")
@@ -449,7 +461,7 @@ def check_disconnect(checks, server):
         with server.connect() as connection:
             connection.sendall(request("POST", "/v1/completions", {**body, "stream": is_stream}))
             checks.check(wait_for(lambda: server.metrics()["num_requests_running"] == 8), "running")
-            checks.check(server.metrics()["num_requests_waiting"] > 100, "waiting")
+            checks.check(wait_for(lambda: server.metrics()["num_requests_waiting"] > 100), "waiting")
             # There is no room for more, and the answer says when to come back.
             response = server.post("/completion", {"prompt": "a"})
             checks.match([response.status, response.headers.get("retry-after"),

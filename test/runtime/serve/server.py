@@ -5,6 +5,7 @@
 Responses are read as they are sent, byte by byte where it matters. Needs Python alone.
 """
 
+import ctypes
 import json
 import os
 import re
@@ -14,6 +15,8 @@ import socket
 import subprocess
 import time
 
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
 PATIENCE = 20  # seconds until whatever is waited for is a fault
 
 
@@ -77,6 +80,7 @@ class Server:
     def __init__(self, program, *arguments, files=None):
         def limit():
             signal.signal(signal.SIGINT, signal.SIG_DFL)
+            LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # it does not outlive a test that is killed
             if files:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
         # Where a sanitizer is in it, what it keeps of memory that was freed is not the server's.
