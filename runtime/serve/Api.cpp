@@ -262,8 +262,11 @@ void Api::props(Id id, const Request &) {
 }
 
 void Api::metrics(Id id, const Request &) {
+  SchedulerCounts counts = service.counts();
+  // The scheduler may not know the last ones yet.
+  counts.waiting = std::max<int64_t>(active - counts.running, 0);
   server.respond(id, 200, "text/plain; version=0.0.4; charset=utf-8",
-                 numbers.text(service.counts()));
+                 numbers.text(counts));
 }
 
 void Api::page(Id id, const Request &) {
