@@ -238,11 +238,7 @@ static Status readRequest(const fpmoe_request &r, const Text &text,
   for (size_t i = 0; i < r.stop_count; ++i) {
     if (!r.stops || !r.stops[i] || !*r.stops[i])
       return Status::error("a stop text is missing or empty");
-    int32_t token = text.specialToken(r.stops[i]);
-    if (token >= 0)
-      o.stopTokens.push_back(token);
-    else
-      o.stops.push_back(r.stops[i]);
+    o.addStop(text, r.stops[i]);
   }
   return Status::success();
 }

@@ -258,7 +258,6 @@ bool Scheduler::preemptFor(Job &job) {
       continue;
     ++numbers.preemptions;
     releasePages(victim);
-    victim.sequence.resume(0);
     waiting.push_front(std::move(running[i]));
     running.erase(running.begin() + i);
     return true;

@@ -124,6 +124,8 @@ private:
                  CompletionOptions &options);
   std::shared_ptr<Reply> makeReply(Id id, Fields &fields,
                                    const ReplyStyle &style, const char *prefix);
+  std::shared_ptr<Reply> makeLlamaReply(Id id, Fields &fields,
+                                        CompletionOptions &options);
   void addChoice(Reply &reply, std::vector<int32_t> prompt,
                  CompletionOptions options, Fields &fields);
   bool hasRoom(Id id, int64_t more);
@@ -148,7 +150,6 @@ private:
   FillIn fillIn;
   Metrics numbers;
   int64_t active = 0; ///< texts that are not complete
-  uint64_t lastReply = 0;
   uint64_t owner = 0; ///< of the request that is read
   std::unordered_map<Id, std::shared_ptr<Reply>> replies;
   std::unordered_set<std::shared_ptr<Reply>>

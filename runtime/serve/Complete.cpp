@@ -159,8 +159,10 @@ int fpmoe::runComplete(const std::string &program, int count,
   wanted.sampler = sampling.sampler;
   wanted.maxTokens = std::min<int64_t>(most, room + 1 - prompt.size());
   wanted.sampler.maxTokens = wanted.maxTokens;
-  wanted.stops = sampling.stops;
-  wanted.stopTokens = fillIn.ends();
+  for (const std::string &stop : sampling.stops)
+    wanted.addStop(text, stop);
+  wanted.stopTokens.insert(wanted.stopTokens.end(), fillIn.ends().begin(),
+                           fillIn.ends().end());
   wanted.file = place.file;
   SchedulerOptions memory;
   memory.sequences = 1;

@@ -40,6 +40,14 @@ ScoredToken fpmoe::scoreToken(const float *logits, int64_t vocabulary,
   return score;
 }
 
+void CompletionOptions::addStop(const Text &text, const std::string &stop) {
+  int32_t token = text.specialToken(stop);
+  if (token >= 0)
+    stopTokens.push_back(token);
+  else if (text.hasTokenizer())
+    stops.push_back(stop);
+}
+
 Completion::Completion(const Text &text, std::vector<int32_t> ids,
                        CompletionOptions given)
     : options(std::move(given)), sampler(options.sampler),

@@ -26,6 +26,10 @@
 namespace fpmoe {
 
 struct CompletionOptions {
+  /// Adds what ends the text: a special token by its name, or a text. Nothing
+  /// where there is no tokenizer, and so no text to look for it in.
+  void addStop(const Text &text, const std::string &stop);
+
   SamplerOptions sampler;
   int64_t maxTokens = 0;
   /// Texts that end the text and are not part of it, and tokens that do.

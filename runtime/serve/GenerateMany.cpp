@@ -120,13 +120,8 @@ Status Many::start(Scheduler &scheduler, Line &line, size_t number) {
       line.maxTokens,
       fpmoe_model.context - static_cast<int64_t>(line.prompt.size()) + 1);
   options.sampler.maxTokens = options.maxTokens;
-  for (const std::string &stop : request.sampling.stops) {
-    int32_t token = text.specialToken(stop);
-    if (token >= 0)
-      options.stopTokens.push_back(token);
-    else
-      options.stops.push_back(stop);
-  }
+  for (const std::string &stop : request.sampling.stops)
+    options.addStop(text, stop);
   line.task = std::make_unique<Completion>(text, line.prompt, options);
   line.task->forced = request.language;
   line.task->drafts = request.drafts;

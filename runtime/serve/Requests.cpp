@@ -113,21 +113,12 @@ bool Api::readSampling(Fields &fields, CompletionOptions &o,
   double seed = fields.number("seed", -1, 0x1p53, -1);
   s.seed = seed < 0 ? randomSeed() : static_cast<uint64_t>(seed);
   readBiases(fields, s);
-  for (const std::string &stop :
-       fields.texts("stop", mostStops, mostStopBytes)) {
-    if (stop.empty())
-      continue;
-    int32_t token = text.specialToken(stop);
-    if (token >= 0)
-      o.stopTokens.push_back(token);
-    else
-      o.stops.push_back(stop);
-  }
-  if (!text.hasTokenizer())
-    o.stops.clear();
+  for (const std::string &stop : fields.texts("stop", mostStops, mostStopBytes))
+    if (!stop.empty())
+      o.addStop(text, stop);
   if (fpmoe_model.sampling)
     for (int64_t i = 0; i < fpmoe_model.sampling->stop_string_count; ++i)
-      o.stops.push_back(fpmoe_model.sampling->stop_strings[i]);
+      o.addStop(text, fpmoe_model.sampling->stop_strings[i]);
   return !fields.failed();
 }
 
@@ -291,13 +282,20 @@ void Api::completions(Id id, const Request &request) {
     start(std::move(reply));
 }
 
+/// What llama.cpp's endpoints have in common.
+std::shared_ptr<Reply> Api::makeLlamaReply(Id id, Fields &fields,
+                                           CompletionOptions &o) {
+  readSampling(fields, o, -1, "n_predict");
+  o.mostSeconds = fields.number("t_max_predict_ms", 0, 1e9, 0) / 1000;
+  auto reply = makeReply(id, fields, llamaStyle(), "");
+  reply->wanted = fields.texts("response_fields", 64, 128);
+  return reply;
+}
+
 void Api::llamaCompletion(Id id, const Request &request) {
   Fields fields(request.body);
   CompletionOptions o;
-  readSampling(fields, o, -1, "n_predict");
-  auto reply = makeReply(id, fields, llamaStyle(), "");
-  reply->wanted = fields.texts("response_fields", 64, 128);
-  o.mostSeconds = fields.number("t_max_predict_ms", 0, 1e9, 0) / 1000;
+  auto reply = makeLlamaReply(id, fields, o);
   std::vector<std::vector<int32_t>> prompts;
   readPrompts(fields, prompts);
   for (std::vector<int32_t> &prompt : prompts) {
@@ -312,10 +310,7 @@ void Api::llamaCompletion(Id id, const Request &request) {
 void Api::infill(Id id, const Request &request) {
   Fields fields(request.body);
   CompletionOptions o;
-  readSampling(fields, o, -1, "n_predict");
-  auto reply = makeReply(id, fields, llamaStyle(), "");
-  reply->wanted = fields.texts("response_fields", 64, 128);
-  o.mostSeconds = fields.number("t_max_predict_ms", 0, 1e9, 0) / 1000;
+  auto reply = makeLlamaReply(id, fields, o);
   std::vector<FillInFile> files;
   if (fields.has("input_extra")) {
     const Json &extra = fields.at("input_extra");

@@ -26,11 +26,12 @@ class Service {
 public:
   explicit Service(std::unique_ptr<Scheduler> scheduler)
       : scheduler(std::move(scheduler)) {}
-  /// Cancels what is not done, and waits for the thread.
   ~Service() { stop(); }
 
   /// Starts the thread; `between` is called in it between steps.
   Status start(std::function<void()> between = nullptr);
+  /// Ends the thread behind its step. Tasks that have not ended are told
+  /// nothing more.
   void stop();
 
   /// Has something done in the thread, between two steps. From any thread.

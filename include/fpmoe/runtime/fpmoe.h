@@ -102,7 +102,7 @@ FPMOE_API const char *fpmoe_error(void);
 
 /* Opens the model. Options may be null. */
 FPMOE_API int fpmoe_open(const fpmoe_options *options, fpmoe_engine **engine);
-/* Cancels what is left, and frees the engine. Null is nothing. */
+/* Frees an engine of which no sequence is left. Null is nothing. */
 FPMOE_API void fpmoe_close(fpmoe_engine *engine);
 FPMOE_API int fpmoe_info(const fpmoe_engine *engine, fpmoe_model_info *info);
 
@@ -111,11 +111,12 @@ FPMOE_API int fpmoe_info(const fpmoe_engine *engine, fpmoe_model_info *info);
  * Returns how many ids there are; writes them if `ids` is not null and has
  * room for all. */
 FPMOE_API int64_t fpmoe_tokenize(const fpmoe_engine *engine, const char *text,
-                               size_t bytes, int whole, int32_t *ids,
-                               size_t capacity);
+                                 size_t bytes, int whole, int32_t *ids,
+                                 size_t capacity);
 /* The text of token ids, in the same way; no 0 is put behind it. */
-FPMOE_API int64_t fpmoe_detokenize(const fpmoe_engine *engine, const int32_t *ids,
-                               size_t count, char *text, size_t capacity);
+FPMOE_API int64_t fpmoe_detokenize(const fpmoe_engine *engine,
+                                   const int32_t *ids, size_t count, char *text,
+                                   size_t capacity);
 /* The prompt that the text between two texts follows. Fails where the model has
  * no tokens for it. */
 FPMOE_API int64_t fpmoe_infill(const fpmoe_engine *engine, const char *prefix,
