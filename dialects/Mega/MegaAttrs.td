@@ -89,12 +89,12 @@ def Mega_TargetAttr : Mega_Attr<"Target", "target"> {
     * `int_dot`: the instruction that sums products of bytes: `avx2` two of them to 16
       bits (VPMADDUBSW), `avx_vnni` and `avx512_vnni` four to 32 (VPDPBUSD), as do
       `neon_dot` (SDOT) and `neon_i8mm` (USDOT).
-    * `rows`: rows of an operand that are multiplied at a time, where there are many;
-      `tile_rows` of products with the tile registers of AMX.
+    * `rows`: rows of a block of an operand, where there are many; `tile_rows` of
+      products with the tile registers of AMX.
     * `accumulators`: vectors of 16 sums that the registers hold beside what a step
       of a product reads.
     * `columns`: columns that a panel of weights has at most.
-    * `prefetch`: bytes by which products of one row ask for weights ahead.
+    * `prefetch`: bytes by which products ask for weights ahead; 0: not at all.
 
     * `target_c2`: the attribute is a module's.
     * `target_c1`: rows, accumulators and columns are positive, columns is 16, 32 or

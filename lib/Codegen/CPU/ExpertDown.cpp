@@ -44,7 +44,7 @@ private:
     auto addOf = [&](Value weight, Value expert, Value slot) {
       emitDepths(weight, [&](Product &product, const Product::Columns &part) {
         add(product, slot, b.i64(1), expert, part,
-            [&](int64_t) { return b.i64(0); });
+            [&](Value) { return b.i64(0); });
       });
     };
     if (op.getSharedDown())
@@ -95,7 +95,7 @@ private:
       b.loop(firstSlot, lastSlot, 1, [&](Value slot) {
         Value tokens = b.at(table.token, b.mul(slot, phase.blockRows * 4));
         add(product, slot, b.loadIndex(table.count, slot), expert, part,
-            [&](int64_t row) { return b.loadIndex(tokens, b.i64(row)); });
+            [&](Value row) { return b.loadIndex(tokens, row); });
       });
     });
   }
@@ -114,15 +114,15 @@ private:
     b.loop(0, depth, most, [&](Value first) {
       emitPart(product,
                {firstVector, lastVector, /*unit=*/1, int64_t(op.getVectors()),
-                first, b.min(b.i64(most), b.sub(b.i64(depth), first))});
+                first, b.min(b.i64(most), b.sub(b.i64(depth), first)), most});
     });
   }
 
   void add(Product &product, Value block, Value count, Value expert,
            const Product::Columns &columns,
-           function_ref<Value(int64_t)> tokenOf) {
+           function_ref<Value(Value)> tokenOf) {
     product.emit(block, count, expert, columns,
-                 [&](int64_t row, Value vector, ArrayRef<Value> sums) {
+                 [&](Value row, Value vector, ArrayRef<Value> sums) {
                    Value to = b.at(x, b.mul(b.add(b.mul(tokenOf(row), width),
                                                   b.mul(vector, kLanes)),
                                             4));

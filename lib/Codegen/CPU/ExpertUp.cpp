@@ -53,7 +53,8 @@ private:
     Product::Columns columns{
         first,      b.min(b.add(first, perTile), b.i64(vectors)),
         /*unit=*/2, std::min(perTile, vectors),
-        {},         {}};
+        {},         {},
+        0};
     Product product(phase, op.getOperand(), weight);
     if (op.getGroups())
       return emitMany(product, turn, columns);
@@ -68,7 +69,7 @@ private:
       Value weight = b.loadF32(phase.base(op.getWeights()), slot);
       OperandBlock act = phase.block(op.getAct(), slot);
       emitRows(product, b.i64(0), b.i64(1), expert, columns, act,
-               [&](int64_t) { return weight; });
+               [&](Value) { return weight; });
       clearBehind(product, columns, act, 1);
     };
     if (!turn)
@@ -95,7 +96,7 @@ private:
       OperandBlock act = phase.block(op.getAct(), slot);
       Value count = b.loadIndex(table.count, slot);
       emitRows(product, slot, count, expert, columns, act,
-               [&](int64_t row) { return b.loadF32(weights, b.i64(row)); });
+               [&](Value row) { return b.loadF32(weights, row); });
       // The next product may read rows that have no token.
       Value zero = b.f32Splat(0.0f);
       b.loop(count, b.i64(rows), 1, [&](Value row) {
@@ -121,15 +122,15 @@ private:
 
   void emitRows(Product &product, Value block, Value count, Value expert,
                 const Product::Columns &columns, const OperandBlock &act,
-                function_ref<Value(int64_t)> weightOf) {
+                function_ref<Value(Value)> weightOf) {
     product.emit(block, count, expert, columns,
-                 [&](int64_t row, Value vector, ArrayRef<Value> sums) {
+                 [&](Value row, Value vector, ArrayRef<Value> sums) {
                    Value weight = b.splat(weightOf(row));
                    for (size_t v = 0; v < sums.size(); v += 2) {
                      Value gate = sums[v], up = sums[v + 1];
                      Value active = b.fmul(b.fmul(gate, b.sigmoid(gate)), up);
                      Value column = b.mul(b.div(b.add(vector, v), 2), kLanes);
-                     act.store(b.fmul(active, weight), b.i64(row), column);
+                     act.store(b.fmul(active, weight), row, column);
                    }
                  });
   }

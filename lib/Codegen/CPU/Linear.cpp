@@ -58,9 +58,11 @@ void fpmoe::emitLinear(PhaseContext &phase, mega::LinearOp op, Tile tile) {
   b.loop(firstBlock, lastBlock, 1, [&](Value block) {
     Value token = b.mul(block, rows);
     Product::Columns columns{
-        firstVector, lastVector, /*unit=*/1, int64_t(op.getVectors()), {}, {}};
-    product.emit(block, b.sub(count, token), /*matrix=*/{}, columns,
-                 [&](int64_t row, Value vector, ArrayRef<Value> sums) {
+        firstVector, lastVector, /*unit=*/1, int64_t(op.getVectors()),
+        {},          {},         0};
+    Value ofBlock = b.min(b.sub(count, token), b.i64(rows));
+    product.emit(block, ofBlock, /*matrix=*/{}, columns,
+                 [&](Value row, Value vector, ArrayRef<Value> sums) {
                    Value to =
                        b.at(out, b.mul(b.add(b.mul(b.add(token, row), width),
                                              b.mul(vector, kLanes)),

@@ -31,20 +31,18 @@ public:
     Value count = b.min(b.sub(phase.count, first), b.i64(rows));
     // Rows without a token have no sums; those of a token have whole vectors.
     operand.clear(count, b.i64(rows), behind, operand.getColumns());
-    SmallVector<Value> begins, ends;
-    for (int64_t row = 0; row < rows; ++row)
-      findRange(b.min(b.add(first, row), b.sub(phase.count, b.i64(1))), begins,
-                ends);
     int64_t vectors = product.getLayout().vectors();
-    Product::Columns all{b.i64(0), b.i64(vectors), /*unit=*/1, vectors, {}, {}};
+    Product::Columns all{b.i64(0), b.i64(vectors), /*unit=*/1, vectors, {}, {},
+                         0};
     product.emit(number, count, /*matrix=*/{}, all,
-                 [&](int64_t row, Value vector, ArrayRef<Value> sums) {
+                 [&](Value row, Value vector, ArrayRef<Value> sums) {
+                   auto [begin, end] = findRange(b.add(first, row));
                    for (auto [v, sum] : llvm::enumerate(sums)) {
                      Value column = b.mul(b.add(vector, v), kLanes);
-                     Value kept = isKept(b.add(b.splat(column), b.iota()),
-                                         begins[row], ends[row]);
-                     operand.store(b.select(kept, sum, b.f32Splat(0.0f)),
-                                   b.i64(row), b.add(column, behind));
+                     Value kept =
+                         isKept(b.add(b.splat(column), b.iota()), begin, end);
+                     operand.store(b.select(kept, sum, b.f32Splat(0.0f)), row,
+                                   b.add(column, behind));
                    }
                  });
   }
@@ -64,9 +62,8 @@ private:
     return arith::OrIOp::create(b, own, below(b.i64(op.getRanks().front())));
   }
 
-  /// Appends the range of columns that the token's language has.
-  void findRange(Value token, SmallVectorImpl<Value> &begins,
-                 SmallVectorImpl<Value> &ends) {
+  /// The range of columns that the token's language has.
+  std::pair<Value, Value> findRange(Value token) {
     Value language = phase.elementOrNone(op.getLanguages(), token);
     Value begin = b.i64(0), end = b.i64(0);
     int64_t at = 0;
@@ -78,8 +75,7 @@ private:
       }
       at += rank;
     }
-    begins.push_back(begin);
-    ends.push_back(end);
+    return {begin, end};
   }
 
   PhaseContext &phase;

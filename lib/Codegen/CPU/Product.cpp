@@ -17,15 +17,18 @@ Product::Product(PhaseContext &phase, Value operand, Value weight)
       weights(phase.weight(weight)), blockRows(dim(operand, 2)),
       multiple(layout.depth * layout.k) {}
 
-void Product::withRows(Value count, function_ref<void(int64_t, int64_t)> emit) {
-  SmallVector<int64_t> sizes;
-  if (!format.usesTiles(b.target))
-    sizes = {1, 2, 4, 8};
-  sizes.push_back(16);
-  llvm::erase_if(sizes, [&](int64_t size) { return size >= blockRows; });
-  sizes.push_back(blockRows);
+/// Numbers of rows up to `most` that there is code for: every one of few.
+static SmallVector<int64_t> getSizes(int64_t most) {
+  SmallVector<int64_t> sizes = {1, 2, 3, 4, 6, 8, 12, 16};
+  llvm::erase_if(sizes, [&](int64_t size) { return size >= most; });
+  sizes.push_back(most);
+  return sizes;
+}
+
+void Product::withRows(Value count, ArrayRef<int64_t> sizes, int64_t least,
+                       function_ref<void(int64_t, int64_t)> emit) {
   auto next = [&](auto &self, size_t i) -> void {
-    int64_t sure = i ? sizes[i - 1] + 1 : 1;
+    int64_t sure = i ? sizes[i - 1] + 1 : least;
     if (i + 1 == sizes.size())
       return emit(sizes[i], sure);
     b.ifThen(
@@ -41,6 +44,14 @@ int64_t Product::getVectorsAtOnce(int64_t rows) {
   return fpmoe::getVectorsAtOnce(b.target, rows);
 }
 
+int64_t Product::getRowsAtOnce() {
+  if (format.usesTiles(b.target))
+    return blockRows;
+  int64_t together = format.getVectorsAtOnce(b.target, blockRows);
+  int64_t most = format.getAccumulators(b.target) / together;
+  return std::min(std::max<int64_t>(most, 1), blockRows);
+}
+
 Value Product::vectorAt(Value matrix, Value vector) {
   int64_t perPanel = layout.n / kLanes;
   Value offset = b.mul(b.div(vector, perPanel), layout.panelBytes());
@@ -49,6 +60,21 @@ Value Product::vectorAt(Value matrix, Value vector) {
   if (matrix)
     offset = b.add(offset, b.mul(matrix, layout.matrixBytes()));
   return b.at(weights, offset);
+}
+
+int64_t Product::getAhead(int64_t rows, int64_t vectors,
+                          const Columns &columns) {
+  // A tile register of weights is many lines, and many rows are many blocks.
+  if (!b.target.getPrefetch() || (format.usesTiles(b.target) && rows > 16))
+    return 0;
+  // Weights that are read together, and what follows them, fit into a cache.
+  constexpr int64_t kNextBytes = 64 << 10;
+  int64_t steps = layout.depth;
+  if (columns.depth)
+    steps = std::min(steps, columns.mostDepth / layout.k);
+  if (layout.n == kLanes && vectors * steps * layout.vectorBytes <= kNextBytes)
+    return vectors * layout.panelBytes();
+  return b.target.getPrefetch();
 }
 
 void Product::emit(Value block, Value count, Value matrix,
@@ -64,55 +90,53 @@ void Product::emit(Value block, Value count, Value matrix,
                                      source.rows.stepBytes));
   }
 
-  // Some vectors of columns, and all rows in runs that registers hold.
-  auto emitVectors = [&](int64_t rows, int64_t sure, Value vector,
-                         int64_t vectors) {
+  /// Rows [row, row + rows), of which the first `sure` hold a token and those
+  /// from `end` on do not, times some vectors of columns.
+  auto emitRows = [&](int64_t rows, int64_t sure, Value row, Value end,
+                      Value vector, int64_t vectors) {
     ProductTile tile;
+    tile.rows = rows;
+    tile.operand = source.rows;
+    tile.operand.base =
+        b.at(source.rows.base, b.mul(row, source.rows.rowBytes));
     tile.stepBytes = layout.stepBytes();
     tile.steps = steps;
     tile.multiple = (multiple & -multiple) / layout.k;
+    tile.ahead = getAhead(rows, vectors, columns);
+    // Rather one vector after the other than fewer rows: each is read once.
+    int64_t together = vectors;
+    if (!format.usesTiles(b.target))
+      together = std::min(format.getVectorsAtOnce(b.target, rows), vectors);
+    SmallVector<Accumulators> sums;
     for (int64_t v = 0; v < vectors; ++v) {
       Value place = vectorAt(matrix, v ? b.add(vector, v) : vector);
       tile.weights.push_back(
           firstStep ? b.at(place, b.mul(firstStep, tile.stepBytes)) : place);
+      if (int64_t(tile.weights.size()) < together && v + 1 < vectors)
+        continue;
+      sums.push_back(format.emitProduct(b, tile));
+      tile.weights.clear();
     }
-    // Rather one vector after the other than fewer rows: each is read once.
-    int64_t accumulators = format.getAccumulators(b.target), together = vectors;
-    if (!format.usesTiles(b.target))
-      together = std::min(format.getVectorsAtOnce(b.target, rows), vectors);
-    int64_t most = format.usesTiles(b.target)
-                       ? rows
-                       : std::max<int64_t>(accumulators / together, 1);
-    int64_t run = llvm::divideCeil(rows, llvm::divideCeil(rows, most));
-    SmallVector<Value> all = tile.weights;
-    for (int64_t row = 0; row < rows; row += run) {
-      tile.rows = std::min(run, rows - row);
-      tile.operand = source.rows;
-      tile.operand.base = b.at(source.rows.base, row * source.rows.rowBytes);
-      SmallVector<Accumulators> sums;
-      for (int64_t v = 0; v < vectors; v += together) {
-        tile.weights.assign(all.begin() + v,
-                            all.begin() + std::min(v + together, vectors));
-        sums.push_back(format.emitProduct(b, tile));
-      }
-      for (int64_t i = 0; i < tile.rows; ++i) {
-        auto finish = [&] {
-          SmallVector<Value> lanes;
-          for (int64_t v = 0; v < vectors; ++v) {
-            int64_t part = v / together;
-            int64_t width = std::min(together, vectors - part * together);
-            lanes.push_back(sums[part][i * width + v % together]);
-          }
-          epilogue(row + i, vector, lanes);
-        };
-        if (row + i < sure)
-          finish();
-        else
-          b.ifThen(b.less(b.i64(row + i), count), finish);
-      }
+    for (int64_t i = 0; i < rows; ++i) {
+      Value number = b.add(row, i);
+      auto finish = [&] {
+        SmallVector<Value> lanes;
+        for (int64_t v = 0; v < vectors; ++v) {
+          int64_t part = v / together;
+          int64_t width = std::min(together, vectors - part * together);
+          lanes.push_back(sums[part][i * width + v % together]);
+        }
+        epilogue(number, vector, lanes);
+      };
+      if (i < sure)
+        finish();
+      else
+        b.ifThen(b.less(number, end), finish);
     }
   };
-  withRows(count, [&](int64_t rows, int64_t sure) {
+  /// Code of vectors of columns, as many at a time as go with `rows` rows.
+  auto emitVectors = [&](int64_t rows,
+                         function_ref<void(Value vector, int64_t)> emit) {
     int64_t atOnce = std::max(getVectorsAtOnce(rows), columns.unit);
     atOnce = std::min(atOnce, columns.perTile);
     // What is left where tiles, or the last of them, are no multiple of that.
@@ -122,10 +146,49 @@ void Product::emit(Value block, Value count, Value matrix,
       whole = b.sub(columns.last,
                     b.rem(b.sub(columns.last, columns.first), atOnce));
     b.loop(columns.first, whole, atOnce,
-           [&](Value vector) { emitVectors(rows, sure, vector, atOnce); });
+           [&](Value vector) { emit(vector, atOnce); });
     if (canBeLeft)
-      b.loop(whole, columns.last, columns.unit, [&](Value vector) {
-        emitVectors(rows, sure, vector, columns.unit);
+      b.loop(whole, columns.last, columns.unit,
+             [&](Value vector) { emit(vector, columns.unit); });
+  };
+  auto emitAll = [&](int64_t rows, int64_t sure) {
+    emitVectors(rows, [&](Value vector, int64_t vectors) {
+      emitRows(rows, sure, b.i64(0), count, vector, vectors);
+    });
+  };
+
+  int64_t most = getRowsAtOnce();
+  SmallVector<int64_t> sizes = format.usesTiles(b.target)
+                                   ? SmallVector<int64_t>{16, blockRows}
+                                   : getSizes(most);
+  sizes.erase(llvm::unique(sizes), sizes.end());
+  if (blockRows == most)
+    return withRows(count, sizes, 1, emitAll);
+
+  // More rows than registers hold sums of: runs of them as equal as can be,
+  // none below half of the largest, while a vector's weights are in a cache.
+  int64_t least = (most + 1) / 2;
+  SmallVector<int64_t> few, many;
+  for (int64_t size : sizes)
+    (size < least ? few : many).push_back(size);
+  auto emitRuns = [&] {
+    Value runs = b.ceilDiv(count, most);
+    emitVectors(most, [&](Value vector, int64_t vectors) {
+      b.loop(b.i64(0), runs, 1, [&](Value run) {
+        auto firstOf = [&](Value number) -> Value {
+          return arith::DivUIOp::create(b, b.mul(number, count), runs);
+        };
+        Value first = firstOf(run), end = firstOf(b.add(run, 1));
+        withRows(b.sub(end, first), many, least,
+                 [&](int64_t rows, int64_t sure) {
+                   emitRows(rows, sure, first, end, vector, vectors);
+                 });
       });
-  });
+    });
+  };
+  if (few.empty())
+    return emitRuns();
+  b.ifThen(
+      b.less(count, b.i64(least)), [&] { withRows(count, few, 1, emitAll); },
+      emitRuns);
 }

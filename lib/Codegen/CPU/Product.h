@@ -25,15 +25,16 @@ public:
   /// `unit` of them.
   struct Columns {
     mlir::Value first, last;
-    int64_t unit;      ///< 2 where pairs of vectors belong together, else 1
-    int64_t perTile;   ///< last - first at most
+    int64_t unit;    ///< 2 where pairs of vectors belong together, else 1
+    int64_t perTile; ///< last - first at most
     /// Part of K, in elements; the whole where `depth` is null.
     mlir::Value firstDepth, depth;
+    int64_t mostDepth; ///< what `depth` is at most
   };
-  /// Takes the sums of a row of the block, of some vectors of columns from
-  /// `vector` (i64) on.
-  using Epilogue = llvm::function_ref<void(
-      int64_t row, mlir::Value vector, llvm::ArrayRef<mlir::Value> sums)>;
+  /// Takes the sums of a row (i64) of the block, of some vectors of columns
+  /// from `vector` (i64) on.
+  using Epilogue = llvm::function_ref<void(mlir::Value row, mlir::Value vector,
+                                           llvm::ArrayRef<mlir::Value> sums)>;
 
   /// The first `count` (i64) rows of operand block `block`, and matrix `matrix`
   /// (i64, or null) of the weight.
@@ -45,11 +46,17 @@ public:
   void setDepthMultiple(int64_t elements) { multiple = elements; }
 
 private:
-  /// Code for each number of rows that is worth it: emits the smallest that is
-  /// not below `count`. All rows of `emit`'s argument `sure` hold a token.
-  void withRows(mlir::Value count,
+  /// Code for each of `sizes`: emits the smallest that is not below `count`,
+  /// which is at least `least`. The first `sure` rows of each are below it.
+  void withRows(mlir::Value count, llvm::ArrayRef<int64_t> sizes, int64_t least,
                 llvm::function_ref<void(int64_t rows, int64_t sure)> emit);
   int64_t getVectorsAtOnce(int64_t rows);
+  /// Rows whose sums registers have room for, with those of a vector at least.
+  int64_t getRowsAtOnce();
+  /// Bytes from weights that are read to those that are asked for meanwhile:
+  /// of the next vectors, or where these are too far, in the same ones. 0: the
+  /// processor is left to guess.
+  int64_t getAhead(int64_t rows, int64_t vectors, const Columns &columns);
   /// Start of a vector's columns in a matrix.
   mlir::Value vectorAt(mlir::Value matrix, mlir::Value vector);
 

@@ -72,12 +72,13 @@ void fpmoe::emitQkv(PhaseContext &phase, mega::QkvOp op, Tile tile) {
   b.loop(firstBlock, lastBlock, 1, [&](Value block) {
     Value first = b.mul(block, rows);
     Value count = b.min(b.sub(phase.count, first), b.i64(rows));
-    Product::Columns all{b.i64(0), b.i64(vectors), /*unit=*/1, vectors, {}, {}};
+    Product::Columns all{b.i64(0), b.i64(vectors), /*unit=*/1, vectors, {}, {},
+                         0};
     product.emit(
         block, count, head, all,
-        [&](int64_t row, Value vector, ArrayRef<Value> sums) {
-          Value to =
-              b.at(made, b.mul(b.add(b.mul(vector, kLanes), row * padded), 4));
+        [&](Value row, Value vector, ArrayRef<Value> sums) {
+          Value to = b.at(
+              made, b.mul(b.add(b.mul(row, padded), b.mul(vector, kLanes)), 4));
           for (auto [v, sum] : llvm::enumerate(sums))
             b.store(sum, b.at(to, v * kLanes * 4));
         });

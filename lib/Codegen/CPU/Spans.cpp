@@ -58,6 +58,7 @@ void SpanAttention::emitScores(const SpanRows &rows,
       emitPrefetch(span, b.add(position, v * kLanes));
     ProductTile tile;
     tile.rows = rows.count;
+    tile.ahead = rows.prefetches ? b.target.getPrefetch() : 0;
     tile.operand = {rows.query, rows.rowBytes, 4};
     for (int64_t v = 0; v < vectors; ++v)
       tile.weights.push_back(
@@ -145,6 +146,7 @@ void SpanAttention::emitValues(const SpanRows &rows, const SpanPositions &span,
                     Value to = b.min(b.add(page, kPage), span.end);
                     ProductTile tile;
                     tile.rows = rows.count;
+                    tile.ahead = rows.prefetches ? b.target.getPrefetch() : 0;
                     tile.operand = {scoreAt(span, from), scoreBytes, 4};
                     Value at = b.at(cache.value(span.pages, kvHead, from),
                                     b.mul(vector, kLanes * 4));

@@ -69,10 +69,9 @@ int64_t fpmoe::getRowsAtOnce(mega::TargetAttr target, int64_t rows) {
 
 void fpmoe::emitPrefetch(KernelBuilder &b, const ProductTile &tile,
                          Value from) {
-  // Few rows are the only ones: full blocks follow each other, and find weights
-  // in a cache. The first-level one need not have what is used once.
-  if (int64_t ahead = b.target.getPrefetch(); ahead && tile.rows <= 4)
-    LLVM::Prefetch::create(b, b.at(from, ahead), /*rw=*/0, /*hint=*/2,
+  // The first-level cache need not have what is used once, or later.
+  if (tile.ahead)
+    LLVM::Prefetch::create(b, b.at(from, tile.ahead), /*rw=*/0, /*hint=*/2,
                            /*cache=*/1);
 }
 

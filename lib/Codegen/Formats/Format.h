@@ -39,6 +39,8 @@ struct ProductTile {
   /// zeros if there are none. Products of f32 alone have them.
   llvm::SmallVector<mlir::Value> sums;
   int64_t multiple = 1; ///< of it is `steps`
+  /// Bytes from the weights of a step to those to ask for; 0: none.
+  int64_t ahead = 0;
 };
 
 /// What a product gives: 16 lanes of f32 for each row r and vector v, at
@@ -124,7 +126,7 @@ Accumulators emitF32Product(KernelBuilder &b, const ProductTile &tile);
 /// The same of pairs of bf16, which are widened.
 Accumulators emitWidenedProduct(KernelBuilder &b, const ProductTile &tile);
 
-/// Asks for the weights that a product of one row reads some steps later.
+/// Asks for the weights that are `tile.ahead` bytes behind `from`.
 void emitPrefetch(KernelBuilder &b, const ProductTile &tile, mlir::Value from);
 
 // The formats.

@@ -232,9 +232,12 @@ SmallVector<Value> IntegerFormat::emitParts(KernelBuilder &b,
     }
     for (Value weights : tile.weights) {
       Value from = b.at(weights, offset);
+      // Parts that are computed one after the other share the lines.
       constexpr int64_t kCacheLine = 64;
-      for (int64_t line = 0; line < groupBytes; line += kCacheLine)
-        emitPrefetch(b, tile, b.at(from, line));
+      int64_t width = parts.size() * parts.front().lanes;
+      for (int64_t line = 0; line * kCacheLine < groupBytes; ++line)
+        if (line % (kLanes / width) == parts.front().first / width)
+          emitPrefetch(b, tile, b.at(from, line * kCacheLine));
       for (ColumnPart part : parts) {
         SmallVector<Value> lower(tile.rows, dot.zero()), upper = lower;
         forEachWord(

@@ -34,11 +34,11 @@ using IntDot = mega::IntDotInstruction;
 
 /// From best to worst of each architecture. 32 registers of 512 bits hold the
 /// sums of 12 rows and two vectors; 16 of 256 bits, or 32 of 128, those of 5
-/// rows and one vector, and weights that are widened; tile registers those of
-/// 32 rows and two vectors. Processors with AVX2 and no more read several
-/// panels at once faster than one, and gain 3 to 14% from asking 512 bytes
-/// ahead (Zen 3; 1.5 KB is too much); those with AVX-512 gain 5 to 8% from
-/// asking 2.5 KB ahead, and lose from 4 KB on.
+/// rows and one vector, half of a block, and weights that are widened; tile
+/// registers those of 32 rows and two vectors. Processors with AVX2 and no more
+/// read several panels at once faster than one, and gain 3 to 14% from asking
+/// 512 bytes ahead (Zen 3; 1.5 KB is too much); those with AVX-512 gain 5 to 8%
+/// from asking 2.5 KB ahead, and lose from 4 KB on.
 constexpr Level kLevels[] = {
     {"amx-bf16", "x86_64", "x86-64-v4",
      "+avx512vnni,+avx512bf16,+amx-tile,+amx-bf16,-prefer-256-bit",
@@ -52,16 +52,16 @@ constexpr Level kLevels[] = {
     {"avx512", "x86_64", "x86-64-v4", "-prefer-256-bit", kAvx512, kNoDot,
      IntDot::Avx2, 12, 0, 24, 64, 2560},
     {"x86-64-v3-vnni", "x86_64", "x86-64-v3", "+avxvnni", kAvxVnni, kNoDot,
-     IntDot::AvxVnni, 5, 0, 5, 16, 0},
-    {"x86-64-v3", "x86_64", "x86-64-v3", "", kAvx2, kNoDot, IntDot::Avx2, 5, 0,
+     IntDot::AvxVnni, 10, 0, 5, 16, 0},
+    {"x86-64-v3", "x86_64", "x86-64-v3", "", kAvx2, kNoDot, IntDot::Avx2, 10, 0,
      5, 16, 512},
     {"aarch64-bf16", "aarch64", "generic", "+neon,+dotprod,+i8mm,+bf16",
      FPMOE_CPU_NEON_DOTPROD | FPMOE_CPU_NEON_BF16,
-     mega::DotInstruction::NeonBf16, IntDot::NeonI8mm, 5, 0, 5, 16, 0},
+     mega::DotInstruction::NeonBf16, IntDot::NeonI8mm, 10, 0, 5, 16, 0},
     {"aarch64-dotprod", "aarch64", "generic", "+neon,+dotprod",
-     FPMOE_CPU_NEON_DOTPROD, kNoDot, IntDot::NeonDot, 5, 0, 5, 16, 0},
-    {"aarch64", "aarch64", "generic", "+neon", 0, kNoDot, IntDot::None, 5, 0, 5,
-     16, 0},
+     FPMOE_CPU_NEON_DOTPROD, kNoDot, IntDot::NeonDot, 10, 0, 5, 16, 0},
+    {"aarch64", "aarch64", "generic", "+neon", 0, kNoDot, IntDot::None, 10, 0,
+     5, 16, 0},
 };
 
 #if defined(__x86_64__)

@@ -1,6 +1,8 @@
 // RUN: fpmoe-opt %s --mega-outline-phases --mega-lower-phases | FileCheck %s --check-prefix=WIDE --implicit-check-not=llvm.intr.prefetch
 // RUN: sed 's/accumulators = 24/accumulators = 4/' %s | fpmoe-opt --mega-outline-phases --mega-lower-phases | FileCheck %s --check-prefix=NARROW
-// RUN: sed 's/columns = 16/columns = 16, prefetch = 2560/' %s | fpmoe-opt --mega-outline-phases --mega-lower-phases | FileCheck %s --check-prefix=AHEAD
+// RUN: sed 's/columns = 16/columns = 16, prefetch = 2560/' %s | fpmoe-opt --mega-outline-phases --mega-lower-phases | FileCheck %s --check-prefix=NEXT
+// RUN: sed -e 's/columns = 16/columns = 16, prefetch = 2560/' -e 's/32x16xbf16/32x4096xbf16/g' -e 's/stride 1024/stride 262144/' -e 's/1x8x1x2xbf16/1x2048x1x2xbf16/g' -e 's/2x8x4x2xbf16/2x2048x4x2xbf16/g' %s | fpmoe-opt --mega-outline-phases --mega-lower-phases | FileCheck %s --check-prefix=AHEAD
+// RUN: sed 's/accumulators = 24/accumulators = 2/' %s | fpmoe-opt --mega-outline-phases --mega-lower-phases | FileCheck %s --check-prefix=PARTS
 // RUN: sed -e 's/dot = avx512_bf16/dot = none/' -e 's/1x8x1x2xbf16/1x16x1x1xf32/g' -e 's/2x8x4x2xbf16/2x16x4x1xf32/g' %s | fpmoe-opt --mega-outline-phases --mega-lower-phases | FileCheck %s --check-prefix=HALVES --implicit-check-not=mega.dot2
 // RUN: sed -e 's/32x16xbf16/32x16xf16/g' -e 's/k = 2/k = 1/g' -e 's/1x8x1x2xbf16/1x16x1x1xf32/g' -e 's/2x8x4x2xbf16/2x16x4x1xf32/g' %s | fpmoe-opt --mega-outline-phases --mega-lower-phases | FileCheck %s --check-prefix=HALF --implicit-check-not=mega.dot2
 
@@ -40,12 +42,35 @@
 // HALF-COUNT-8: vector.fma
 // HALF: scf.yield {{(%[0-9a-z#]+, ){7}%[0-9a-z#]+}} : vector<16xf32>
 
-// The weights of one row are used once, and asked for early.
+// While some vectors are multiplied, the next ones are asked for: one of 512 bytes, or
+// two. Of vectors that are too long for that, what follows.
+
+// NEXT-LABEL: llvm.func internal @decode.logits(
+// NEXT: %[[PLACE:.*]] = llvm.getelementptr %{{.*}}[512]
+// NEXT-NEXT: "llvm.intr.prefetch"(%[[PLACE]]) <{cache = 1 : i32, hint = 2 : i32, rw = 0 : i32}>
+// NEXT-LABEL: llvm.func internal @prefill.logits(
+// NEXT: llvm.getelementptr %{{.*}}[1024]
+// NEXT-NEXT: "llvm.intr.prefetch"
 
 // AHEAD-LABEL: llvm.func internal @decode.logits(
-// AHEAD: %[[AHEAD:.*]] = llvm.getelementptr %[[FROM:.*]][2560]
-// AHEAD-NEXT: "llvm.intr.prefetch"(%[[AHEAD]]) <{cache = 1 : i32, hint = 2 : i32, rw = 0 : i32}>
+// AHEAD: llvm.getelementptr %{{.*}}[2560]
+// AHEAD-NEXT: "llvm.intr.prefetch"
 // AHEAD-LABEL: llvm.func internal @prefill.logits(
+// AHEAD: llvm.getelementptr %{{.*}}[2560]
+// AHEAD-NEXT: "llvm.intr.prefetch"
+
+// With room for two sums, the rows of a block are multiplied in runs of one or two. More
+// than a block has are not its own.
+
+// PARTS-LABEL: llvm.func internal @prefill.logits(
+// PARTS: %[[LEFT:.*]] = arith.subi
+// PARTS: %[[ROWS:.*]] = arith.minsi %[[LEFT]], %{{.*}} : i64
+// PARTS: %[[MORE:.*]] = arith.addi %[[ROWS]], %{{.*}} : i64
+// PARTS: %[[COUNT:.*]] = arith.divui %[[MORE]], %{{.*}} : i64
+// PARTS: scf.for %[[TURN:.*]] = %{{.*}} to %[[COUNT]] step %{{.*}} : i64 {
+// PARTS: %[[PRODUCT:.*]] = arith.muli %[[TURN]], %[[ROWS]] : i64
+// PARTS: arith.divui %[[PRODUCT]], %[[COUNT]] : i64
+// PARTS-NOT: scf.yield {{(%[0-9a-z#]+, ){2,}%[0-9a-z#]+}} : vector<16xf32>
 
 module attributes {mega.target = #mega.target<cpu = "c", dot = avx512_bf16, rows = 4, accumulators = 24, columns = 16>, fpmoe.model = {architecture = "Qwen2MoeForCausalLM", context = 64 : i64, name = "m", source = "m"}} {
 fpmoe.weight @table at 4096 stride 1024 : tensor<32x16xbf16, #mega.packed<n = 16, k = 2>> {
