@@ -13,6 +13,7 @@
 #include "runtime/cli/Commands.h"
 #include "runtime/cli/Console.h"
 #include "runtime/cli/Engine.h"
+#include "runtime/cli/FeedTexts.h"
 #include "runtime/cli/Json.h"
 #include "runtime/cli/OutputFile.h"
 #include "runtime/cli/Text.h"
@@ -22,7 +23,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <functional>
 
 using namespace fpmoe;
 
@@ -31,7 +31,9 @@ static const char details[] =
     "its perplexity per token and, of a text file, bits per byte. The first\n"
     "token is given, not predicted. A text longer than the model's context is\n"
     "scored in pieces of the size of the context, each starting afresh; the\n"
-    "first token of a piece is predicted from the piece before it.\n"
+    "first token of a piece is predicted from the piece before it. Short "
+    "texts\n"
+    "share steps, which changes nothing but the time.\n"
     "\n"
     "A model that routes segments does it as when it generates: a segment is\n"
     "routed when its last token is known. With --whole-text, experts choose\n"
@@ -50,13 +52,10 @@ static const char examples[] =
 
 namespace {
 /// One text and what is found out about it.
-struct Scored {
+struct Scored : FedText {
   std::string name;
-  std::vector<int32_t> ids;
   size_t textBytes = 0; /// 0: only ids are known
   double logLikelihood = 0;
-  /// Of every token; empty where tokens have none.
-  std::vector<int32_t> languages;
   /// Of tokens 1 and on.
   std::vector<double> logProbabilities;
 
@@ -70,37 +69,10 @@ struct Scored {
   }
 };
 
-/// Called after each step with the first of its tokens and their number, when
-/// the session holds the logits of all of them.
-using OnRows = std::function<Status(int64_t first, int64_t rows)>;
 } // namespace
 
-/// Feeds `ids` in windows of the context and steps of `chunk`.
-static Status feedAll(Session &session, const std::vector<int32_t> &ids,
-                      const std::vector<int32_t> &languages, int64_t chunk,
-                      const OnRows &onRows) {
-  int64_t count = ids.size();
-  for (int64_t at = 0; at < count && !interrupted();) {
-    if (at % fpmoe_model.context == 0)
-      session.restart();
-    int64_t windowEnd =
-        std::min(count, (at / fpmoe_model.context + 1) * fpmoe_model.context);
-    int64_t now = std::min(chunk, windowEnd - at);
-    if (!languages.empty())
-      session.setLanguages(session.position(),
-                           {&languages[at], &languages[at] + now});
-    Status status = session.step(&ids[at], now, 0);
-    if (!status.failed())
-      status = onRows(at, now);
-    if (status.failed())
-      return status;
-    at += now;
-  }
-  return Status::success();
-}
-
-static Status addLogProbabilities(Team &team, Session &session, int64_t first,
-                                  int64_t rows, Scored &scored) {
+static Status addLogProbabilities(Team &team, const float *logits,
+                                  int64_t first, int64_t rows, Scored &scored) {
   int64_t known = scored.ids.size();
   rows = std::min(rows, known - 1 - first);
   if (rows <= 0)
@@ -109,9 +81,9 @@ static Status addLogProbabilities(Team &team, Session &session, int64_t first,
   double *found = &scored.logProbabilities[first];
   team.run([&](int64_t worker) {
     for (int64_t row = worker; row < rows; row += team.size()) {
-      const float *logits = session.logitsRow(row);
-      found[row] = logits[scored.ids[first + row + 1]] -
-                   logSumExp(logits, fpmoe_model.vocabulary);
+      const float *own = logits + row * fpmoe_model.vocabulary;
+      found[row] = own[scored.ids[first + row + 1]] -
+                   logSumExp(own, fpmoe_model.vocabulary);
     }
   });
   for (int64_t row = 0; row < rows; ++row) {
@@ -323,8 +295,8 @@ int fpmoe::runScore(const std::string &program, int count, char **arguments) {
     return misuse(status);
 
   std::vector<Scored> texts;
-  SessionOptions sessionOptions;
-  status = findLanguage(languageName, sessionOptions.language);
+  FeedOptions feedOptions;
+  status = findLanguage(languageName, feedOptions.language);
   if (!status.failed())
     status = lines ? readLines(idsFile, texts)
                    : readTexts(files, idsFile, languagesFile, texts);
@@ -363,26 +335,21 @@ int fpmoe::runScore(const std::string &program, int count, char **arguments) {
     chunk =
         std::max<int64_t>(1, std::min(usedLevel().max_tokens,
                                       logitsBudget / fpmoe_model.vocabulary));
-  sessionOptions.positions = longest;
-  sessionOptions.wholeText = wholeText;
-  sessionOptions.chunk = sessionOptions.logitsRows = chunk;
-  std::unique_ptr<Session> session;
+  feedOptions.chunk = chunk;
+  feedOptions.wholeText = wholeText;
+  std::vector<const FedText *> fed;
+  for (const Scored &scored : texts)
+    fed.push_back(&scored);
   if (!status.failed())
-    status = Session::create(fpmoe_model, usedLevel(), *engine.team,
-                             *engine.weights, sessionOptions, session);
-  for (Scored &scored : texts) {
-    if (status.failed() || interrupted())
-      break;
-    status = feedAll(*session, scored.ids, scored.languages, chunk,
-                     [&](int64_t first, int64_t rows) {
-                       if (logitsFile.empty())
-                         return addLogProbabilities(*engine.team, *session,
-                                                    first, rows, scored);
-                       return output.write(session->logits(),
-                                           rows * fpmoe_model.vocabulary *
-                                               sizeof(float));
-                     });
-  }
+    status = feedTexts(
+        engine, fed, feedOptions, interrupted,
+        [&](size_t text, int64_t first, int64_t rows, const float *logits) {
+          if (logitsFile.empty())
+            return addLogProbabilities(*engine.team, logits, first, rows,
+                                       texts[text]);
+          return output.write(logits,
+                              rows * fpmoe_model.vocabulary * sizeof(float));
+        });
   if (!status.failed() && interrupted())
     return exitInterrupted;
   if (!status.failed() && !logitsFile.empty())

@@ -24,7 +24,6 @@ Status Session::create(const FpmoeModel &model, const FpmoeLevel &level,
   std::unique_ptr<Session> session(new Session(model, level, options.language));
   session->chunk = options.chunk ? std::min(options.chunk, level.max_tokens)
                                  : level.max_tokens;
-  session->wholeText = options.wholeText && model.segment > 0;
   // Segments that are fed as a whole are computed once.
   if (model.segment > 0 && session->chunk > model.segment)
     session->chunk -= session->chunk % model.segment;
@@ -100,21 +99,10 @@ Status Session::check(const int32_t *tokens, int64_t count,
                                 "exceeds its %lld tokens or %lld rows",
                                 Number(count), Number(logitsFrom),
                                 Number(level.max_tokens), Number(logitsRows)));
-  if (wholeText && fed > 0)
-    return Status::error(format("a whole text is one step, and %lld tokens are "
-                                "there already",
-                                Number(fed)));
   return Status::success();
 }
 
 /// All tokens, with all segments that they complete.
-StepRun Session::planWholeText() {
-  StepRun run = sequence.plan(sequence.size(), sequence.size());
-  run.count = sequence.size();
-  run.segments = run.count / model.segment;
-  return run;
-}
-
 Status Session::step(const int32_t *tokens, int64_t count, int64_t logitsFrom) {
   Status status = check(tokens, count, logitsFrom);
   if (status.failed())
@@ -122,15 +110,9 @@ Status Session::step(const int32_t *tokens, int64_t count, int64_t logitsFrom) {
   sequence.tokens.insert(sequence.tokens.end(), tokens, tokens + count);
   int64_t first = position();
   for (int64_t row = 0; sequence.isBehind();) {
-    StepRun run;
-    if (wholeText) {
-      run = planWholeText();
-      run.logitsFrom = logitsFrom;
-    } else {
-      run = sequence.plan(level.max_tokens, first + logitsFrom);
-    }
+    StepRun run = sequence.plan(level.max_tokens, first + logitsFrom);
     stepper->setFirstLogitsRow(row);
-    stepper->step({run}, wholeText);
+    stepper->step({run});
     row += run.count - run.logitsFrom;
     int64_t added = sequence.advance(run);
     for (int64_t i = run.count - added; i < run.count; ++i)

@@ -27,9 +27,6 @@ struct SessionOptions {
   /// have languages, the language of every token, whatever setLanguages says.
   int32_t language = -1;
   bool recordRoutes = false;
-  /// Where the model routes segments: whether the sequence is one step, routed
-  /// by the published rule, instead of the causal one.
-  bool wholeText = false;
 };
 
 class Session {
@@ -82,12 +79,11 @@ private:
   Session(const FpmoeModel &model, const FpmoeLevel &level, int32_t language)
       : model(model), level(level), sequence(model, language) {}
   Status check(const int32_t *tokens, int64_t count, int64_t logitsFrom) const;
-  StepRun planWholeText();
 
   const FpmoeModel &model;
   const FpmoeLevel &level;
   int64_t chunk = 0;
-  bool wholeText = false, isFilled = false;
+  bool isFilled = false;
   Sequence sequence;
   std::unique_ptr<Stepper> stepper;
   std::vector<int32_t> routeLog; ///< [position, layers, top_k]

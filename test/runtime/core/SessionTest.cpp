@@ -29,7 +29,6 @@ struct Seen {
   int64_t count, position, logitsFrom, ticket, pages;
   int32_t forced, workers;
   std::vector<int32_t> segments; ///< first rows of those that are complete
-  bool wholeText;
   std::vector<int32_t> tokens;
   std::vector<int32_t> languages; ///< empty: the step has none
 };
@@ -62,7 +61,6 @@ static void run(const FpmoeStep *step, int64_t worker, uint8_t *scratch,
          step->forced[step->count - 1], step->workers,
          std::vector<int32_t>(step->segments,
                               step->segments + step->segment_count),
-         step->whole_text == 1,
          std::vector<int32_t>(step->tokens, step->tokens + step->count),
          step->languages ? std::vector<int32_t>(step->languages,
                                                 step->languages + step->count)
@@ -235,8 +233,7 @@ TEST_P(SessionTest, refusesWhatDoesNotFit) {
 static std::string describe(const Seen &step) {
   std::string text = std::to_string(step.position) + "+" +
                      std::to_string(step.count) + " " +
-                     std::to_string(step.count - step.logitsFrom) +
-                     (step.wholeText ? " whole" : "");
+                     std::to_string(step.count - step.logitsFrom);
   for (int32_t row : step.segments)
     text += " @" + std::to_string(row);
   return text;
@@ -280,20 +277,6 @@ TEST_P(SessionTest, segmentsAreComputedAgainWhenTheyAreComplete) {
   // Chunks are whole segments. The last token is the first of its segment.
   EXPECT_EQ(takeSteps(), (Texts{"0+3 0 @0", "3+3 0 @0", "6+1 1"}));
   EXPECT_EQ(session->position(), 7);
-}
-
-TEST_P(SessionTest, wholeTextIsOneStep) {
-  model.segment = 3;
-  SessionOptions options;
-  options.positions = 20;
-  options.logitsRows = 4;
-  options.wholeText = true;
-  open(options);
-  std::vector<int32_t> tokens = {1, 2, 3, 4};
-  EXPECT_FALSE(session->step(tokens.data(), 4, 0).failed());
-  EXPECT_EQ(takeSteps(), (Texts{"0+4 4 whole @0"}));
-  EXPECT_EQ(std::string(session->step(tokens.data(), 1, 0).message()),
-            "a whole text is one step, and 4 tokens are there already");
 }
 
 TEST_P(SessionTest, tokensHaveLanguages) {
