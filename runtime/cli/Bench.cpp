@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "runtime/cli/BenchLoad.h"
 #include "runtime/cli/Commands.h"
 #include "runtime/cli/Console.h"
 #include "runtime/cli/Engine.h"
@@ -35,39 +36,29 @@ static const char details[] =
     "ids are random, the same in every run; those of --depth are not "
     "computed:\n"
     "their keys and values are made up. With --sequences, so many texts are\n"
-    "decoded at a time, too, a token of each in every step.";
+    "decoded at a time, too, a token of each in every step. With --drafts, a\n"
+    "step takes so many guesses beside a token: how much longer it lasts says\n"
+    "how many of them have to be right. With --load, texts are read and "
+    "written\n"
+    "as a server does it: so many at a time, each of its own prompt, and four\n"
+    "times as many in all.";
 
 static const char examples[] = "  PROGRAM bench\n"
                                "  PROGRAM bench --threads 1 --repeat 9\n"
                                "  PROGRAM bench --depth 8192 --generate 32\n"
-                               "  PROGRAM bench --sequences 8\n"
+                               "  PROGRAM bench --sequences 8 --load\n"
+                               "  PROGRAM bench --drafts 7\n"
                                "  PROGRAM bench --prompt 2048 --generate 16 "
                                "--json\n";
 
 namespace {
-/// Measurements of one quantity.
-struct Samples {
-  std::vector<double> values;
-
-  void add(double value) { values.push_back(value); }
-  /// The value below which this share of the samples lies; 0 of none.
-  double quantile(double share) const {
-    if (values.empty())
-      return 0;
-    std::vector<double> sorted = values;
-    std::sort(sorted.begin(), sorted.end());
-    double at = share * (sorted.size() - 1);
-    auto below = static_cast<size_t>(at);
-    size_t above = std::min(below + 1, sorted.size() - 1);
-    return sorted[below] + (at - below) * (sorted[above] - sorted[below]);
-  }
-  double median() const { return quantile(0.5); }
-};
-
 struct Measured {
   Samples prefill, decode, reads, dots; /// tokens, tokens, bytes, ops / s
   Samples together;                     /// tokens / s of all sequences
-  int64_t prompt = 512, generate = 64, depth = 0, repeat = 5, sequences = 1;
+  Samples guessing;                     /// steps / s with guesses
+  std::unique_ptr<BenchLoad> load;
+  int64_t prompt = 512, generate = 64, depth = 0, repeat = 5, sequences = 1,
+          drafts = 0;
   double copySeconds = 0, hugeShare = 0;
 
   double share(double achieved, double limit) const {
@@ -84,22 +75,16 @@ struct Measured {
     return fpmoe_model.decode_weight_bytes +
            (depth + generate / 2) * usedLevel().cache_bytes_per_position;
   }
+  /// Guesses of a step that have to be right, so that it takes no longer than
+  /// the steps that it saves.
+  double neededGuesses() const {
+    return decode.median() / guessing.median() - 1;
+  }
   double shareOfBandwidth() const {
     return share(decode.median() * double(bytesPerToken()), reads.median());
   }
 };
 } // namespace
-
-static std::vector<int32_t> randomTokens(int64_t count) {
-  std::vector<int32_t> tokens;
-  uint64_t state = 1;
-  for (int64_t i = 0; i < count; ++i) {
-    state = state * 6364136223846793005ull + 1442695040888963407ull;
-    tokens.push_back(
-        static_cast<int32_t>((state >> 33) % fpmoe_model.vocabulary));
-  }
-  return tokens;
-}
 
 static Status decodeTokens(Session &session, const std::vector<int32_t> &tokens,
                            int64_t depth, int64_t count) {
@@ -108,6 +93,20 @@ static Status decodeTokens(Session &session, const std::vector<int32_t> &tokens,
     Status status = session.step(&tokens[i], 1, 0);
     if (status.failed() || interrupted())
       return status;
+  }
+  return Status::success();
+}
+
+/// As many steps, of a token and some guesses that are all wrong.
+static Status decodeGuessing(Session &session,
+                             const std::vector<int32_t> &tokens,
+                             const Measured &measured) {
+  session.pretend(measured.depth);
+  for (int64_t i = 0; i < measured.generate; ++i) {
+    Status status = session.step(&tokens[i], 1 + measured.drafts, 0);
+    if (status.failed() || interrupted())
+      return status;
+    session.rewind(session.position() - measured.drafts);
   }
   return Status::success();
 }
@@ -163,8 +162,9 @@ static Status makeSequences(Engine &engine, const Measured &measured,
 }
 
 static Status measure(Engine &engine, Session &session, Measured &measured) {
-  std::vector<int32_t> tokens =
-      randomTokens(std::max(measured.prompt, measured.generate));
+  std::vector<int32_t> tokens = randomTokens(
+      std::max(measured.prompt, measured.generate + measured.drafts),
+      /*seed=*/1);
   constexpr double noLimit = 1e9;
   measureReadRate(usedLevel(), *engine.team, *engine.weights);
   double start = seconds();
@@ -182,6 +182,8 @@ static Status measure(Engine &engine, Session &session, Measured &measured) {
   std::vector<Sequence> sequences;
   if (!status.failed() && measured.sequences > 1)
     status = makeSequences(engine, measured, stepper, sequences);
+  if (!status.failed() && measured.load)
+    status = measured.load->open(engine);
   for (int64_t i = 0; i < measured.repeat; ++i) {
     if (status.failed() || interrupted())
       return status;
@@ -204,8 +206,15 @@ static Status measure(Engine &engine, Session &session, Measured &measured) {
       measured.together.add(measured.sequences * measured.generate /
                             (seconds() - start));
     }
+    if (measured.drafts && !status.failed()) {
+      start = seconds();
+      status = decodeGuessing(session, tokens, measured);
+      measured.guessing.add(measured.generate / (seconds() - start));
+    }
     measured.reads.add(
         measureReadRate(usedLevel(), *engine.team, *engine.weights));
+    if (measured.load && !status.failed() && !interrupted())
+      status = measured.load->run(interrupted);
   }
   return status;
 }
@@ -255,6 +264,32 @@ static std::string asJson(const Measured &measured, const Engine &engine) {
     writeSamples(json, "tokens_per_second", measured.together);
     json.endObject();
   }
+  if (measured.drafts) {
+    json.key("drafts");
+    json.beginObject();
+    json.value("tokens", measured.drafts);
+    writeSamples(json, "steps_per_second", measured.guessing);
+    json.value("accepted_to_pay", measured.neededGuesses());
+    json.endObject();
+  }
+  if (const BenchLoad *load = measured.load.get()) {
+    json.key("load");
+    json.beginObject();
+    json.value("sequences", measured.sequences);
+    json.value("texts", 4 * measured.sequences);
+    writeSamples(json, "tokens_per_second", load->tokens);
+    for (auto [name, samples] :
+         {std::pair("first_token_seconds", &load->firstOnes),
+          std::pair("gap_seconds", &load->gaps)}) {
+      json.key(name);
+      json.beginObject(/*inOneLine=*/true);
+      json.value("p50", samples->quantile(0.5));
+      json.value("p99", samples->quantile(0.99));
+      json.value("max", samples->quantile(1));
+      json.endObject();
+    }
+    json.endObject();
+  }
   json.key("limits");
   json.beginObject();
   json.value("read_bytes_per_second", measured.reads.median());
@@ -302,11 +337,29 @@ static std::string asTable(const Measured &measured, const Engine &engine) {
     row(format("  the same of %lld texts",
                static_cast<long long>(measured.sequences)),
         measured.together, 1);
+  if (measured.drafts)
+    row(format("  steps with %lld guesses, /s",
+               static_cast<long long>(measured.drafts)),
+        measured.guessing, 1);
+  if (measured.load)
+    row(format("%lld texts read and made, tokens/s",
+               static_cast<long long>(measured.sequences)),
+        measured.load->tokens, 1);
   text += format("\nprefill reaches %s of the peak, decode %s of the read "
                  "bandwidth (%s per token)\n",
                  percent(measured.shareOfPeak()).c_str(),
                  percent(measured.shareOfBandwidth()).c_str(),
                  bytesText(measured.bytesPerToken()).c_str());
+  if (measured.drafts)
+    text += format("guesses pay where %.2f of %lld are right\n",
+                   measured.neededGuesses(),
+                   static_cast<long long>(measured.drafts));
+  if (const BenchLoad *load = measured.load.get())
+    text += format("of texts read and made, the first token comes after %.0f "
+                   "ms (99%%: %.0f), the next ones after %.1f (99%%: %.1f)\n",
+                   1e3 * load->firstOnes.median(),
+                   1e3 * load->firstOnes.quantile(0.99),
+                   1e3 * load->gaps.median(), 1e3 * load->gaps.quantile(0.99));
   return text;
 }
 
@@ -318,7 +371,7 @@ int fpmoe::runBench(const std::string &program, int count, char **arguments) {
   Measured measured;
   measured.prompt = std::min(measured.prompt, fpmoe_model.context);
   measured.generate = std::min(measured.generate, fpmoe_model.context);
-  bool json = false;
+  bool json = false, load = false;
   options.integer(measured.prompt, "--prompt", 1, fpmoe_model.context,
                   "tokens of the prompt (default: 512)");
   options.integer(measured.generate, "--generate", 1, fpmoe_model.context,
@@ -330,6 +383,10 @@ int fpmoe::runBench(const std::string &program, int count, char **arguments) {
   options.integer(measured.sequences, "--sequences", 1,
                   std::min<int64_t>(usedLevel().max_tokens, 512),
                   "texts to decode at a time (default: 1)");
+  options.integer(measured.drafts, "--drafts", 0,
+                  std::min<int64_t>(usedLevel().max_tokens - 1, 63),
+                  "guesses of a step (default: 0)");
+  options.flag(load, "--load", "read and write texts as a server does it");
   options.flag(json, "--json", "write JSON");
   engine.declare(options);
   Status status = options.parse(count, arguments);
@@ -338,7 +395,8 @@ int fpmoe::runBench(const std::string &program, int count, char **arguments) {
   if (status.failed())
     return misuse(status);
 
-  int64_t added = std::max(measured.prompt, measured.generate);
+  int64_t added =
+      std::max(measured.prompt, measured.generate + measured.drafts);
   if (measured.depth + added > fpmoe_model.context)
     return misuse(Status::error(format(
         "--depth is %lld, and %lld tokens behind it exceed the context "
@@ -350,9 +408,23 @@ int fpmoe::runBench(const std::string &program, int count, char **arguments) {
     return misuse(Status::error("--sequences: a program that routes segments "
                                 "is measured with one text alone"));
 
+  if (measured.drafts && fpmoe_model.segment > 0)
+    return misuse(Status::error("--drafts: a program that routes segments "
+                                "takes no guesses"));
+  if (load && measured.prompt + measured.generate > fpmoe_model.context)
+    return misuse(Status::error(format(
+        "--load: texts of %lld and %lld tokens exceed the context of %lld",
+        static_cast<long long>(measured.prompt),
+        static_cast<long long>(measured.generate),
+        static_cast<long long>(fpmoe_model.context))));
+  if (load)
+    measured.load = std::make_unique<BenchLoad>(
+        measured.sequences, measured.prompt, measured.generate);
+
   status = engine.open();
   SessionOptions sessionOptions;
   sessionOptions.positions = measured.depth + added;
+  sessionOptions.logitsRows = 1 + measured.drafts;
   std::unique_ptr<Session> session;
   if (!status.failed())
     status = Session::create(fpmoe_model, usedLevel(), *engine.team,

@@ -312,16 +312,31 @@ bool Scheduler::addPart(Job &job, int64_t most, int64_t mostLogits) {
   return true;
 }
 
+/// Fewer rows of prompts take hardly less time.
+static constexpr int64_t fewestRows = 16;
+
 /// Tokens of prompts that a step takes beside `rowsBefore` others.
 int64_t Scheduler::promptRows(int64_t rowsBefore) const {
   int64_t most = stepper->maxTokens() - rowsBefore;
   if (rowsBefore == 0)
     return most;
-  int64_t fit = secondsPerRow > 0
-                    ? static_cast<int64_t>(stepSeconds / secondsPerRow)
-                    : 64;
-  fit = std::max<int64_t>(fit - rowsBefore, 16);
-  return std::min(most, fit / blockRows * blockRows + blockRows);
+  int64_t fit = static_cast<int64_t>(rowsBeside) - rowsBefore;
+  return std::min(most, std::max(fit, fewestRows));
+}
+
+/// Learns from a step of `rows` rows how many fit into `stepSeconds`. Few rows
+/// take longer each than many, and late ones longer than early ones: so it
+/// follows steps like those that are to come.
+void Scheduler::learn(int64_t rows, bool isMixed, double took) {
+  double wanted = rowsBeside;
+  // What ends a prompt fits, and says nothing of more.
+  if (isMixed && (took > stepSeconds || 2 * rows > rowsBeside))
+    wanted = rows * std::clamp(stepSeconds / took, 0.5, 2.0);
+  else if (!isMixed && !hasMixed && rows >= 4 * blockRows) // a first guess
+    wanted = rows * stepSeconds / took;
+  hasMixed |= isMixed;
+  rowsBeside = std::clamp<double>(wanted, fewestRows,
+                                  std::max(fewestRows, stepper->maxTokens()));
 }
 
 void Scheduler::planStep() {
@@ -384,11 +399,11 @@ bool Scheduler::step() {
   double took = seconds() - before;
   numbers.stepSeconds += took;
   ++numbers.steps;
-  // Steps of few rows say what reading the weights takes.
-  if (rows >= 4 * blockRows) {
-    double each = took / rows;
-    secondsPerRow = secondsPerRow > 0 ? 0.7 * secondsPerRow + 0.3 * each : each;
-  }
+  auto isWriting = [](const Part &part) { return part.job->isWriting(); };
+  auto numWriting =
+      static_cast<size_t>(std::count_if(parts.begin(), parts.end(), isWriting));
+  if (numWriting < parts.size())
+    learn(rows, /*isMixed=*/numWriting > 0, took);
   int64_t row = 0, logitsRow = 0;
   std::vector<Part> done;
   done.swap(parts);

@@ -135,10 +135,13 @@ private:
   void end(Job &job, Task::End how);
   PageKey keyOf(const Job &job, int64_t page) const;
   int64_t promptRows(int64_t rowsBefore) const;
+  void learn(int64_t rows, bool isMixed, double took);
 
   const FpmoeModel &model;
   int64_t blockRows, sequences = 0;
-  double stepSeconds = 0, secondsPerRow = 0;
+  double stepSeconds = 0;
+  double rowsBeside = 64; ///< of a step that prompts share with others
+  bool hasMixed = false;  ///< whether there was such a step
   std::unique_ptr<Stepper> stepper;
   std::unique_ptr<PagePool> pool;
   std::deque<std::unique_ptr<Job>> waiting;
