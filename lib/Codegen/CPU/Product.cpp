@@ -17,9 +17,12 @@ Product::Product(PhaseContext &phase, Value operand, Value weight)
       weights(phase.weight(weight)), blockRows(dim(operand, 2)),
       multiple(layout.depth * layout.k) {}
 
-/// Numbers of rows up to `most` that there is code for: every one of few.
-static SmallVector<int64_t> getSizes(int64_t most) {
-  SmallVector<int64_t> sizes = {1, 2, 3, 4, 6, 8, 12, 16};
+/// Numbers of rows up to `most` that there is code for: every one of few. Those
+/// of tile registers are multiplied 16 at a time.
+static SmallVector<int64_t> getSizes(int64_t most, bool useTiles) {
+  SmallVector<int64_t> sizes = {16};
+  if (!useTiles)
+    sizes = {1, 2, 3, 4, 6, 8, 12, 16};
   llvm::erase_if(sizes, [&](int64_t size) { return size >= most; });
   sizes.push_back(most);
   return sizes;
@@ -158,10 +161,7 @@ void Product::emit(Value block, Value count, Value matrix,
   };
 
   int64_t most = getRowsAtOnce();
-  SmallVector<int64_t> sizes = format.usesTiles(b.target)
-                                   ? SmallVector<int64_t>{16, blockRows}
-                                   : getSizes(most);
-  sizes.erase(llvm::unique(sizes), sizes.end());
+  SmallVector<int64_t> sizes = getSizes(most, format.usesTiles(b.target));
   if (blockRows == most)
     return withRows(count, sizes, 1, emitAll);
 

@@ -5,6 +5,7 @@
 // two. One token has tiles of one row.
 
 // CHECK-LABEL: llvm.func internal @decode.logits(
+// CHECK-NOT: scf.if
 // CHECK: %[[ONE:.*]] = arith.constant 1 : i16
 // CHECK: llvm.call_intrinsic "llvm.x86.tilezero.internal"(%[[ONE]], %{{.*}}) : (i16, i16) -> !llvm.x86_amx
 // CHECK: scf.for {{.*}} -> (!llvm.x86_amx) : i64
