@@ -3,6 +3,13 @@
  *   fpmoe-compile models/nano --emit=shared -o libnano.so
  *   cc -Iinclude docs/examples/complete.c ./libnano.so -o complete
  *   ./complete 'fibonacci :: Int -> Integer' 'let rec map f = '
+ *
+ * With a static library, the weights are in a file that has to be named:
+ *
+ *   fpmoe-compile models/nano --emit=static -o libnano.a
+ *   cc -Iinclude docs/examples/complete.c libnano.a -lstdc++ -lm -lpthread \
+ *     -o complete
+ *   WEIGHTS=libnano.weights ./complete 'let rec map f = '
  */
 #include "fpmoe/runtime/fpmoe.h"
 
@@ -39,7 +46,9 @@ int main(int argc, char **argv) {
   fpmoe_sequence *sequences[Most];
   int count = argc - 1 < Most ? argc - 1 : Most;
   fpmoe_engine *engine;
-  if (fpmoe_open(NULL, &engine) < 0)
+  fpmoe_options options = {.size = sizeof(options),
+                           .weights_file = getenv("WEIGHTS")};
+  if (fpmoe_open(&options, &engine) < 0)
     fail("open");
   /* All of them are under way before the first is read. */
   for (int i = 0; i < count; ++i)

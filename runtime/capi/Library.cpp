@@ -14,7 +14,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <dlfcn.h>
 #include <unistd.h>
 
 using namespace fpmoe;
@@ -64,15 +63,6 @@ struct fpmoe_sequence {
   std::vector<double> toldLogprobs;
 };
 
-/// Where the weights are; see runtime/core/Weights.cpp.
-extern "C" const char *fpmoe_library_file() {
-  Dl_info info;
-  static const bool isKnown =
-      dladdr(reinterpret_cast<const void *>(&fpmoe_version), &info) != 0;
-  static const std::string path = isKnown ? info.dli_fname : "";
-  return path.c_str();
-}
-
 int fpmoe_version(void) { return FPMOE_API_VERSION; }
 
 const char *fpmoe_error(void) { return lastError.c_str(); }
@@ -91,10 +81,14 @@ int fpmoe_open(const fpmoe_options *given, fpmoe_engine **result) {
                        o.threads, o.sequences,
                        static_cast<long long>(o.cache_bytes),
                        static_cast<long long>(mostThreads)));
+  bool isNamed = o.weights_file && *o.weights_file;
+  if (!isNamed && !fpmoe_library_file)
+    return fail("a static library has its weights in a file of their own: name "
+                "it in weights_file of the options");
   Status status = chooseLevel();
   auto engine = std::make_unique<fpmoe_engine>();
   engine->parts.threads = o.threads;
-  if (o.weights_file)
+  if (isNamed)
     engine->parts.weightsFile = o.weights_file;
   if (!status.failed())
     status = engine->text.open();

@@ -32,10 +32,6 @@ static_assert(sizeof(FpmoeTrailer) == FPMOE_TRAILER_BYTES,
 
 static const char ownFile[] = "/proc/self/exe";
 
-/// The file of the shared library that the model is in. Only such a library
-/// has this function (runtime/capi).
-extern "C" __attribute__((weak)) const char *fpmoe_library_file();
-
 /// The name that this program was started by.
 static std::string startName() {
   auto name = reinterpret_cast<const char *>(getauxval(AT_EXECFN));

@@ -23,6 +23,10 @@
 #include <memory>
 #include <string>
 
+/// The file of the shared library that the model is in. Only such a library
+/// has this function (runtime/capi/LibraryFile.cpp).
+extern "C" __attribute__((weak)) const char *fpmoe_library_file();
+
 namespace fpmoe {
 
 /// Returns the path of the file that holds the weights: `chosen` when it is

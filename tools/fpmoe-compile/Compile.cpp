@@ -47,7 +47,8 @@ constexpr Phase irPhases[] = {Phase::Import, Phase::Assemble, Phase::Specialize,
 class Compiler {
 public:
   explicit Compiler(const CompileOptions &options)
-      : options(options), diagnostics(&context) {
+      : options(options), namesWeightsFile(options.weightsFile.has_value()),
+        diagnostics(&context) {
     mlir::DialectRegistry registry;
     registry.insert<FPMoEDialect, mega::MegaDialect, mlir::func::FuncDialect>();
     mlir::registerBuiltinDialectTranslation(registry);
@@ -62,6 +63,7 @@ private:
   Error checkOutputs() const;
   void addInputs(InputFiles &inputs) const;
   std::vector<std::string> listOutputs() const;
+  void chooseWeightsFile();
   Error checkWeightsFile() const;
   Error writeCheckpoint();
   Error printRecipe(StringRef name);
@@ -87,7 +89,8 @@ private:
   }
 
   CompileOptions options;
-  PhaseOptions phases; ///< their target is that of the level whose passes run
+  bool namesWeightsFile; ///< the command line does, not the model or nobody
+  PhaseOptions phases;   ///< their target is that of the level whose passes run
   std::vector<CpuTarget> targets;
   mlir::MLIRContext context;
   Diagnostics diagnostics;
@@ -103,6 +106,7 @@ private:
 Error Compiler::run() {
   if (Error error = readInput(options, context, diagnostics, model))
     return error;
+  chooseWeightsFile();
   // Dumps have the names of the levels.
   if (!options.printRecipe && !options.emitCheckpoint)
     if (Error error =
@@ -226,17 +230,26 @@ Error Compiler::checkOutputs() const {
   return checkWeightsFile();
 }
 
+/// A static library never holds its weights.
+void Compiler::chooseWeightsFile() {
+  if (!options.emitStatic || options.weightsFile)
+    return;
+  SmallString<128> path(options.output);
+  sys::path::replace_extension(path, "weights");
+  options.weightsFile = std::string(path);
+}
+
 /// A model, which may come from anywhere, can have its weights beside the
-/// program, but not in the place of a file that is something else.
+/// program, but not in the place of a file that is something else. Nor can they
+/// have a name there that nobody gave them.
 Error Compiler::checkWeightsFile() const {
-  if (!model.namesWeightsFile || !makesProgram() ||
+  if (namesWeightsFile || !options.weightsFile || !makesProgram() ||
       !sys::fs::exists(*options.weightsFile) ||
       hasTrailer(*options.weightsFile))
     return Error::success();
   return createStringError(*options.weightsFile +
-                           ": is there and is no weights file; 'weights_file' "
-                           "of the model's options cannot replace it, "
-                           "--weights-file can");
+                           ": is there and is no weights file; only "
+                           "--weights-file can replace it");
 }
 
 Error Compiler::writeCheckpoint() {

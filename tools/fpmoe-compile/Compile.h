@@ -38,6 +38,8 @@ struct CompileOptions {
   std::optional<uint64_t> randomSeed; ///< the checkpoint's weights
   bool emitCheckpoint = false; ///< of a recipe: a directory, not a program
   bool emitShared = false;     ///< a shared library, not a program
+  bool emitStatic = false;     ///< a static library and its weights file
+  std::string symbolPrefix = "fpmoe_";    ///< of the functions of that library
   uint64_t shardBytes = 5'000'000'000;    ///< of a file of that directory
   std::optional<std::string> printRecipe; ///< of this weight; nothing is made
   bool explain = false; ///< writes a page about the model; nothing is made

@@ -11,6 +11,7 @@
 #include "lib/Target/CPU/Object.h"
 #include "lib/Target/Link/Link.h"
 #include "lib/Target/Link/Payload.h"
+#include "lib/Target/Link/StaticLibrary.h"
 #include "lib/Tool/Output.h"
 #include "lib/Weights/Write.h"
 #include "mlir/Pass/PassManager.h"
@@ -70,8 +71,9 @@ Error ProgramMaker::run() {
     return object->keep();
   }
 
-  Expected<OutputFile> program =
-      OutputFile::create(options.output, OutputFile::Kind::Program);
+  Expected<OutputFile> program = OutputFile::create(
+      options.output,
+      options.emitStatic ? OutputFile::Kind::Text : OutputFile::Kind::Program);
   if (!program)
     return program.takeError();
   Expected<std::string> code = link();
@@ -93,6 +95,11 @@ Error ProgramMaker::run() {
     return digest.takeError();
   if (Error error = setFingerprint(*code, *digest))
     return error;
+  if (options.emitStatic)
+    if (Error error =
+            makeStaticLibrary(*code, options.symbolPrefix, options.output)
+                .moveInto(*code))
+      return error;
   if (Error error = program->write(*code))
     return error;
   if (weights)
@@ -141,6 +148,7 @@ Expected<std::string> ProgramMaker::link() {
   link.objects = {object->temporary()};
   link.name = options.output;
   link.isShared = options.emitShared;
+  link.isRelocatable = options.emitStatic;
   link.isStatic = options.isStatic.value_or(false) && !link.isShared;
   return linkProgram(link);
 }

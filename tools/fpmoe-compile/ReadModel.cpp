@@ -136,7 +136,6 @@ void Reader::inheritOptions(const FileOptions &file) {
   SmallString<128> path = sys::path::parent_path(options.output);
   sys::path::append(path, *file.weightsFile);
   options.weightsFile = std::string(path);
-  model.namesWeightsFile = true;
 }
 
 /// Opened when a prompt is there to need it.

@@ -28,8 +28,6 @@ struct Model {
   /// What the prompts of a recipe are tokenised with.
   std::unique_ptr<PromptTokenizer> tokenizer;
   bool hasWeights = true; ///< false: a config.json alone
-  /// The weights file is the model's own wish.
-  bool namesWeightsFile = false;
 };
 
 /// Reads the input of the options: a recipe, a file of IR, or a model. Options

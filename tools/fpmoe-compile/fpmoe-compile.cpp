@@ -10,6 +10,7 @@
 #include "lib/Tool/Process.h"
 #include "tools/fpmoe-compile/Compile.h"
 #include "llvm/ADT/SmallString.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/Path.h"
 
@@ -90,9 +91,15 @@ static cl::opt<uint64_t>
                   cl::desc("Make random weights; config.json is enough"));
 static cl::opt<std::string>
     emit("emit", cl::value_desc("form"), cl::cat(category),
-         cl::desc("What to make: program; shared, a shared library with the "
-                  "functions of fpmoe.h; or checkpoint, a Hugging Face "
-                  "directory of what a recipe assembles"));
+         cl::desc("What to make: program; shared or static, a library with "
+                  "the functions of fpmoe.h; or checkpoint, a Hugging Face "
+                  "directory of what a recipe assembles. A static library has "
+                  "its weights in a file beside it, and is linked with "
+                  "-lstdc++ -lm -lpthread"));
+static cl::opt<std::string> symbolPrefix(
+    "symbol-prefix", cl::value_desc("name_"), cl::cat(category),
+    cl::desc("With --emit=static: name_open instead of fpmoe_open, and so on, "
+             "so that several models go into one application"));
 static cl::opt<uint64_t>
     shardMegabytes("shard-megabytes", cl::value_desc("n"), cl::cat(category),
                    cl::desc("With --emit=checkpoint: most of a file (5000)"));
@@ -107,6 +114,11 @@ static cl::opt<bool>
 static cl::opt<bool>
     assembly("S", cl::cat(category),
              cl::desc("With --compile-to=object, write assembly text"));
+
+static bool isIdentifier(StringRef text) {
+  return !text.empty() && !isDigit(text.front()) &&
+         all_of(text, [](char c) { return isAlnum(c) || c == '_'; });
+}
 
 int main(int argc, char **argv) {
   initTool();
@@ -144,18 +156,33 @@ int main(int argc, char **argv) {
     options.stopAfter = *phase;
   }
   if (!emit.empty() && emit != "program" && emit != "shared" &&
-      emit != "checkpoint")
+      emit != "static" && emit != "checkpoint")
     return reportError("--emit is '" + emit +
-                           "', it must be program, shared or checkpoint",
+                           "', it must be program, shared, static or "
+                           "checkpoint",
                        2);
   options.emitCheckpoint = emit == "checkpoint";
   options.emitShared = emit == "shared";
-  if (options.emitShared && output.empty())
-    return reportError("--emit=shared needs -o FILE", 2);
-  if (options.emitShared && compileTo.getNumOccurrences())
-    return reportError("--emit=shared and --compile-to exclude each other", 2);
-  if (options.emitShared && isStatic)
-    return reportError("--emit=shared and --static exclude each other", 2);
+  options.emitStatic = emit == "static";
+  if (options.emitShared || options.emitStatic) {
+    std::string library = "--emit=" + emit;
+    if (output.empty())
+      return reportError(library + " needs -o FILE", 2);
+    if (compileTo.getNumOccurrences())
+      return reportError(library + " and --compile-to exclude each other", 2);
+    if (isStatic)
+      return reportError(library + " and --static exclude each other", 2);
+  }
+  if (symbolPrefix.getNumOccurrences()) {
+    if (!options.emitStatic)
+      return reportError("--symbol-prefix needs --emit=static", 2);
+    if (!isIdentifier(symbolPrefix))
+      return reportError("--symbol-prefix is '" + symbolPrefix +
+                             "', it must be letters, digits and _, and not "
+                             "begin with a digit",
+                         2);
+    options.symbolPrefix = symbolPrefix;
+  }
   if (options.emitCheckpoint && output.empty())
     return reportError("--emit=checkpoint needs -o DIRECTORY", 2);
   if (options.emitCheckpoint && compileTo.getNumOccurrences())

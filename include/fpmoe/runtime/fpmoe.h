@@ -1,8 +1,17 @@
 /* A compiled model as a library.
  *
  * `fpmoe-compile MODEL --emit=shared -o libmodel.so` makes a shared library that
- * has these functions, and no other ones, and the weights in its own file. An
- * engine runs the model in threads of its own; sequences are texts that it
+ * has these functions, and no other ones, and the weights in its own file.
+ * `--emit=static -o libmodel.a` makes a static one, to be linked with
+ * `-lstdc++ -lm -lpthread`; fpmoe_options has to name its weights file.
+ *
+ * Static libraries of `--symbol-prefix=NAME_` have NAME_open instead of
+ * fpmoe_open, and so on. With `#define FPMOE_PREFIX NAME_` before it, this
+ * header declares these, and fpmoe_open stands for NAME_open. It may be
+ * included again with another prefix; what one library makes is not for the
+ * functions of another.
+ *
+ * An engine runs the model in threads of its own; sequences are texts that it
  * makes, several at a time, which share its steps and what they have in common.
  * Nothing of that changes a bit of what a sequence gives.
  *
@@ -26,6 +35,8 @@ extern "C" {
 #endif
 
 #define FPMOE_API_VERSION 1
+#define FPMOE_JOIN(prefix, name) prefix##name
+#define FPMOE_NAME(prefix, name) FPMOE_JOIN(prefix, name)
 
 #if defined(__GNUC__)
 #define FPMOE_API __attribute__((visibility("default")))
@@ -44,7 +55,7 @@ enum {
 
 typedef struct fpmoe_options {
   size_t size;              /* sizeof(fpmoe_options)                           */
-  const char *weights_file; /* null: the library's own                         */
+  const char *weights_file; /* null: the shared library's own                  */
   int32_t threads;          /* 0: the CPUs that the process may use            */
   int32_t sequences;        /* made at a time, 0: 8                            */
   int64_t cache_bytes;      /* for keys and values, 0: what they can need      */
@@ -94,6 +105,32 @@ typedef struct fpmoe_model_info {
   int32_t has_tokenizer, has_fill_in;
 } fpmoe_model_info;
 
+#ifdef __cplusplus
+}
+#endif
+#endif
+
+/* From here on for each prefix. */
+#ifdef FPMOE_PREFIX
+#define fpmoe_version FPMOE_NAME(FPMOE_PREFIX, version)
+#define fpmoe_error FPMOE_NAME(FPMOE_PREFIX, error)
+#define fpmoe_open FPMOE_NAME(FPMOE_PREFIX, open)
+#define fpmoe_close FPMOE_NAME(FPMOE_PREFIX, close)
+#define fpmoe_info FPMOE_NAME(FPMOE_PREFIX, info)
+#define fpmoe_tokenize FPMOE_NAME(FPMOE_PREFIX, tokenize)
+#define fpmoe_detokenize FPMOE_NAME(FPMOE_PREFIX, detokenize)
+#define fpmoe_infill FPMOE_NAME(FPMOE_PREFIX, infill)
+#define fpmoe_request_defaults FPMOE_NAME(FPMOE_PREFIX, request_defaults)
+#define fpmoe_start FPMOE_NAME(FPMOE_PREFIX, start)
+#define fpmoe_next FPMOE_NAME(FPMOE_PREFIX, next)
+#define fpmoe_cancel FPMOE_NAME(FPMOE_PREFIX, cancel)
+#define fpmoe_finish FPMOE_NAME(FPMOE_PREFIX, finish)
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* FPMOE_API_VERSION of the library. */
 FPMOE_API int fpmoe_version(void);
 
@@ -141,5 +178,4 @@ FPMOE_API void fpmoe_finish(fpmoe_sequence *sequence);
 
 #ifdef __cplusplus
 }
-#endif
 #endif

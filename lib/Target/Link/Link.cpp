@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // A program is a position-independent executable: dynamic against libc.so.6
-// alone, or static without an interpreter. Unused runtime code is dropped.
+// alone, or static without an interpreter. Unused runtime code is dropped, but
+// not of a relocatable object: lld would drop what unwinds the stack as well.
 //
 //===----------------------------------------------------------------------===//
 
@@ -36,6 +37,16 @@ using namespace llvm;
 
 static Error error(const Twine &message) {
   return createStringError(inconvertibleErrorCode(), message);
+}
+
+ArrayRef<StringLiteral> fpmoe::getLibraryFunctions() {
+  static constexpr StringLiteral functions[] = {
+      "fpmoe_version",    "fpmoe_error",  "fpmoe_open",
+      "fpmoe_close",      "fpmoe_info",   "fpmoe_tokenize",
+      "fpmoe_detokenize", "fpmoe_infill", "fpmoe_request_defaults",
+      "fpmoe_start",      "fpmoe_next",   "fpmoe_cancel",
+      "fpmoe_finish"};
+  return functions;
 }
 
 Expected<std::string> fpmoe::findRuntimeDirectory(StringRef arch) {
@@ -139,21 +150,13 @@ Expected<std::string> fpmoe::linkProgram(const LinkOptions &options) {
   Pipe program;
   if (!program.isOpen())
     return error(name + ": cannot link: " + std::strerror(errno));
-  std::vector<std::string> arguments = {"ld.lld",
-                                        "-o",
-                                        program.path(),
-                                        "--threads=1",
-                                        options.isShared ? "-shared" : "-pie",
-                                        "--gc-sections",
-                                        "--build-id=none",
-                                        "--strip-debug",
-                                        "--eh-frame-hdr",
-                                        "-z",
-                                        "relro",
-                                        "-z",
-                                        "now",
-                                        "-z",
-                                        "noexecstack"};
+  std::vector<std::string> arguments = {
+      "ld.lld",        "-o", program.path(), "--threads=1", "--build-id=none",
+      "--strip-debug", "-z", "noexecstack"};
+  auto addOptions = [&](std::initializer_list<StringRef> more) {
+    for (StringRef option : more)
+      arguments.push_back(option.str());
+  };
   std::string missing;
   auto add = [&](StringRef name) {
     std::string path = options.runtimeDirectory + "/" + name.str();
@@ -167,28 +170,28 @@ Expected<std::string> fpmoe::linkProgram(const LinkOptions &options) {
   std::optional<MemoryFile> exports;
   if (options.isShared) {
     // Whatever else is in it is its own.
-    exports.emplace(
-        "{ global: fpmoe_version; fpmoe_error; fpmoe_open; fpmoe_close;\n"
-        "fpmoe_info; fpmoe_tokenize; fpmoe_detokenize; fpmoe_infill;\n"
-        "fpmoe_request_defaults; fpmoe_start; fpmoe_next; fpmoe_cancel;\n"
-        "fpmoe_finish; local: *; };\n");
-    for (const std::string &argument :
-         {std::string("-u"), std::string("fpmoe_open"), std::string("-z"),
-          std::string("text"), "--version-script=" + exports->path()})
-      arguments.push_back(argument);
-  } else if (options.isStatic)
-    for (const char *argument :
-         {"-static", "--no-dynamic-linker", "-z", "text"})
-      arguments.push_back(argument);
-  else
-    for (std::string argument : {std::string("-dynamic-linker"),
-                                 (isArm ? "/lib/" : "/lib64/") + loader.str()})
-      arguments.push_back(argument);
+    exports.emplace("{ global: " + join(getLibraryFunctions(), "; ") +
+                    "; local: *; };\n");
+    addOptions({"-shared", "-u", "fpmoe_open", "-u", "fpmoe_library_file", "-z",
+                "text", "--version-script=" + exports->path()});
+  } else if (options.isRelocatable) {
+    // No groups: of those with one name a linker takes the first, and ours
+    // become local, which do not stand for those of other files.
+    addOptions({"-r", "-u", "fpmoe_open", "--force-group-allocation"});
+  } else if (options.isStatic) {
+    addOptions({"-pie", "-static", "--no-dynamic-linker", "-z", "text"});
+  } else {
+    addOptions({"-pie", "-dynamic-linker",
+                (isArm ? "/lib/" : "/lib64/") + loader.str()});
+  }
 
-  if (!options.isShared)
-    add(options.isStatic ? "rcrt1.o" : "Scrt1.o");
-  add("crti.o");
-  add("crtbeginS.o");
+  if (!options.isRelocatable) {
+    addOptions({"--gc-sections", "--eh-frame-hdr", "-z", "relro", "-z", "now"});
+    if (!options.isShared)
+      add(options.isStatic ? "rcrt1.o" : "Scrt1.o");
+    add("crti.o");
+    add("crtbeginS.o");
+  }
   for (const std::string &object : options.objects) {
     if (missing.empty() && !sys::fs::exists(object))
       missing = object;
@@ -197,20 +200,25 @@ Expected<std::string> fpmoe::linkProgram(const LinkOptions &options) {
   arguments.push_back("--start-group");
   for (StringRef library :
        {"libfpmoe_runtime.a", "libfpmoe_runtime_tokenizer.a", "libpcre2-8.a",
-        "libutf8proc.a", "libevent_core.a", "libstdc++.a", "libgcc.a",
-        "libgcc_eh.a"})
+        "libutf8proc.a", "libevent_core.a"})
     add(library);
-  if (options.isStatic) {
-    add("libc.a");
-  } else {
-    add("libc.so.6");
-    add("libc_nonshared.a");
-    arguments.push_back("--as-needed");
-    add(loader);
+  if (!options.isRelocatable) {
+    for (StringRef library : {"libstdc++.a", "libgcc.a", "libgcc_eh.a"})
+      add(library);
+    if (options.isStatic) {
+      add("libc.a");
+    } else {
+      add("libc.so.6");
+      add("libc_nonshared.a");
+      arguments.push_back("--as-needed");
+      add(loader);
+    }
   }
   arguments.push_back("--end-group");
-  add("crtendS.o");
-  add("crtn.o");
+  if (!options.isRelocatable) {
+    add("crtendS.o");
+    add("crtn.o");
+  }
   if (!missing.empty())
     return error(missing + ": is missing; linking needs it");
 

@@ -13,6 +13,7 @@
 #ifndef FPMOE_LIB_TARGET_LINK_LINK_H
 #define FPMOE_LIB_TARGET_LINK_LINK_H
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 
@@ -20,6 +21,9 @@
 #include <vector>
 
 namespace fpmoe {
+
+/// The names of the functions of include/fpmoe/runtime/fpmoe.h.
+llvm::ArrayRef<llvm::StringLiteral> getLibraryFunctions();
 
 struct LinkOptions {
   /// Object files that define fpmoe_model, fpmoe_weights_fingerprint and
@@ -31,6 +35,9 @@ struct LinkOptions {
   bool isStatic = false;
   /// Make a shared library with the functions of include/fpmoe/runtime/fpmoe.h.
   bool isShared = false;
+  /// Make an object file with these functions, for makeStaticLibrary. libstdc++
+  /// and libc are left to those who link it.
+  bool isRelocatable = false;
   /// From findRuntimeDirectory.
   std::string runtimeDirectory;
 };
