@@ -20,8 +20,9 @@ import struct
 import threading
 import time
 
-from server import Checks, PATIENCE, Response, Server, request, wait_for
+from server import Checks, Response, Server, request, wait_for
 
+ANSWER = 300  # seconds; three long texts, each of which needs most of the cache, take some
 WORDS = ["let", "def", "module", "where", "=", "x", "(", ")", "->", "map", "\n", "fun", "in", "if"]
 PREFIXES = [" ".join(random.Random(i).choices(WORDS, k=60)) for i in range(6)]
 
@@ -60,12 +61,13 @@ class Client(threading.Thread):
         data = request("POST", "/v1/completions", body)
         fate = self.random.random()
         with self.soak.server.connect() as connection:
+            connection.settimeout(ANSWER)
             if fate < 0.05:  # gone before all is sent
                 connection.sendall(data[:self.random.randrange(1, len(data))])
                 return self.leave(connection, taken=0)
             connection.sendall(data)
+            start = time.monotonic()
             if fate < 0.20:  # gone while it waits or reads
-                connection.settimeout(PATIENCE)
                 time.sleep(self.random.random() * 0.02)
                 if body["stream"] and self.random.random() < 0.5:
                     connection.recv(self.random.randrange(1, 400))
@@ -76,6 +78,7 @@ class Client(threading.Thread):
                         stream.peek(1)
                         time.sleep(0.05)
                 self.check(body, Response(stream))
+        self.soak.note_time(time.monotonic() - start, body)
 
     def leave(self, connection, taken):
         """By a reset, half of the time."""
@@ -115,6 +118,7 @@ class Soak:
     def __init__(self, server, requests, checks):
         self.server, self.requests, self.checks = server, requests, checks
         self.sent, self.counts, self.texts, self.memory = 0, {}, {}, None
+        self.slowest = (0, 0)  # answer: its time, and most tokens
         self.lock = threading.Lock()
 
     def takes_turn(self):
@@ -136,6 +140,10 @@ class Soak:
 
     def note(self, what):
         self.check(False, what)
+
+    def note_time(self, seconds, body):
+        with self.lock:
+            self.slowest = max(self.slowest, (seconds, body.get("n", 1) * body["max_tokens"]))
 
     def compare(self, body, texts):
         key = str(sorted((name, value) for name, value in body.items() if name != "stream"))
@@ -166,6 +174,7 @@ def soak(checks, server, requests, clients, seed):
     checks.check(ends["error"] == 0, f"{ends} texts")
     checks.check(ends["abort"] > 0 or work.counts.get("cancelled", 0) < 20, f"{ends} texts")
     print(f"{requests} requests of {clients} clients in {seconds:.0f} s: {work.counts}; "
+          f"the slowest {work.slowest[0]:.1f} s, of {work.slowest[1]} tokens; "
           f"texts ended by {ends}; {work.memory:.1f} to {memory:.1f} MB; "
           f"{int(metrics['num_preemptions_total'])} preemptions, "
           f"{metrics['prefix_cache_hits_total'] / metrics['prompt_tokens_total']:.0%} of prompts "
