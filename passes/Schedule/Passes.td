@@ -79,9 +79,11 @@ def ElideBarriers : Pass<"mega-elide-barriers", "::mega::ProgramOp"> {
 }
 
 def VerifyBarriers : Pass<"mega-verify-barriers", "::mega::ProgramOp"> {
-  let summary = "Checks that a barrier stands wherever one is needed";
+  let summary = "Checks that phases find what others wrote";
   let description = [{
-    The legality check of the schedule phase.
+    The legality check of the schedule phase: a barrier stands wherever one is
+    needed, and what a tile writes to private memory, which is that of one
+    worker, no other phase reads.
   }];
 }
 

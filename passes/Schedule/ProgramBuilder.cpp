@@ -85,6 +85,10 @@ Value ProgramBuilder::multiplied(Value rows, Value weight, Value groups,
               format.getOperandExtent(target)},
              format.getOperandElement(target));
   int64_t columns = cast<ShapedType>(weight.getType()).getShape().back() - tail;
+  // Of one token every worker has its own integers; a tile would make those of
+  // one worker.
+  if (one && cast<mega::PhaseOp>(getInsertionBlock()->getParentOp()).getTiles())
+    beginPhase("quantize", {});
   mega::QuantizeOp::create(*this, loc, rows, integers, groups,
                            getI64IntegerAttr(columns), getI64IntegerAttr(tail));
   return integers;

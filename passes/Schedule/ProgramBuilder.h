@@ -75,8 +75,9 @@ public:
   Value operand(llvm::StringRef name, BufferSpace space, Value weight,
                 int64_t count, int64_t rows, int64_t columns);
   /// The rows as `weight` multiplies them: themselves, or integers, which the
-  /// phase makes that is built. `tail`: of columns that low ranks put behind.
-  /// Where several weights multiply them, `weight` is the widest.
+  /// phase makes that is built, or one behind it. `tail`: of columns that low
+  /// ranks put behind. Where several weights multiply them, `weight` is the
+  /// widest.
   Value multiplied(Value rows, Value weight, Value groups, int64_t tail);
   /// What the caller says of the step.
   Value input(mega::StepInput input);

@@ -5,7 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 // Between any two phases without a barrier there must be no conflict; layers
-// start and end behind a barrier, since they follow each other.
+// start and end behind a barrier, since they follow each other. What a phase
+// reads of a worker's own memory, that worker wrote.
 //===----------------------------------------------------------------------===//
 
 #include "passes/Schedule/Passes.h"
@@ -27,8 +28,41 @@ struct VerifyBarriersPass
         return WalkResult::interrupt();
       return WalkResult::advance();
     });
-    if (walk.wasInterrupted())
+    if (walk.wasInterrupted() || failed(checkPrivate(getOperation())))
       signalPassFailure();
+  }
+
+  /// A tile belongs to one worker. So what a tile writes to private memory, the
+  /// same phase alone may read, and what it reads from others, no tile writes.
+  static LogicalResult checkPrivate(mega::ProgramOp program) {
+    // The first phase with tiles that writes a buffer.
+    llvm::SmallDenseMap<Value, mega::PhaseOp> writers;
+    program.walk([&](mega::PhaseOp phase) {
+      if (phase.getTiles())
+        for (const mega::TileAccess &access : phase.getAccesses())
+          if (access.write && mega::isPrivate(access.buffer))
+            writers.try_emplace(access.buffer, phase);
+    });
+    WalkResult walk = program.walk([&](mega::PhaseOp phase) {
+      llvm::SmallDenseSet<Value> written;
+      for (const mega::TileAccess &access : phase.getAccesses())
+        if (access.write)
+          written.insert(access.buffer);
+      for (const mega::TileAccess &access : phase.getAccesses()) {
+        mega::PhaseOp writer = writers.lookup(access.buffer);
+        if (!writer || written.contains(access.buffer))
+          continue;
+        InFlightDiagnostic diag =
+            phase.emitOpError()
+            << "'" << phase.getName()
+            << "' reads private memory that a tile of another phase writes";
+        diag.attachNote(writer.getLoc()) << "only the worker of that tile of '"
+                                         << writer.getName() << "' has it";
+        return WalkResult::interrupt();
+      }
+      return WalkResult::advance();
+    });
+    return failure(walk.wasInterrupted());
   }
 
   static LogicalResult check(Block &block) {

@@ -97,16 +97,18 @@ static Status decodeTokens(Session &session, const std::vector<int32_t> &tokens,
   return Status::success();
 }
 
-/// As many steps, of a token and some guesses that are all wrong.
+/// As many steps, of a token and some guesses that are all wrong: fewer where a
+/// segment ends.
 static Status decodeGuessing(Session &session,
                              const std::vector<int32_t> &tokens,
                              const Measured &measured) {
   session.pretend(measured.depth);
   for (int64_t i = 0; i < measured.generate; ++i) {
-    Status status = session.step(&tokens[i], 1 + measured.drafts, 0);
+    int64_t guesses = std::min(measured.drafts, session.guessRoom());
+    Status status = session.step(&tokens[i], 1 + guesses, 0);
     if (status.failed() || interrupted())
       return status;
-    session.rewind(session.position() - measured.drafts);
+    session.rewind(session.position() - guesses);
   }
   return Status::success();
 }
@@ -408,9 +410,6 @@ int fpmoe::runBench(const std::string &program, int count, char **arguments) {
     return misuse(Status::error("--sequences: a program that routes segments "
                                 "is measured with one text alone"));
 
-  if (measured.drafts && fpmoe_model.segment > 0)
-    return misuse(Status::error("--drafts: a program that routes segments "
-                                "takes no guesses"));
   if (load && measured.prompt + measured.generate > fpmoe_model.context)
     return misuse(Status::error(format(
         "--load: texts of %lld and %lld tokens exceed the context of %lld",

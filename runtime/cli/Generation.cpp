@@ -188,17 +188,20 @@ static Status noToken(int32_t reason, long long position) {
 /// Feeds a token and guesses of what follows it.
 Status Continuation::feed(int32_t token, const SamplerState &state,
                           std::vector<int32_t> &guesses) {
-  Status status;
-  if (request.languages)
-    status = request.languages->announce(*session, {token});
-  if (status.failed())
-    return status;
   guesses.clear();
-  // Languages of guesses are not known; segments and routes have no way back.
-  if (!request.languages && fpmoe_model.segment == 0 && !session->hasRoutes())
+  if (!session->hasRoutes()) // which are told as soon as a step has them
     guesses = guesser.guess(
-        state.tokens, std::min(request.count - state.generated(),
-                               fpmoe_model.context - session->position() - 1));
+        state.tokens, std::min({request.count - state.generated(),
+                                fpmoe_model.context - session->position() - 1,
+                                session->guessRoom()}));
+  if (request.languages) {
+    std::vector<int32_t> languages = {request.languages->next(token)};
+    std::vector<int32_t> ahead = request.languages->ahead(guesses);
+    languages.insert(languages.end(), ahead.begin(), ahead.end());
+    session->setLanguages(session->position(), languages);
+    if (request.languages->status().failed())
+      return request.languages->status();
+  }
   std::vector<int32_t> fed = {token};
   fed.insert(fed.end(), guesses.begin(), guesses.end());
   return session->step(fed.data(), fed.size(), 0);
@@ -234,6 +237,8 @@ Status Continuation::decode(const GenerationEvents &events,
       break;
     if (right < guesses.size() && token == guesses[right]) {
       ++right;
+      if (request.languages)
+        request.languages->next(token);
     } else {
       if (!guesses.empty()) {
         guesser.learn(guesses.size(), right);

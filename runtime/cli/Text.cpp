@@ -157,6 +157,10 @@ Text::Stream::Stream(const Text &text, bool asIds) {
         new StreamDecoder(*text.tokenizer, /*skipSpecialTokens=*/true));
 }
 
+Text::Stream::Stream(const Stream &other)
+    : decoder(other.decoder ? new StreamDecoder(*other.decoder) : nullptr),
+      first(other.first) {}
+
 std::string Text::Stream::push(int32_t token) {
   if (decoder)
     return decoder->push(token);

@@ -71,6 +71,8 @@ public:
   class Stream {
   public:
     Stream(const Text &text, bool asIds);
+    /// Another text that begins as this one, as far as it is known.
+    Stream(const Stream &other);
     std::string push(int32_t token);
     /// Takes a token whose text is not wanted, though it bears on the next.
     void skip(int32_t token);

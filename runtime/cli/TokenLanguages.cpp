@@ -31,6 +31,15 @@ int32_t TokenLanguages::next(int32_t token) {
   return language;
 }
 
+std::vector<int32_t>
+TokenLanguages::ahead(const std::vector<int32_t> &tokens) const {
+  TokenLanguages copy = *this;
+  std::vector<int32_t> languages;
+  for (int32_t token : tokens)
+    languages.push_back(copy.next(token));
+  return languages;
+}
+
 Status TokenLanguages::announce(Session &session,
                                 const std::vector<int32_t> &tokens) {
   std::vector<int32_t> languages;

@@ -27,6 +27,8 @@ public:
 
   /// The language of the next token of the text, or -1.
   int32_t next(int32_t token);
+  /// The languages of tokens that may come next, or not.
+  std::vector<int32_t> ahead(const std::vector<int32_t> &tokens) const;
   /// Fails where the text cannot be followed, as Text::Stream says.
   Status status() const { return stream.status(); }
 

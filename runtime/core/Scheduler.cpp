@@ -112,7 +112,7 @@ Status Scheduler::add(Task &task) {
                                   Number(model.vocabulary)));
   waiting.push_back(std::make_unique<Job>(model, task));
   Job &job = *waiting.back();
-  if (model.languages > 0 && task.forced < 0)
+  if (followsLanguages(job))
     job.sequence.languages = task.languagesOf(task.prompt);
   return Status::success();
 }
@@ -173,7 +173,7 @@ void Scheduler::findPages(Job &job) {
   sequence.resume(0);
   if (job.task.wantsPromptLogits || job.task.wantsRoutes)
     return;
-  if (job.task.forced < 0 && model.languages > 0)
+  if (followsLanguages(job))
     sequence.languages.resize(sequence.size(), -1);
   int64_t most = (sequence.size() - 1) / pagePositions;
   for (; job.published < most; ++job.published) {
@@ -281,17 +281,26 @@ bool Scheduler::hasPages(Job &job, int64_t positions) {
 
 /// Puts guesses of what follows behind the text.
 void Scheduler::addGuesses(Job &job, int64_t most) {
-  // The languages of guesses are not known.
-  if (model.segment > 0 || (model.languages > 0 && job.task.forced < 0) ||
-      job.task.wantsRoutes)
+  if (job.task.wantsRoutes) // which are told as soon as a step has them
     return;
   Sequence &sequence = job.sequence;
   int64_t pages = sequence.pages.size();
-  most = std::min({most, mostPositions() - sequence.size(),
-                   pages * pagePositions - sequence.size()});
+  most =
+      std::min({most, sequence.guessRoom(), mostPositions() - sequence.size(),
+                pages * pagePositions - sequence.size()});
   std::vector<int32_t> guesses = job.guesser.guess(sequence.tokens, most);
   sequence.tokens.insert(sequence.tokens.end(), guesses.begin(), guesses.end());
   job.guesses = guesses.size();
+  if (followsLanguages(job)) {
+    std::vector<int32_t> ahead = job.task.languagesAhead(guesses);
+    sequence.languages.insert(sequence.languages.end(), ahead.begin(),
+                              ahead.end());
+  }
+}
+
+/// Whether the task says in which languages its tokens are.
+bool Scheduler::followsLanguages(const Job &job) const {
+  return model.languages > 0 && job.task.forced < 0;
 }
 
 /// Adds what a job has for the step, if that fits.
@@ -466,18 +475,17 @@ void Scheduler::takeToken(Job &job, const Part &part, int64_t logitsRow,
     job.guesser.learn(count, right);
     job.guesses = 0;
     // What was guessed wrongly is written again.
-    sequence.languages.resize(
-        std::min<size_t>(sequence.languages.size(), sequence.tokens.size()));
-    sequence.resume(known + right);
+    sequence.rewind(known + right);
   }
   publishPages(job);
   if (next.token < 0 || next.isLast)
     return end(job, Task::End::finished);
   if (sequence.size() > mostPositions())
     return end(job, Task::End::full);
-  if (model.languages > 0 && job.task.forced < 0) {
-    std::vector<int32_t> more = job.task.languagesOf({next.token});
-    sequence.languages.resize(sequence.size() - 1, -1);
+  if (followsLanguages(job)) {
+    std::vector<int32_t> more = job.task.languagesOf(std::vector<int32_t>(
+        sequence.tokens.begin() + known, sequence.tokens.end()));
+    sequence.languages.resize(known, -1);
     sequence.languages.insert(sequence.languages.end(), more.begin(),
                               more.end());
   }

@@ -53,6 +53,11 @@ public:
   virtual std::vector<int32_t> languagesOf(const std::vector<int32_t> &tokens) {
     return std::vector<int32_t>(tokens.size(), -1);
   }
+  /// The same of tokens that may come next, or not.
+  virtual std::vector<int32_t>
+  languagesAhead(const std::vector<int32_t> &tokens) const {
+    return std::vector<int32_t>(tokens.size(), -1);
+  }
   /// Tells that so many tokens of the prompt were found in the cache.
   virtual void onStart(int64_t found) {}
   /// Tells the logits behind token `position` of the prompt, but the last one.
@@ -128,6 +133,7 @@ private:
   bool preemptFor(Job &job);
   void releasePages(Job &job);
   void addGuesses(Job &job, int64_t most);
+  bool followsLanguages(const Job &job) const;
   bool addPart(Job &job, int64_t most, int64_t mostLogits);
   void planStep();
   void finishPart(const Part &part, int64_t row, int64_t logitsRow);

@@ -8,6 +8,7 @@
 #include "runtime/core/Sequence.h"
 
 #include <algorithm>
+#include <cassert>
 
 using namespace fpmoe;
 
@@ -56,6 +57,17 @@ int64_t Sequence::advance(const StepRun &run) {
   int64_t added = run.position + run.count - numFed;
   numFed += added;
   return added;
+}
+
+int64_t Sequence::guessRoom() const {
+  if (model.segment == 0)
+    return model.context;
+  return mustClose() ? 0 : model.segment - (numFed - numClosed) - 1;
+}
+
+void Sequence::rewind(int64_t count) {
+  assert(count >= numClosed && count <= numFed);
+  numFed = count;
 }
 
 void Sequence::clear() {

@@ -40,6 +40,9 @@ public:
   int64_t fed() const { return numFed; }
   /// Tokens whose keys and values no step changes any more.
   int64_t closed() const { return model.segment > 0 ? numClosed : numFed; }
+  /// Most tokens that the next step may take behind its first one, which is the
+  /// last of the text, and that can be taken back.
+  int64_t guessRoom() const;
   /// Whether there is something to plan.
   bool isBehind() const { return numFed < size(); }
 
@@ -51,6 +54,9 @@ public:
   /// Says that the first `count` tokens are in the cache and closed, and no
   /// others.
   void resume(int64_t count) { numFed = numClosed = count; }
+  /// Says that tokens from `count` on, none of them closed, are to be taken
+  /// again.
+  void rewind(int64_t count);
   /// Forgets all tokens.
   void clear();
 

@@ -52,7 +52,7 @@ void Session::rewind(int64_t count) {
   sequence.tokens.resize(count);
   sequence.languages.resize(
       std::min<int64_t>(count, sequence.languages.size()));
-  sequence.resume(count);
+  sequence.rewind(count);
   if (hasRoutes())
     routeLog.resize(count * model.layers * model.top_k);
 }

@@ -61,7 +61,11 @@ public:
   int64_t position() const { return sequence.fed(); }
   /// Forgets all tokens.
   void restart();
-  /// Forgets all but the first `count` tokens, where no segments are routed.
+  /// Most tokens that a step may take behind its first one, so that they can
+  /// be taken back.
+  int64_t guessRoom() const { return sequence.guessRoom(); }
+  /// Forgets all but the first `count` tokens; those may be forgotten that the
+  /// last step took behind its first one, of as many as guessRoom() said.
   void rewind(int64_t count);
   /// Goes on as if `count` tokens, which must fit, had been fed, with keys and
   /// values that are made up: for measuring. Where the model routes segments,

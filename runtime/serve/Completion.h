@@ -77,6 +77,10 @@ public:
   const std::string &stopString() const { return stoppedBy; }
 
   std::vector<int32_t> languagesOf(const std::vector<int32_t> &tokens) override;
+  std::vector<int32_t>
+  languagesAhead(const std::vector<int32_t> &tokens) const override {
+    return languages->ahead(tokens);
+  }
   void onStart(int64_t found) override;
   void onPromptLogits(int64_t position, float *logits) override;
   void onRoutes(int64_t position, const int32_t *routes) override;

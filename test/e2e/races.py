@@ -39,7 +39,9 @@ PROGRAMS = (
     ("mole/recipe.toml",),
     ("qwen3",),
 )
-FORMATS = ("f32", "bf16")
+FORMATS = ("f32", "bf16", "int8")
+# Those that have integers, too.
+INTEGERS = ("top1-norm", "multipl-moe", "mole/recipe.toml")
 # Those that make several texts at a time, too.
 MANY = ("top1-norm", "multipl-moe", "mole/recipe.toml")
 # Takes apart what the sanitizer would not see, for a CPU without masked accesses, and instruments it.
@@ -71,7 +73,8 @@ def instrument(options, work, source, fingerprint):
     text = re.sub(r"(@fpmoe_weights_fingerprint = .*i64 )-?\d+", rf"\g<1>{fingerprint}", text)
     marked.write_text(re.sub(r"^(attributes #\d+ = \{)", r"\1 sanitize_thread", text, flags=re.M))
     run(options.opt, f"-passes={PASSES}", marked, "-o", work / "model.bc")
-    run(options.clang, "-c", "-O0", "-fPIC", work / "model.bc", "-o", work / "model.o")
+    # Products of integers are instructions of the CPU.
+    run(options.clang, "-c", "-O0", "-fPIC", "-mavx2", work / "model.bc", "-o", work / "model.o")
     run(options.clang, "-fsanitize=thread", work / "model.o", *options.libraries,
         "-o", work / "sanitized")
 
@@ -145,7 +148,7 @@ def main():
             concurrent.futures.ThreadPoolExecutor(2) as pool:
         jobs = {}
         for case, *flags in PROGRAMS:
-            for weights in FORMATS:
+            for weights in FORMATS if case in INTEGERS and not flags else FORMATS[:2]:
                 name = " ".join((case, *flags, weights))
                 work = (options.work or pathlib.Path(temporary)) / re.sub(r"[^\w.-]", "_", name)
                 if options.only in name:

@@ -138,3 +138,33 @@ mega.program @end_of_layer max_tokens 12 rows 1 context 64 {
     }
   }
 }
+
+// -----
+
+fpmoe.weight @norm : tensor<64xf32> {
+  %0 = fpmoe.load "norm" : tensor<64xf32>
+  fpmoe.yield %0 : tensor<64xf32>
+}
+fpmoe.weight @w : tensor<64x64xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "w" : tensor<64x64xf32>
+  %1 = fpmoe.pack %0 : tensor<64x64xf32> -> tensor<64x64xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<64x64xf32, #mega.packed<n = 16, k = 1>>
+}
+
+// Of the workers, one does the only tile: the others have no norm.
+mega.program @private_of_a_tile max_tokens 1 rows 1 context 64 {
+  %x = mega.buffer shared : memref<1x64xf32>
+  %y = mega.buffer shared : memref<1x64xf32>
+  %a = mega.buffer private : memref<1x64x1x1xf32>
+  %norm = mega.weight @norm : tensor<64xf32>
+  %w = mega.weight @w : tensor<64x64xf32, #mega.packed<n = 16, k = 1>>
+  // expected-note@+1 {{only the worker of that tile of 'norm' has it}}
+  mega.phase "norm" tiles [1] {
+    mega.norm %x, %norm into %a eps 1.0e-6 : memref<1x64xf32>, tensor<64xf32>, memref<1x64x1x1xf32>
+  }
+  mega.barrier
+  // expected-error@+1 {{'product' reads private memory that a tile of another phase writes}}
+  mega.phase "product" tiles [4, 1] {
+    mega.linear %a, %w into %y vectors 1 group 1 : memref<1x64x1x1xf32>, tensor<64x64xf32, #mega.packed<n = 16, k = 1>>, memref<1x64xf32>
+  }
+}

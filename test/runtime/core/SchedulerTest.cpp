@@ -7,7 +7,8 @@
 //
 // A model whose logits depend on every token before, as it finds them in the
 // pages of the cache: a page too few, of another text, or overwritten, and the
-// text is another one.
+// text is another one. It also sees what language a token was given, and
+// whether it was computed with its segment when that was complete.
 //
 //===----------------------------------------------------------------------===//
 
@@ -29,6 +30,8 @@ static constexpr int64_t vocabulary = 50, context = 200, maxTokens = 24,
 static int64_t steps, largestStep;
 static std::vector<int64_t> rowsOfSteps;
 static std::string fault;
+static int64_t segment;   ///< tokens; 0: none
+static bool hasLanguages; ///< of tokens, as languageAfter says
 
 /// What the model makes of a text: the hash of all tokens.
 static int32_t follows(const std::vector<int32_t> &tokens) {
@@ -39,14 +42,26 @@ static int32_t follows(const std::vector<int32_t> &tokens) {
   return hash % 5 == 0 ? tokens[tokens.size() / 2] : hash % vocabulary;
 }
 
+/// The language of the token that comes next.
+static int32_t languageAfter(const std::vector<int32_t> &tokens) {
+  return tokens.empty() ? -1 : (tokens.back() + tokens.size() / 8) % 3;
+}
+
+/// What the cache holds of a token.
+struct Entry {
+  int32_t token;
+  int16_t language;
+  int16_t isClosed; ///< whether its segment was complete
+};
+
 static void run(const FpmoeStep *step, int64_t worker, uint8_t *) {
   if (worker > 0)
     return;
   ++steps;
   rowsOfSteps.push_back(step->count);
   largestStep = std::max(largestStep, step->count);
-  auto *cache = reinterpret_cast<int32_t *>(step->cache);
-  auto at = [&](int64_t row, int64_t position) -> int32_t & {
+  auto *cache = reinterpret_cast<Entry *>(step->cache);
+  auto at = [&](int64_t row, int64_t position) -> Entry & {
     int32_t page = step->pages[row][position / pagePositions];
     if (page < 0 || page >= step->cache_pages)
       fault = "a page that is none";
@@ -66,13 +81,29 @@ static void run(const FpmoeStep *step, int64_t worker, uint8_t *) {
   }
   if (next != step->count || step->count > maxTokens)
     fault = "query blocks do not cover the rows";
+  std::vector<bool> isClosed(step->count);
+  for (int64_t i = 0; i < step->segment_count; ++i) {
+    if (step->positions[step->segments[i]] % segment != 0)
+      fault = "a segment begins where none does";
+    std::fill_n(isClosed.begin() + step->segments[i], segment, true);
+  }
   for (int64_t row = 0; row < step->count; ++row)
-    at(row, step->positions[row]) = step->tokens[row];
+    at(row, step->positions[row]) = {
+        step->tokens[row],
+        static_cast<int16_t>(hasLanguages ? step->languages[row] : -1),
+        isClosed[row]};
   for (int64_t i = 0; i < step->logits_count; ++i) {
     int64_t row = step->logits_rows[i];
+    int64_t last = step->positions[row];
     std::vector<int32_t> tokens;
-    for (int64_t p = 0; p <= step->positions[row]; ++p)
-      tokens.push_back(at(row, p));
+    for (int64_t p = 0; p <= last; ++p) {
+      const Entry &entry = at(row, p);
+      if (hasLanguages && entry.language != languageAfter(tokens))
+        fault = "a token has another language";
+      if (segment > 0 && entry.isClosed != (p / segment < last / segment))
+        fault = "logits see tokens as no segment has them";
+      tokens.push_back(entry.token);
+    }
     float *logits = step->logits + i * vocabulary;
     std::fill(logits, logits + vocabulary, 0.0f);
     logits[follows(tokens)] = 1;
@@ -84,6 +115,21 @@ namespace {
 struct Writer : Task {
   Writer(std::vector<int32_t> text, int64_t count) : left(count) {
     prompt = std::move(text);
+  }
+  std::vector<int32_t>
+  languagesOf(const std::vector<int32_t> &tokens) override {
+    std::vector<int32_t> languages = languagesAhead(tokens);
+    followed.insert(followed.end(), tokens.begin(), tokens.end());
+    return languages;
+  }
+  std::vector<int32_t>
+  languagesAhead(const std::vector<int32_t> &tokens) const override {
+    std::vector<int32_t> text = followed, languages;
+    for (int32_t token : tokens) {
+      languages.push_back(languageAfter(text));
+      text.push_back(token);
+    }
+    return languages;
   }
   Next next(float *logits) override {
     for (int32_t token = 0; token < vocabulary; ++token)
@@ -103,7 +149,7 @@ struct Writer : Task {
   }
 
   int64_t left, found = -1;
-  std::vector<int32_t> made;
+  std::vector<int32_t> made, followed;
   std::map<int64_t, int32_t> ofPrompt;
   int ends = 0;
   End end = End::cancelled;
@@ -112,7 +158,8 @@ struct Writer : Task {
 class SchedulerTest : public testing::Test {
 protected:
   void SetUp() override {
-    steps = largestStep = 0;
+    steps = largestStep = segment = 0;
+    hasLanguages = false;
     rowsOfSteps.clear();
     fault.clear();
     model.vocabulary = vocabulary;
@@ -121,7 +168,7 @@ protected:
     model.weight_bytes = 64;
     level.max_tokens = maxTokens;
     level.block_rows = blockRows;
-    level.cache_bytes_per_position = sizeof(int32_t);
+    level.cache_bytes_per_position = sizeof(Entry);
     level.shared_bytes = level.private_bytes = 64;
     level.tickets = 1;
     level.decode = level.prefill = run;
@@ -142,7 +189,9 @@ protected:
   void open(int64_t sequences, int64_t pages = 0) {
     SchedulerOptions options;
     options.sequences = sequences;
-    options.cacheBytes = pages * pagePositions * sizeof(int32_t);
+    options.cacheBytes = pages * pagePositions * sizeof(Entry);
+    segment = model.segment;
+    hasLanguages = model.languages > 0;
     Status status =
         Scheduler::create(model, level, *team, *weights, options, scheduler);
     ASSERT_FALSE(status.failed()) << status.message();
@@ -151,6 +200,7 @@ protected:
     Status status = scheduler->add(writer);
     EXPECT_FALSE(status.failed()) << status.message();
   }
+  void checkMix(int64_t sequences, int64_t pages, int64_t drafts);
   void finish() {
     while (scheduler->step())
       ASSERT_LT(steps, 100000);
@@ -198,34 +248,52 @@ TEST_F(SchedulerTest, oneTextAlone) {
   EXPECT_EQ(steps, 3 + 59) << "the last token is not fed";
 }
 
+/// 40 texts of all lengths, which begin alike.
+void SchedulerTest::checkMix(int64_t sequences, int64_t pages, int64_t drafts) {
+  SCOPED_TRACE(format("%d at a time, %d pages, %d drafts", int(sequences),
+                      int(pages), int(drafts)));
+  open(sequences, pages);
+  std::vector<std::unique_ptr<Writer>> writers;
+  std::vector<int64_t> counts;
+  for (int i = 0; i < 40; ++i) {
+    int64_t size = 1 + (i * 37) % 120;
+    counts.push_back(1 + i * 13 % 70);
+    writers.push_back(
+        std::make_unique<Writer>(promptOf(size, i % 5), counts.back()));
+    writers.back()->drafts = drafts;
+    add(*writers.back());
+    scheduler->step();
+  }
+  finish();
+  for (size_t i = 0; i < writers.size(); ++i) {
+    EXPECT_EQ(writers[i]->made, expected(*writers[i], counts[i])) << i;
+    EXPECT_EQ(writers[i]->ends, 1) << i;
+  }
+  EXPECT_EQ(scheduler->counts().accepted > 0, drafts > 0);
+}
+
 TEST_F(SchedulerTest, manyTextsOfAllLengths) {
   for (int64_t sequences : {1, 3, 8, 64})
     for (int64_t pages : {7, 20, 1000})
-      for (int64_t drafts : {0, 3, 7}) {
-        open(sequences, pages);
-        std::vector<std::unique_ptr<Writer>> writers;
-        for (int i = 0; i < 40; ++i) {
-          int64_t size = 1 + (i * 37) % 120;
-          writers.push_back(
-              std::make_unique<Writer>(promptOf(size, i % 5), 1 + i * 13 % 70));
-          writers.back()->drafts = drafts;
-        }
-        std::vector<int64_t> counts;
-        for (auto &writer : writers) {
-          counts.push_back(writer->left);
-          add(*writer);
-          scheduler->step();
-        }
-        finish();
-        for (size_t i = 0; i < writers.size(); ++i) {
-          EXPECT_EQ(writers[i]->made, expected(*writers[i], counts[i]))
-              << i << " of " << sequences << " at a time, " << pages
-              << " pages, " << drafts << " drafts";
-          EXPECT_EQ(writers[i]->ends, 1);
-        }
-        if (drafts > 0)
-          EXPECT_GT(scheduler->counts().accepted, 0);
-      }
+      for (int64_t drafts : {0, 3, 7})
+        checkMix(sequences, pages, drafts);
+}
+
+TEST_F(SchedulerTest, guessesOfTokensThatHaveLanguages) {
+  model.languages = 3;
+  for (int64_t sequences : {1, 8})
+    for (int64_t drafts : {0, 3, 7})
+      checkMix(sequences, /*pages=*/20, drafts);
+}
+
+TEST_F(SchedulerTest, guessesEndWithTheSegment) {
+  for (int64_t length : {1, 5, 8, 24}) {
+    model.segment = length;
+    for (int64_t sequences : {1, 8})
+      for (int64_t drafts : {0, 3, 7})
+        if (length > 1 || drafts == 0) // else there is no room for guesses
+          checkMix(sequences, /*pages=*/20, drafts);
+  }
 }
 
 TEST_F(SchedulerTest, whoGivesUpPagesIsComputedAgain) {
