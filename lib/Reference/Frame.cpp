@@ -207,7 +207,8 @@ Error Interpreter::Frame::visit(AttentionOp op) {
                        op.getCache().has_value()};
   if (owner.textRows)
     return set(op.getResult(), attendTexts(op, shape));
-  LayerCache &cache = owner.caches[std::get<int64_t>(bindings[op.getLayer()])];
+  LayerCache &cache =
+      owner.state->caches[std::get<int64_t>(bindings[op.getLayer()])];
   return set(op.getResult(),
              attention(cache, rows(op.getQuery()), rows(op.getKey()),
                        rows(op.getValue()), ids(op.getPositions()), shape));

@@ -113,9 +113,12 @@ Interpreter::create(ModuleOp module, const Sources &sources,
   return result;
 }
 
-Expected<Rows> Interpreter::run(ArrayRef<int32_t> ids) {
+Expected<Rows> Interpreter::run(ArrayRef<int32_t> ids, int64_t text) {
   if (ids.empty())
     return createStringError("there are no tokens to run");
+  state = &states[text];
+  int64_t &position = state->position;
+  Ids &openIds = state->openIds;
   if (auto model = module->getAttrOfType<DictionaryAttr>(kModelAttr)) {
     int64_t context = model.getAs<IntegerAttr>("context").getInt();
     if (static_cast<int64_t>(ids.size()) > context - position)
@@ -139,10 +142,10 @@ Expected<Rows> Interpreter::run(ArrayRef<int32_t> ids) {
   Rows all;
   int64_t done = 0, start = position;
   Ids idsBefore = openIds;
-  std::map<int64_t, LayerCache> cachesBefore = caches;
+  std::map<int64_t, LayerCache> cachesBefore = state->caches;
   auto fail = [&](Error error) {
     openIds = std::move(idsBefore);
-    caches = std::move(cachesBefore);
+    state->caches = std::move(cachesBefore);
     return error;
   };
   while (done < static_cast<int64_t>(ids.size())) {
@@ -200,17 +203,14 @@ Expected<Rows> Interpreter::runPart(ArrayRef<int32_t> ids, int64_t first,
     p = first + i;
   runLanguages.assign(ids.size(), -1);
   for (auto [language, p] : llvm::zip(runLanguages, positions))
-    if (p < static_cast<int64_t>(languages.size()))
-      language = languages[p];
+    if (p < static_cast<int64_t>(state->languages.size()))
+      language = state->languages[p];
   return Frame(*this, positions, mode, -1)
       .runMain(getFunction("main"), ids.vec());
 }
 
 void Interpreter::reset() {
-  position = 0;
-  openIds.clear();
-  languages.clear();
-  caches.clear();
+  states.clear();
   routes.clear();
 }
 

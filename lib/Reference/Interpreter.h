@@ -58,12 +58,14 @@ public:
   create(mlir::ModuleOp module, const Sources &sources,
          InterpreterOptions options = {});
 
-  /// Runs the tokens, at least one, at the positions that follow those of the
-  /// last run, and returns their logits, a row for each. The result of many
-  /// runs is that of one run of all tokens; only with `wholeText` there is but
-  /// one run. Fails, and does not advance, for ids outside the vocabulary,
+  /// Runs the tokens, at least one, of a text with this number, at the
+  /// positions that follow those of its last run, and returns their logits, a
+  /// row for each. The result of many runs is that of one run of all tokens,
+  /// whatever runs of other texts lie between them, so that a step over several
+  /// texts means its runs one after the other; only with `wholeText` a text has
+  /// but one run. Fails, and does not advance, for ids outside the vocabulary,
   /// positions beyond the context, and ops that the reference does not know.
-  llvm::Expected<Rows> run(llvm::ArrayRef<int32_t> ids);
+  llvm::Expected<Rows> run(llvm::ArrayRef<int32_t> ids, int64_t text = 0);
 
   /// Runs texts of one length, each of them from position 0 and alone, all
   /// through one layer after the other, for what options.products sees of it:
@@ -71,15 +73,17 @@ public:
   /// ones. Fails as run() does.
   llvm::Error runTexts(llvm::ArrayRef<Ids> texts);
 
-  /// The languages of tokens, by position: for weights of low rank that differ
-  /// by language. Tokens further on have none.
-  void setLanguages(Ids byPosition) { languages = std::move(byPosition); }
+  /// The languages of a text's tokens, by position: for weights of low rank
+  /// that differ by language. Tokens further on have none.
+  void setLanguages(Ids byPosition, int64_t text = 0) {
+    states[text].languages = std::move(byPosition);
+  }
 
-  /// Forgets all tokens: the next run starts at position 0.
+  /// Forgets all texts: the next run of each starts at position 0.
   void reset();
 
-  /// Position of the next token.
-  int64_t getPosition() const { return position; }
+  /// Position of the next token of a text.
+  int64_t getPosition(int64_t text = 0) { return states[text].position; }
 
   /// What the routers did since the last call, run by run and layer by layer:
   /// for the logits, that is, before the segment of a token is complete.
@@ -104,17 +108,22 @@ private:
   llvm::Expected<Rows> runPart(llvm::ArrayRef<int32_t> ids, int64_t first,
                                SegmentMode mode);
 
-  int64_t position = 0;
+  /// What is known of a text.
+  struct TextState {
+    int64_t position = 0; ///< of the next token
+    Ids languages;        ///< by position
+    Ids openIds;          ///< of the segment that is not complete
+    std::map<int64_t, LayerCache> caches;
+  };
+  std::map<int64_t, TextState> states;
+  /// Of the text that is run.
+  TextState *state = nullptr;
   /// Tokens of a segment where the routing has segments, else 0.
   int64_t segment = 0;
-  Ids languages;
   /// Of the tokens that are run, a number or -1 each.
   Ids runLanguages;
   /// Rows of each text of runTexts(), else 0.
   int64_t textRows = 0;
-  /// Of the segment that is not complete.
-  Ids openIds;
-  std::map<int64_t, LayerCache> caches;
   std::vector<Route> routes;
 };
 

@@ -34,6 +34,8 @@ passes and compiled programs are compared with.
       writes the logits of all tokens: raw f32, a row for each token
   fpmoe-eval model.mlir --ids ids.txt --expect golden.bin --tolerance 1e-4
       compares them with others; the exit code is 1 if they differ by more
+  fpmoe-eval model.mlir --ids a.txt --ids b.txt --chunk 7 --logits out.bin
+      runs two texts by turns, 7 tokens of each at a time; logits text by text
   fpmoe-eval --compare got.bin expected.bin --columns 4096 --tolerance 1e-3
       compares two files of logits
 
@@ -44,23 +46,25 @@ quantize) makes of a checkpoint. Exit codes: 0, 1 for failure, 2 for wrong usage
 static cl::OptionCategory category("fpmoe-eval options");
 static cl::list<std::string> inputs(cl::Positional, cl::desc("model.mlir"),
                                     cl::cat(category));
-static cl::opt<std::string>
-    idsPath("ids", cl::value_desc("file"), cl::cat(category),
-            cl::desc("Token ids, separated by white space"));
+static cl::list<std::string>
+    idsPaths("ids", cl::value_desc("file"), cl::cat(category),
+             cl::desc("Token ids, separated by white space; of several texts, "
+                      "each has its own"));
 static cl::opt<std::string> source(
     "source", cl::value_desc("dir"), cl::cat(category),
     cl::desc("Checkpoint to load weights from (default: the one that the "
              "module names, relative to the current directory)"));
 static cl::opt<unsigned>
     chunk("chunk", cl::value_desc("n"), cl::cat(category),
-          cl::desc("Run n tokens at a time (default: all at once)"));
+          cl::desc("Run n tokens of a text at a time (default: all at once)"));
 static cl::opt<bool>
     wholeText("whole-text", cl::cat(category),
               cl::desc("Route segments as published, over the whole text, "
                        "instead of causally (two_level)"));
-static cl::opt<std::string>
-    languagesPath("languages", cl::value_desc("file"), cl::cat(category),
-                  cl::desc("Languages of the tokens: a number, or -1, each"));
+static cl::list<std::string>
+    languagesPaths("languages", cl::value_desc("file"), cl::cat(category),
+                   cl::desc("Languages of the tokens: a number, or -1, each; "
+                            "for every text, in their order"));
 static cl::opt<std::string> logitsPath("logits", cl::value_desc("file"),
                                        cl::cat(category),
                                        cl::desc("Write the logits"));
@@ -89,9 +93,9 @@ static cl::opt<unsigned> columns("columns", cl::value_desc("n"),
 static std::string checkUsage() {
   if (!(tolerance >= 0))
     return "--tolerance must be 0 or more";
-  bool evaluates = idsPath.getNumOccurrences() || source.getNumOccurrences() ||
+  bool evaluates = idsPaths.getNumOccurrences() || source.getNumOccurrences() ||
                    chunk.getNumOccurrences() || wholeText ||
-                   languagesPath.getNumOccurrences() ||
+                   languagesPaths.getNumOccurrences() ||
                    logitsPath.getNumOccurrences() ||
                    expectPath.getNumOccurrences() ||
                    expectRoutesPath.getNumOccurrences() || showRoutes;
@@ -106,8 +110,14 @@ static std::string checkUsage() {
     return "--columns goes with --compare";
   if (inputs.size() != 1)
     return "one module is needed, there are " + std::to_string(inputs.size());
-  if (idsPath.empty())
+  if (idsPaths.empty())
     return "--ids is needed: the tokens to run";
+  if (!languagesPaths.empty() && languagesPaths.size() != idsPaths.size())
+    return "--languages is given " + std::to_string(languagesPaths.size()) +
+           " times for " + std::to_string(idsPaths.size()) + " texts";
+  if (idsPaths.size() > 1 && (showRoutes || !expectRoutesPath.empty()))
+    return "--routes and --expect-routes are of one text, there are " +
+           std::to_string(idsPaths.size());
   if (chunk.getNumOccurrences() && chunk == 0)
     return "--chunk must be positive";
   if (chunk.getNumOccurrences() && wholeText)
@@ -156,8 +166,10 @@ openCheckpoint(mlir::ModuleOp module) {
 static Error checkOutput(mlir::ModuleOp module) {
   InputFiles read;
   for (const std::string &path :
-       {inputs[0], idsPath.getValue(), languagesPath.getValue(),
-        expectPath.getValue(), expectRoutesPath.getValue()})
+       {inputs[0], expectPath.getValue(), expectRoutesPath.getValue()})
+    read.addFile(path);
+  for (const std::string &path :
+       llvm::concat<const std::string>(idsPaths, languagesPaths))
     read.addFile(path);
   if (!source.empty())
     read.addModel(source);
@@ -170,24 +182,59 @@ static Error checkOutput(mlir::ModuleOp module) {
   return read.checkOutput(logitsPath);
 }
 
-/// Runs all tokens. Keeps only the last row of logits if `lastOnly`.
-static Expected<Rows> runAll(Interpreter &interpreter, ArrayRef<int32_t> ids,
+/// Reads the tokens of all texts, and their languages into the interpreter.
+static Expected<std::vector<Ids>> readTexts(Interpreter &interpreter) {
+  std::vector<Ids> texts;
+  for (const std::string &path : idsPaths) {
+    Expected<std::vector<int32_t>> ids = readIds(path);
+    if (!ids)
+      return ids.takeError();
+    texts.push_back(std::move(*ids));
+  }
+  for (auto [text, path] : llvm::enumerate(languagesPaths)) {
+    Expected<std::vector<int32_t>> languages = readLanguages(path);
+    if (!languages)
+      return languages.takeError();
+    if (languages->size() != texts[text].size())
+      return fileError(path, "has " + Twine(languages->size()) +
+                                 " languages for " + Twine(texts[text].size()) +
+                                 " tokens");
+    interpreter.setLanguages(std::move(*languages), text);
+  }
+  return texts;
+}
+
+/// Runs all tokens, a part of each text by turns. Returns the logits text by
+/// text; of each only the last row if `lastOnly`.
+static Expected<Rows> runAll(Interpreter &interpreter, ArrayRef<Ids> texts,
                              bool lastOnly) {
-  Rows all;
-  while (!ids.empty()) {
-    size_t count = chunk ? std::min<size_t>(chunk, ids.size()) : ids.size();
-    Expected<Rows> logits = interpreter.run(ids.take_front(count));
-    if (!logits)
-      return logits;
-    ids = ids.drop_front(count);
-    ArrayRef<float> kept = logits->data;
-    if (lastOnly) {
-      all = Rows();
-      kept = (*logits)[logits->rows - 1];
+  std::vector<Rows> made(texts.size());
+  size_t longest = 0;
+  for (const Ids &text : texts)
+    longest = std::max(longest, text.size());
+  size_t most = chunk ? chunk : longest;
+  for (size_t done = 0; done < longest; done += most)
+    for (auto [number, text, all] : llvm::enumerate(texts, made)) {
+      ArrayRef<int32_t> ids = text;
+      ids = ids.drop_front(std::min(done, ids.size())).take_front(most);
+      if (ids.empty())
+        continue;
+      Expected<Rows> logits = interpreter.run(ids, number);
+      if (!logits)
+        return logits;
+      ArrayRef<float> kept = logits->data;
+      if (lastOnly) {
+        all = Rows();
+        kept = (*logits)[logits->rows - 1];
+      }
+      all.columns = logits->columns;
+      all.rows += kept.size() / all.columns;
+      all.data.insert(all.data.end(), kept.begin(), kept.end());
     }
-    all.columns = logits->columns;
-    all.rows += kept.size() / all.columns;
-    all.data.insert(all.data.end(), kept.begin(), kept.end());
+  Rows all = std::move(made.front());
+  for (Rows &rows : MutableArrayRef(made).drop_front()) {
+    all.rows += rows.rows;
+    llvm::append_range(all.data, rows.data);
   }
   return all;
 }
@@ -235,9 +282,6 @@ static Expected<bool> runModule() {
   mlir::ModuleOp module = **parsed;
   if (Error e = checkOutput(module))
     return e;
-  Expected<std::vector<int32_t>> ids = readIds(idsPath);
-  if (!ids)
-    return ids.takeError();
   Expected<std::unique_ptr<Checkpoint>> checkpoint = openCheckpoint(module);
   if (!checkpoint)
     return checkpoint.takeError();
@@ -251,18 +295,11 @@ static Expected<bool> runModule() {
       Interpreter::create(module, *sources, options);
   if (!interpreter)
     return interpreter.takeError();
-  if (!languagesPath.empty()) {
-    Expected<std::vector<int32_t>> languages = readLanguages(languagesPath);
-    if (!languages)
-      return languages.takeError();
-    if (languages->size() != ids->size())
-      return fileError(languagesPath, "has " + Twine(languages->size()) +
-                                          " languages for " +
-                                          Twine(ids->size()) + " tokens");
-    (*interpreter)->setLanguages(std::move(*languages));
-  }
+  Expected<std::vector<Ids>> texts = readTexts(**interpreter);
+  if (!texts)
+    return texts.takeError();
   bool lastOnly = logitsPath.empty() && expectPath.empty();
-  Expected<Rows> logits = runAll(**interpreter, *ids, lastOnly);
+  Expected<Rows> logits = runAll(**interpreter, *texts, lastOnly);
   if (!logits)
     return logits.takeError();
   std::vector<Route> routes = (*interpreter)->takeRoutes();
@@ -291,8 +328,12 @@ static Expected<bool> runModule() {
     pass &= compareRoutes(routes, *expected, tolerance, outs());
   }
   if (expectPath.empty() && expectRoutesPath.empty() && !showRoutes) {
-    outs() << "likeliest after " << ids->size() << " tokens (id, logit):\n";
-    printLikeliest((*logits)[logits->rows - 1], 5);
+    int64_t end = 0;
+    for (const Ids &text : *texts) {
+      end += lastOnly ? 1 : text.size();
+      outs() << "likeliest after " << text.size() << " tokens (id, logit):\n";
+      printLikeliest((*logits)[end - 1], 5);
+    }
   }
   return pass;
 }

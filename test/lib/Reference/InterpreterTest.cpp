@@ -230,6 +230,15 @@ TEST_F(InterpreterTest, AttentionWithWindow) {
   Rows last = run({7});
   EXPECT_EQ(last.data, y[3].vec());
   EXPECT_EQ(interpreter->getPosition(), 4);
+  // And with another text beside it.
+  interpreter->reset();
+  run({3, 0, 31});
+  Expected<Rows> other = interpreter->run({5, 5, 5, 5, 5}, /*text=*/1);
+  ASSERT_TRUE(!!other) << toString(other.takeError());
+  last = run({7});
+  EXPECT_EQ(last.data, y[3].vec());
+  EXPECT_EQ(interpreter->getPosition(0), 4);
+  EXPECT_EQ(interpreter->getPosition(1), 5);
 }
 
 //===----------------------------------------------------------------------===//
