@@ -3,17 +3,22 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """A server gives every text the same bits, whatever shares its steps.
 
-For each case of test/golden, or each checkpoint or recipe that is named, and each format: random
-prompts, some of which begin alike, with random sampling, are completed by servers that differ in all
-that must not matter:
+For each case of test/golden, nano and the recipes of models/recipes, or each checkpoint or recipe that
+is named, and each format: random prompts, some of which begin alike, with random sampling, and some of
+them sent to an expert or an adapter, are completed by servers that differ in all that must not matter:
 
   alone      one text at a time, no guesses, one thread, each text in a cache that holds nothing;
-  together   8 at a time, guesses, 2 threads, and the same prompts again, found in the cache;
-  crowded    6 at a time in a cache for two or three of them, so that texts give up their pages, 5
-             threads;
-Ids and log-probabilities (of 17 digits) of all tokens have to be equal. Where the program has a
-tokenizer, the texts also are those of `generate`, and of `generate --prompts`. With --fill-in, nano
-gets tokens for the middle, and /infill and `complete` give what follows the prompt that they make.
+  together   8 at a time, guesses, 2 threads; the same prompts again, found in the cache; and with the
+             prompts scored, for which they are read again;
+  crowded    the same, 6 at a time in a cache that has room for the longest and little else, so that
+             texts give up their pages, 5 threads;
+  score      their tokens in steps of 1, 7, 64 and 512, several texts in a step, 2 threads.
+
+Texts and log-probabilities (of 17 digits) of all tokens have to be equal. With --matrix, the servers are
+twelve, of 0 and 7 guesses, 1, 2 and 5 threads, together and crowded, and `score` has as many threads.
+Where the program has a tokenizer, the texts also are those of `generate`, and of `generate --prompts`.
+With --fill-in, nano gets tokens for the middle, and /infill and `complete` give what follows the prompt
+that they make.
 
 Prints one line per program; exits with 1 when one fails, with 2 for wrong usage. Needs Python alone.
 """
@@ -34,6 +39,8 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "test" / "golden"
 NANO = ROOT / "models" / "nano"
+RECIPES = ROOT / "models" / "recipes"
+CHUNKS = (1, 7, 64, 512)
 
 
 def run(command, **more):
@@ -85,26 +92,31 @@ class Server:
         return float(re.search(rf"^fpmoe:{name} (\S+)$", self.ask("/metrics"), re.M)[1])
 
 
-def requests(vocabulary, context, count, seed):
+def requests(info, count, seed):
     """Bodies of random completions; some prompts begin alike."""
     draw = random.Random(seed)
-    most = min(context - 2, 200)
+    vocabulary, context = info["vocabulary"], info["context"]
+    names = info["language_names"] or ([] if info["segment"] else info["expert_names"])
+    most = min(context - 2, 700)
     starts = [[draw.randrange(vocabulary) for _ in range(most)] for _ in range(3)]
     bodies = []
     for _ in range(count):
-        length = draw.choice([1, 2, 7, 31, 32, 33, 40, 65, 100])
-        length = min(length, most)
+        # Few are longer than a step.
+        length = min(most, draw.choice([1, 2, 7, 31, 32, 33, 40, 65, 100, draw.choice([200, 700])]))
         shared = draw.randrange(length + 1)
         start = draw.choice(starts)[:shared]
         prompt = start + [draw.randrange(vocabulary) for _ in range(length - shared)]
         # Where a text repeats itself, guesses are right.
         if draw.random() < 0.3 and length > 8:
             prompt = (prompt[:6] * length)[:length]
-        bodies.append({
-            "prompt": prompt, "max_tokens": draw.choice([1, 5, 24, 40]), "logprobs": 2,
+        body = {
+            "prompt": prompt, "max_tokens": draw.choice([1, 5, 24, 40, 220]), "logprobs": 2,
             "temperature": draw.choice([0, 0, 0.7, 1.3]), "top_p": draw.choice([1, 0.9]),
             "top_k": draw.choice([0, 20]), "seed": draw.randrange(1 << 30),
-            "repetition_penalty": draw.choice([1, 1, 1.1]), "ignore_eos": True})
+            "repetition_penalty": draw.choice([1, 1, 1.1]), "ignore_eos": True}
+        if names and draw.random() < 0.3:
+            body["language"] = draw.choice(names)
+        bodies.append(body)
     return bodies
 
 
@@ -120,40 +132,131 @@ def collect(server, bodies, at_once):
 
 
 def differing(got, wanted, what):
+    """The first text of which something differs, and its first token that does."""
     for i, pair in enumerate(zip(got, wanted)):
-        if told(pair[0]) != told(pair[1]):
-            return f"{what}: text {i} differs"
+        (text, scores, reason), (other, others, end) = map(told, pair)
+        if (text, scores, reason) == (other, others, end):
+            continue
+        tokens = zip(scores["token_logprobs"], others["token_logprobs"])
+        for at, (one, two) in enumerate(tokens):
+            if one != two:
+                return f"{what}: text {i} differs at token {at}: {one!r}, not {two!r}"
+        return f"{what}: text {i} differs: {text!r} ({reason}), not {other!r} ({end})"
     return None
 
 
-def check_server(program, count):
+class Alone:
+    """What each text is by itself, which all others have to be."""
+
+    def __init__(self, program, info, bodies):
+        self.info, self.bodies = info, bodies
+        # Prompts whose tokens are scored are not taken from the cache.
+        self.echoing = [{**body, "echo": True} for body in bodies]
+        with Server(program, "--sequences", 1, "--threads", 1, "--drafts", 0,
+                    "--cache-memory", cache_memory(info, info["context"])) as server:
+            self.echoed = collect(server, self.echoing, 1)
+            self.answers = collect(server, bodies, 1)
+            self.made = [
+                server.json("/completion", {**body, "n_predict": body["max_tokens"]})["tokens"]
+                for body in bodies]
+
+    def longest(self):
+        """Tokens of the longest text that there is."""
+        return max(len(body["prompt"]) + len(made) for body, made in zip(self.bodies, self.made))
+
+    def is_found(self):
+        """Whether prompts that are found in the cache give the same."""
+        for echoed, answer in zip(self.echoed, self.answers):
+            scores = answer["choices"][0]["logprobs"]["token_logprobs"]
+            if echoed["choices"][0]["logprobs"]["token_logprobs"][-len(scores):] != scores:
+                return False
+        return True
+
+
+def cache_memory(info, positions):
+    """Bytes of the pages for so many positions."""
+    return -(-positions // 32) * 32 * info["cache_bytes_per_position"]
+
+
+def check_together(program, alone, drafts, threads):
+    what = f"together, {drafts} drafts, {threads} threads"
+    with Server(program, "--sequences", 8, "--threads", threads, "--drafts", drafts) as server:
+        for time in range(2):
+            got = collect(server, alone.bodies, 16)
+            if found := differing(got, alone.answers, f"{what}, time {time + 1}"):
+                return found
+        if found := differing(collect(server, alone.echoing, 16), alone.echoed, f"{what}, scored"):
+            return found
+        # Segments may end nowhere where pages do.
+        if not alone.info["segment"] and not server.metric("prefix_cache_hits_total"):
+            return f"{what}: no beginning was found in the cache"
+        if bool(server.metric("spec_decode_num_draft_tokens_total")) != bool(drafts):
+            return f"{what}: so many guesses were made as should not be"
+        if server.metric("kv_cache_usage_perc") or server.metric("num_requests_running"):
+            return f"{what}: pages are left"
+    return None
+
+
+def check_crowded(program, alone, drafts, threads):
+    what = f"crowded, {drafts} drafts, {threads} threads"
+    # What a text may need is what it would be refused without.
+    room = max(-(-alone.longest() // 32) + 1, 9) * 32
+    with Server(program, "--sequences", 6, "--threads", threads, "--drafts", drafts,
+                "--cache-memory", cache_memory(alone.info, room)) as server:
+        for bodies, wanted in ((alone.bodies, alone.answers), (alone.echoing, alone.echoed)):
+            if found := differing(collect(server, bodies, 12), wanted, what):
+                return found
+        if not server.metric("num_preemptions_total"):
+            return f"{what}: no text gave up its pages"
+    return None
+
+
+def check_score(program, alone, threads, work):
+    """The same tokens, read in steps of every size."""
+    info, groups = alone.info, {}
+    for i, body in enumerate(alone.bodies):
+        # Where tokens have a language, `score` takes a text at a time.
+        key = (body.get("language"), i if info["language_names"] else None)
+        groups.setdefault(key, []).append(i)
+    ids = work / "ids"
+    for (language, single), members in groups.items():
+        # The last one may stand behind the last place of the context.
+        texts = [(alone.bodies[i]["prompt"] + alone.made[i])[:info["context"]] for i in members]
+        ids.write_text("".join(" ".join(map(str, text)) + "\n" for text in texts))
+        for chunk in sorted({min(chunk, info["max_tokens"]) for chunk in CHUNKS}):
+            scored = json.loads(run(
+                [program, "score", "--ids", ids, "--tokens", "--chunk", chunk, "--threads", threads,
+                 *(["--language", language] if language else []),
+                 *(["--lines"] if single is None else [])]))
+            for i, text, own in zip(members, texts, scored.get("files", [scored])):
+                got = own["token_log_probabilities"]
+                wanted = alone.echoed[i]["choices"][0]["logprobs"]["token_logprobs"][:len(text)]
+                if got != wanted:
+                    at = next(at for at in range(len(text)) if got[at] != wanted[at])
+                    return (f"score, steps of {chunk}, {threads} threads: text {i} differs at token "
+                            f"{at}: {got[at]!r}, not {wanted[at]!r}")
+    return None
+
+
+def check_server(program, count, matrix, work):
     """What differs in a program's answers; None if nothing does."""
     info = json.loads(run([program, "info", "--json"]))
-    bodies = requests(info["vocabulary"], info["context"], count, seed=1)
-    position = info["cache_bytes_per_position"]
-    with Server(program, "--sequences", 1, "--threads", 1, "--drafts", 0,
-                "--cache-memory", 32 * -(-info["context"] // 32) * position) as server:
-        alone = [server.json("/v1/completions", {**body, "echo": True, "logprobs": 0})
-                 for body in bodies]  # prompts with scores are not taken from the cache
-        one = collect(server, bodies, 1)
-    for body, echoed, answer in zip(bodies, alone, one):
-        size = len(answer["choices"][0]["logprobs"]["token_logprobs"])
-        if (echoed["choices"][0]["logprobs"]["token_logprobs"][-size:]
-                != answer["choices"][0]["logprobs"]["token_logprobs"]):
-            return "prompts that are found in the cache give others"
-    with Server(program, "--sequences", 8, "--threads", 2) as server:
-        for time in range(2):
-            if found := differing(collect(server, bodies, 16), one, f"together, time {time + 1}"):
-                return found
-        # Segments may end nowhere where pages do.
-        if not info["segment"] and not server.metric("prefix_cache_hits_total"):
-            return "no beginning was found in the cache"
-        if server.metric("kv_cache_usage_perc") or server.metric("num_requests_running"):
-            return "pages are left"
-    pages = max(-(-info["context"] // 32), 9) if info["context"] > 250 else 12
-    with Server(program, "--sequences", 6, "--threads", 5,
-                "--cache-memory", pages * 32 * position) as server:
-        if found := differing(collect(server, bodies, 12), one, "crowded"):
+    alone = Alone(program, info, requests(info, count, seed=1))
+    if not alone.is_found():
+        return "prompts that are found in the cache give others"
+    # Segments are not guessed.
+    drafts = (0, 7) if not info["segment"] else (0,)
+    threads = (1, 2, 5) if matrix else (2,)
+    if matrix:
+        checks = [(check, d, t) for check in (check_together, check_crowded) for d in drafts
+                  for t in threads]
+    else:
+        checks = [(check_together, drafts[-1], 2), (check_crowded, drafts[-1], 5)]
+    for check, some, team in checks:
+        if found := check(program, alone, some, team):
+            return found
+    for team in threads:
+        if found := check_score(program, alone, team, work):
             return found
     return None
 
@@ -263,7 +366,8 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", type=pathlib.Path, metavar="MODEL",
-                        help="cases of test/golden, directories or recipes (default: all cases)")
+                        help="cases of test/golden, directories or recipes (default: all cases, "
+                             "nano and the recipes of models/recipes)")
     parser.add_argument("--fpmoe-compile", default=ROOT / "build" / "bin" / "fpmoe-compile",
                         type=pathlib.Path, metavar="PATH",
                         help="the compiler (default: that of build/)")
@@ -271,10 +375,13 @@ def main():
                         help="of --weights (default: f32,bf16,int8,int4)")
     parser.add_argument("--count", type=int, default=40, metavar="N",
                         help="texts of a program (default: 40)")
+    parser.add_argument("--matrix", action="store_true",
+                        help="all of drafts, threads and sizes of the cache, which takes hours")
     parser.add_argument("--fill-in", action="store_true", help="check the middle with nano, too")
     options = parser.parse_args()
     models = options.models or ([] if options.fill_in else
-                                sorted(p.parent for p in GOLDEN.glob("*/logits.bin")))
+                                [*sorted(p.parent for p in GOLDEN.glob("*/logits.bin")), NANO,
+                                 *sorted(RECIPES.glob("*.toml"))])
     failures = 0
 
     def report(name, weights, found, good):
@@ -292,8 +399,11 @@ def main():
                 model = model / "recipe.toml"
             for weights in options.formats.split(","):
                 run([options.fpmoe_compile, model, "-o", program, f"--weights={weights}"])
-                name = model.parent.name if model.is_file() else model.name
-                report(name, weights, check_server(program, options.count), "the same bits")
+                name = (f"recipes/{model.stem}" if model.parent == RECIPES else
+                        model.parent.name if model.is_file() else model.name)
+                report(name, weights,
+                       check_server(program, options.count, options.matrix, work),
+                       "the same bits")
                 if (model / "tokenizer.json").is_file() and model.resolve() == NANO:
                     report(model.name, weights, check_texts(program, 16), "the same texts")
         if options.fill_in:
