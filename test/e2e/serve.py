@@ -100,9 +100,12 @@ def requests(info, count, seed):
     most = min(context - 2, 700)
     starts = [[draw.randrange(vocabulary) for _ in range(most)] for _ in range(3)]
     bodies = []
-    for _ in range(count):
-        # Few are longer than a step.
-        length = min(most, draw.choice([1, 2, 7, 31, 32, 33, 40, 65, 100, draw.choice([200, 700])]))
+    for i in range(count):
+        # The first ones outgrow together what room is kept for them; of the others few are longer
+        # than a step.
+        grows = i < 6
+        length = min(most, draw.choice([1, 2, 7, 31, 32, 33, 40] if grows else
+                                       [1, 2, 7, 31, 32, 33, 40, 65, 100, draw.choice([200, 700])]))
         shared = draw.randrange(length + 1)
         start = draw.choice(starts)[:shared]
         prompt = start + [draw.randrange(vocabulary) for _ in range(length - shared)]
@@ -110,8 +113,8 @@ def requests(info, count, seed):
         if draw.random() < 0.3 and length > 8:
             prompt = (prompt[:6] * length)[:length]
         body = {
-            "prompt": prompt, "max_tokens": draw.choice([1, 5, 24, 40, 220]), "logprobs": 2,
-            "temperature": draw.choice([0, 0, 0.7, 1.3]), "top_p": draw.choice([1, 0.9]),
+            "prompt": prompt, "max_tokens": 220 if grows else draw.choice([1, 5, 24, 40]),
+            "logprobs": 2, "temperature": draw.choice([0, 0, 0.7, 1.3]), "top_p": draw.choice([1, 0.9]),
             "top_k": draw.choice([0, 20]), "seed": draw.randrange(1 << 30),
             "repetition_penalty": draw.choice([1, 1, 1.1]), "ignore_eos": True}
         if names and draw.random() < 0.3:
@@ -190,8 +193,9 @@ def check_together(program, alone, drafts, threads):
         # Segments may end nowhere where pages do.
         if not alone.info["segment"] and not server.metric("prefix_cache_hits_total"):
             return f"{what}: no beginning was found in the cache"
-        if bool(server.metric("spec_decode_num_draft_tokens_total")) != bool(drafts):
-            return f"{what}: so many guesses were made as should not be"
+        guessed = server.metric("spec_decode_num_draft_tokens_total")
+        if bool(guessed) != bool(drafts):
+            return f"{what}: {guessed:.0f} tokens were guessed"
         if server.metric("kv_cache_usage_perc") or server.metric("num_requests_running"):
             return f"{what}: pages are left"
     return None
@@ -244,20 +248,20 @@ def check_server(program, count, matrix, work):
     alone = Alone(program, info, requests(info, count, seed=1))
     if not alone.is_found():
         return "prompts that are found in the cache give others"
-    # Segments are not guessed.
-    drafts = (0, 7) if not info["segment"] else (0,)
-    threads = (1, 2, 5) if matrix else (2,)
     if matrix:
-        checks = [(check, d, t) for check in (check_together, check_crowded) for d in drafts
-                  for t in threads]
+        checks = [(check, program, alone, drafts, threads)
+                  for check in (check_together, check_crowded) for drafts in (0, 7)
+                  for threads in (1, 2, 5)]
+        checks += [(check_score, program, alone, threads, work) for threads in (1, 2, 5)]
     else:
-        checks = [(check_together, drafts[-1], 2), (check_crowded, drafts[-1], 5)]
-    for check, some, team in checks:
-        if found := check(program, alone, some, team):
+        checks = [(check_together, program, alone, 7, 2),
+                  (check_crowded, program, alone, 7, 5),
+                  (check_score, program, alone, 2, work)]
+    for check, *arguments in checks:
+        if found := check(*arguments):
             return found
-    for team in threads:
-        if found := check_score(program, alone, team, work):
-            return found
+        if matrix:
+            print(".", end="", file=sys.stderr, flush=True)
     return None
 
 
@@ -301,6 +305,7 @@ def nano_with_middle(folder):
         tokenizer["added_tokens"].append(
             {"id": number, "content": name, "single_word": False, "lstrip": False, "rstrip": False,
              "normalized": False, "special": True})
+    tokenizer["added_tokens"].sort(key=lambda added: added["id"])
     pairs = tokenizer["model"]["merges"]
     parts = lambda pair: pair.split(" ") if isinstance(pair, str) else pair
     tokenizer["model"]["merges"] = [
@@ -399,7 +404,7 @@ def main():
                 model = model / "recipe.toml"
             for weights in options.formats.split(","):
                 run([options.fpmoe_compile, model, "-o", program, f"--weights={weights}"])
-                name = (f"recipes/{model.stem}" if model.parent == RECIPES else
+                name = (f"recipes/{model.stem}" if model.resolve().parent == RECIPES else
                         model.parent.name if model.is_file() else model.name)
                 report(name, weights,
                        check_server(program, options.count, options.matrix, work),
