@@ -1,7 +1,7 @@
 # Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """curl: bodies in arguments, files and pipes, streams as they come, a connection for several requests,
-encodings, and what it does when it has to wait for leave to send."""
+and encodings."""
 
 import json
 import shutil
@@ -14,8 +14,9 @@ PROMPT = "object Main {\n"
 
 
 def curl(*arguments, input=None):
-    return subprocess.run(["curl", "--silent", "--show-error", "--max-time", "60", *map(str, arguments)],
-                          input=input, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=90)
+    command = ["curl", "--silent", "--show-error", "--max-time", "60", *map(str, arguments)]
+    return subprocess.run(command, input=input, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          timeout=90)
 
 
 def events(text):

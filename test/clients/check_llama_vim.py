@@ -1,7 +1,7 @@
 # Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""llama.vim's requests, replayed: bodies with all fields that it documents, sent by curl from a pipe, as
-it does: it warms the cache when text is yanked or a file is entered, fills in at the cursor, then
+"""llama.vim's requests, replayed: bodies with all fields that it documents, sent by curl from a pipe,
+as it does: it warms the cache when text is yanked or a file is entered, fills in at the cursor, then
 again behind what it shows; a new request stops curl."""
 
 import json
@@ -9,7 +9,7 @@ import subprocess
 import time
 
 from client import Client
-from server import wait_for, Server
+from server import Server, wait_for
 
 CHUNKS = [{"text": "module Stack where\n\npush :: a -> [a] -> [a]\npush = (:)\n",
            "time": [1764, 512], "filename": "src/Stack.hs"},

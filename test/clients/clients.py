@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Real clients of a compiled program's server: OpenAI's Python package, lm-evaluation-harness, llm, curl,
-what llama.vim and Continue send, and the page in Chromium.
+"""Real clients of a compiled program's server: OpenAI's Python package, lm-evaluation-harness, llm,
+curl, what llama.vim and Continue send, and the page in Chromium.
 
 Compiles nano, with tokens for the middle, serves it, and runs check_CLIENT.py of each client, which say
 what was asked and what came. Then each is run again through a proxy that spoils a field of the answers,
@@ -78,10 +78,10 @@ def main():
                         help="for pictures of the page and other files, which are kept")
     options = parser.parse_args()
     if unknown := set(options.clients) - CLIENTS.keys():
-        parser.error(f"there is no client {', '.join(unknown)}, but {', '.join(CLIENTS)}")
+        parser.error(f"there is no client {', '.join(sorted(unknown))}, but {', '.join(CLIENTS)}")
     if not options.python or not shutil.which(options.python):
-        parser.error(f"there is no Python {options.python or ''}: name the one that has the clients "
-                     "with --python or FPMOE_CLIENTS_PYTHON; see --help")
+        parser.error(f"{options.python or 'a Python that has the clients'} is missing: name one with "
+                     "--python or FPMOE_CLIENTS_PYTHON; see --help")
     if lacks := missing(options.python):
         parser.error("\n  ".join([f"{options.python} lacks clients; run {options.python} -m pip "
                                   f"install -r {HERE / 'requirements.txt'}:", *lacks]))

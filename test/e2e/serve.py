@@ -14,10 +14,11 @@ them sent to an expert or an adapter, are completed by servers that differ in al
              texts give up their pages, 5 threads;
   score      their tokens in steps of 1, 7, 64 and 512, several texts in a step, 2 threads.
 
-Texts and log-probabilities (of 17 digits) of all tokens have to be equal. With --matrix, the servers are
-twelve, of 0 and 7 guesses, 1, 2 and 5 threads, together and crowded, and `score` has as many threads.
-Where the program has a tokenizer, the texts also are those of `generate`, and of `generate --prompts`.
-With --fill-in, nano gets tokens for the middle, and /infill and `complete` give what follows the prompt
+Texts and log-probabilities (of 17 digits) of all tokens have to be equal. With --matrix, the servers
+are twelve, of 0 and 7 guesses, 1, 2 and 5 threads, together and crowded, and `score` has as many
+threads; and there are servers of programs whose steps take 7 and 64 tokens of prompts. Where the
+program has a tokenizer, the texts also are those of `generate`, and of `generate --prompts`. With
+--fill-in, nano gets tokens for the middle, and /infill and `complete` give what follows the prompt
 that they make.
 
 Prints one line per program; exits with 1 when one fails, with 2 for wrong usage. Needs Python alone.
@@ -242,8 +243,9 @@ def check_score(program, alone, threads, work):
     return None
 
 
-def check_server(program, count, matrix, work):
-    """What differs in a program's answers; None if nothing does."""
+def check_server(program, count, matrix, work, narrow=()):
+    """What differs in a program's answers, or in those of the same with narrower steps; None if
+    nothing does."""
     info = json.loads(run([program, "info", "--json"]))
     alone = Alone(program, info, requests(info, count, seed=1))
     if not alone.is_found():
@@ -253,6 +255,7 @@ def check_server(program, count, matrix, work):
                   for check in (check_together, check_crowded) for drafts in (0, 7)
                   for threads in (1, 2, 5)]
         checks += [(check_score, program, alone, threads, work) for threads in (1, 2, 5)]
+        checks += [(check_together, other, alone, 7, 2) for other in narrow]
     else:
         checks = [(check_together, program, alone, 7, 2),
                   (check_crowded, program, alone, 7, 5),
@@ -396,24 +399,32 @@ def main():
 
     with tempfile.TemporaryDirectory(prefix="fpmoe-serve-") as directory:
         work = pathlib.Path(directory)
-        program = work / "program"
+
+        def compiled(model, weights, *flags):
+            program = work / "".join(["program", *flags])
+            run([options.fpmoe_compile, model, "-o", program, f"--weights={weights}", *flags])
+            return program
+
         for model in models:
             if not model.exists():
                 model = GOLDEN / model
             if (model / "recipe.toml").is_file():
                 model = model / "recipe.toml"
             for weights in options.formats.split(","):
-                run([options.fpmoe_compile, model, "-o", program, f"--weights={weights}"])
+                program = compiled(model, weights)
+                segment = json.loads(run([program, "info", "--json"]))["segment"]
+                narrow = [compiled(model, weights, f"--prefill-tokens={tokens}")
+                          for tokens in (7, 64) if options.matrix and tokens >= segment]
                 name = (f"recipes/{model.stem}" if model.resolve().parent == RECIPES else
                         model.parent.name if model.is_file() else model.name)
                 report(name, weights,
-                       check_server(program, options.count, options.matrix, work),
+                       check_server(program, options.count, options.matrix, work, narrow),
                        "the same bits")
                 if (model / "tokenizer.json").is_file() and model.resolve() == NANO:
                     report(model.name, weights, check_texts(program, 16), "the same texts")
         if options.fill_in:
             nano_with_middle(work / "nano")
-            run([options.fpmoe_compile, work / "nano", "-o", program, "--weights=bf16"])
+            program = compiled(work / "nano", "bf16")
             report("nano", "bf16", check_middle(program, work), "the middle")
     print(f"{failures} checks failed" if failures else "all checks passed")
     return 1 if failures else 0
