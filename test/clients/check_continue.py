@@ -62,9 +62,12 @@ def mistral(client, filled):
                   **{"x-api-key": "none"})
     client.equal("".join(event["choices"][0]["delta"]["content"] for event in told), filled,
                  "mistral: the text of /v1/fim/completions")
+    whole = client.post("/v1/fim/completions", {**body, "stream": False})
     client.equal([event["choices"][0]["finish_reason"] for event in told],
-                 [None] * (len(told) - 1) + ["length"], "mistral: how it ended")
-    client.equal(told[-1]["usage"]["completion_tokens"], 12, "mistral: usage of the last event")
+                 [None] * (len(told) - 1) + [whole["choices"][0]["finish_reason"]],
+                 "mistral: how it ended")
+    client.equal(told[-1]["usage"]["completion_tokens"], whole["usage"]["completion_tokens"],
+                 "mistral: usage of the last event")
 
 
 def open_ai(client, filled):
@@ -93,7 +96,8 @@ def checks(client):
     before.write_text(BEFORE)
     behind.write_text(BEHIND)
     filled = client.output("complete", "--prefix-file", before, "--suffix-file", behind, "-n", 12,
-                           "--temperature", 0)
+                           "--temperature", 0,
+                           *(each for stop in OPTIONS["stop"] for each in ("--stop", stop)))
     mistral(client, filled)
     open_ai(client, filled)
     llama_cpp(client, filled)
