@@ -121,6 +121,10 @@ def requests(info, count, seed):
         if names and draw.random() < 0.3:
             body["language"] = draw.choice(names)
         bodies.append(body)
+    # Two that part inside a segment of 64, but behind its first page.
+    for body in bodies[-2:]:
+        body["prompt"] = (starts[0][:40] + [draw.randrange(vocabulary) for _ in range(60)])[:most]
+        body.pop("language", None)
     return bodies
 
 
