@@ -149,14 +149,23 @@ void Scheduler::releasePages(Job &job) {
   job.lastSerial = 0;
 }
 
+/// Tokens of a text that its first `pages` pages were computed from: where
+/// segments are routed, all of the segments that begin in them.
+int64_t Scheduler::tokensBehind(int64_t pages) const {
+  int64_t end = pages * pagePositions;
+  return model.segment > 0
+             ? (end + model.segment - 1) / model.segment * model.segment
+             : end;
+}
+
 PageKey Scheduler::keyOf(const Job &job, int64_t page) const {
   const Sequence &sequence = job.sequence;
   PageKey key;
   key.before = job.lastSerial;
   key.owner = job.task.owner;
   auto part = [&](const std::vector<int32_t> &all) {
-    auto first = all.begin() + page * pagePositions;
-    return std::vector<int32_t>(first, first + pagePositions);
+    return std::vector<int32_t>(all.begin() + page * pagePositions,
+                                all.begin() + tokensBehind(page + 1));
   };
   key.tokens = part(sequence.tokens);
   if (job.task.forced >= 0 || model.languages == 0)
@@ -176,7 +185,9 @@ void Scheduler::findPages(Job &job) {
   if (followsLanguages(job))
     sequence.languages.resize(sequence.size(), -1);
   int64_t most = (sequence.size() - 1) / pagePositions;
-  for (; job.published < most; ++job.published) {
+  for (; job.published < most &&
+         tokensBehind(job.published + 1) <= sequence.size();
+       ++job.published) {
     int32_t page = pool->find(keyOf(job, job.published));
     if (page < 0)
       break;

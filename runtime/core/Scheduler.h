@@ -139,6 +139,7 @@ private:
   void finishPart(const Part &part, int64_t row, int64_t logitsRow);
   void takeToken(Job &job, const Part &part, int64_t logitsRow, int64_t rows);
   void end(Job &job, Task::End how);
+  int64_t tokensBehind(int64_t pages) const;
   PageKey keyOf(const Job &job, int64_t page) const;
   int64_t promptRows(int64_t rowsBefore) const;
   void learn(int64_t rows, bool isMixed, double took);

@@ -30,8 +30,9 @@ static constexpr int64_t vocabulary = 50, context = 200, maxTokens = 24,
 static int64_t steps, largestStep;
 static std::vector<int64_t> rowsOfSteps;
 static std::string fault;
-static int64_t segment;   ///< tokens; 0: none
-static bool hasLanguages; ///< of tokens, as languageAfter says
+static int64_t stepTokens; ///< that a step may have
+static int64_t segment;    ///< tokens; 0: none
+static bool hasLanguages;  ///< of tokens, as languageAfter says
 
 /// What the model makes of a text: the hash of all tokens.
 static int32_t follows(const std::vector<int32_t> &tokens) {
@@ -51,8 +52,17 @@ static int32_t languageAfter(const std::vector<int32_t> &tokens) {
 struct Entry {
   int32_t token;
   int16_t language;
-  int16_t isClosed; ///< whether its segment was complete
+  /// What a complete segment makes of its tokens; 0: it was not complete.
+  int16_t closed;
 };
+
+/// What tokens become that are a complete segment.
+static int16_t closedAs(const int32_t *tokens) {
+  uint32_t hash = 7;
+  for (int64_t i = 0; i < segment; ++i)
+    hash = hash * 31 + tokens[i];
+  return hash % 30000 + 1;
+}
 
 static void run(const FpmoeStep *step, int64_t worker, uint8_t *) {
   if (worker > 0)
@@ -79,28 +89,34 @@ static void run(const FpmoeStep *step, int64_t worker, uint8_t *) {
       fault = "query blocks are wrong";
     next = last + 1;
   }
-  if (next != step->count || step->count > maxTokens)
+  if (next != step->count || step->count > stepTokens)
     fault = "query blocks do not cover the rows";
-  std::vector<bool> isClosed(step->count);
+  std::vector<int16_t> closed(step->count);
   for (int64_t i = 0; i < step->segment_count; ++i) {
     if (step->positions[step->segments[i]] % segment != 0)
       fault = "a segment begins where none does";
-    std::fill_n(isClosed.begin() + step->segments[i], segment, true);
+    std::fill_n(closed.begin() + step->segments[i], segment,
+                closedAs(step->tokens + step->segments[i]));
   }
   for (int64_t row = 0; row < step->count; ++row)
     at(row, step->positions[row]) = {
         step->tokens[row],
         static_cast<int16_t>(hasLanguages ? step->languages[row] : -1),
-        isClosed[row]};
+        closed[row]};
   for (int64_t i = 0; i < step->logits_count; ++i) {
     int64_t row = step->logits_rows[i];
     int64_t last = step->positions[row];
-    std::vector<int32_t> tokens;
+    std::vector<int32_t> tokens, whole;
+    for (int64_t p = 0; p <= last; ++p)
+      whole.push_back(at(row, p).token);
     for (int64_t p = 0; p <= last; ++p) {
       const Entry &entry = at(row, p);
       if (hasLanguages && entry.language != languageAfter(tokens))
         fault = "a token has another language";
-      if (segment > 0 && entry.isClosed != (p / segment < last / segment))
+      if (segment > 0 &&
+          entry.closed != (p / segment < last / segment
+                               ? closedAs(&whole[p / segment * segment])
+                               : 0))
         fault = "logits see tokens as no segment has them";
       tokens.push_back(entry.token);
     }
@@ -190,6 +206,7 @@ protected:
     SchedulerOptions options;
     options.sequences = sequences;
     options.cacheBytes = pages * pagePositions * sizeof(Entry);
+    stepTokens = level.max_tokens;
     segment = model.segment;
     hasLanguages = model.languages > 0;
     Status status =
@@ -461,6 +478,23 @@ TEST_F(SchedulerTest, refusesWhatDoesNotFit) {
   EXPECT_EQ(errorOf({1, 50}),
             "token 1 has id 50, outside the vocabulary of 50");
   EXPECT_FALSE(scheduler->step());
+}
+
+TEST_F(SchedulerTest, textsThatPartInsideASegmentShareNothingOfIt) {
+  model.segment = 64;
+  level.max_tokens = 64;
+  open(3, 100);
+  std::vector<int32_t> start = promptOf(150, 3), other = start;
+  other[100] = (other[100] + 1) % vocabulary; // not in the first page of its segment
+  std::vector<int64_t> found;
+  for (auto *text : {&start, &other, &other, &start}) {
+    Writer writer(*text, 5);
+    add(writer);
+    finish();
+    EXPECT_EQ(writer.made, expected(writer, 5));
+    found.push_back(writer.found);
+  }
+  EXPECT_EQ(found, (std::vector<int64_t>{0, 64, 128, 128}));
 }
 
 TEST_F(SchedulerTest, segmentsEndBeforePagesAreShared) {
