@@ -35,13 +35,14 @@ void Races::reset() {
 }
 
 bool Races::unordered(Epoch before, const Access &access) const {
-  if (access.view->get(before.agent()) >= before.clock() ||
-      before.agent() == access.epoch.agent())
+  if (before.agent() == access.epoch.agent())
     return false;
   Strength both = std::min(before.strength(), access.epoch.strength());
-  return both == Weak ||
-         (both == StrongBlock &&
-          agents[before.agent()].block != agents[access.epoch.agent()].block);
+  if (both == StrongDevice ||
+      (both == StrongBlock &&
+       agents[before.agent()].block == agents[access.epoch.agent()].block))
+    return false;
+  return access.view->get(before.agent()) < before.clock();
 }
 
 // A generic write that no fence.proxy.async has shown to the async proxy.

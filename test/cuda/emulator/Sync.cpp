@@ -145,11 +145,13 @@ void fpmoe::emulator::meetInWarp(const Site &site, uint32_t mask, bool aligned,
 
 Mbarrier &fpmoe::emulator::mbarrierAt(const Site &site, uint64_t address) {
   Launch &launch = *Launch::active;
-  launch.access(address, 8, 8, true, StrongBlock, &site);
   auto found = launch.mbarriers.find(address);
   if (found == launch.mbarriers.end())
     launch.fail(&site, "no mbarrier was initialised at " +
                            launch.device.memory.describe(address));
+  // Uses race with its init and with plain writes, not with one another: a
+  // read.
+  launch.access(address, 8, 8, false, StrongBlock, &site);
   if (*reinterpret_cast<uint64_t *>(address) != ~address)
     launch.fail(&site, "the mbarrier was overwritten, " +
                            launch.device.memory.describe(address));
