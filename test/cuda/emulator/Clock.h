@@ -57,7 +57,6 @@ public:
   void publish(AgentClock entry) { fresh.push_back(entry); }
   void publish(SyncClock &other);
   void acquire(View &view);
-  bool isEmpty() const { return !seen && fresh.empty(); }
 
 private:
   void settle();

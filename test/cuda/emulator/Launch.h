@@ -88,9 +88,6 @@ public:
   }
   // The lanes of its warp that exist.
   uint32_t lanesOf(const Thread &thread) const;
-  Thread &laneOf(const Thread &thread, unsigned lane) {
-    return threads[thread.index - thread.lane() + lane];
-  }
 
   // --- For what runs on a fibre
   // Lets others run; `polls` where it is a try that may go on for ever.
