@@ -1,5 +1,15 @@
+//===- Async.h - asynchronous copies ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Asynchronous copies. Those of cp.async complete in order for each thread,
 // bulk copies in any order.
+//
+//===----------------------------------------------------------------------===//
+
 #ifndef FPMOE_TEST_CUDA_EMULATOR_ASYNC_H
 #define FPMOE_TEST_CUDA_EMULATOR_ASYNC_H
 

@@ -1,6 +1,16 @@
+//===- AsyncOperations.cpp - cp.async and bulk copies ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // cp.async and bulk copies. PTX ISA, "Data Movement and Conversion
 // Instructions: Asynchronous copy"; what goes through which proxy: its "Async
 // proxy".
+//
+//===----------------------------------------------------------------------===//
+
 #include "Launch.h"
 #include "Operations.h"
 

@@ -1,6 +1,16 @@
+//===- Clock.h - vector clocks ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Vector clocks. A clock is an immutable vector that many threads share (after
 // a barrier all threads of a block have the same one), beside the few entries
 // that are a thread's own.
+//
+//===----------------------------------------------------------------------===//
+
 #ifndef FPMOE_TEST_CUDA_EMULATOR_CLOCK_H
 #define FPMOE_TEST_CUDA_EMULATOR_CLOCK_H
 

@@ -1,3 +1,10 @@
+//===- Device.cpp - the emulated GPU ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 #include "Device.h"
 #include "Launch.h"
 #include "Translate.h"

@@ -1,4 +1,14 @@
+//===- Device.h - the emulated GPU ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // The emulated GPU: its memory, the programs loaded to it, launches.
+//
+//===----------------------------------------------------------------------===//
+
 #ifndef FPMOE_TEST_CUDA_EMULATOR_DEVICE_H
 #define FPMOE_TEST_CUDA_EMULATOR_DEVICE_H
 

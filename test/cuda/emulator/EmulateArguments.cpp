@@ -1,3 +1,11 @@
+//===- EmulateArguments.cpp - buffers and arguments of fpmoe-emulate ---*- C++
+//-*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 #include "EmulateArguments.h"
 #include "Numbers.h"
 #include "Operations.h"

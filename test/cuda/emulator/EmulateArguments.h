@@ -1,4 +1,15 @@
+//===- EmulateArguments.h - buffers and arguments of fpmoe-emulate ---*- C++
+//-*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // What the command line of fpmoe-emulate says of buffers and arguments.
+//
+//===----------------------------------------------------------------------===//
+
 #ifndef FPMOE_TEST_CUDA_EMULATOR_EMULATEARGUMENTS_H
 #define FPMOE_TEST_CUDA_EMULATOR_EMULATEARGUMENTS_H
 

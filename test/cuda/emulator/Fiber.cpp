@@ -1,3 +1,10 @@
+//===- Fiber.cpp - threads with stacks of their own ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 #include "Fiber.h"
 
 #include <cstdio>

@@ -1,5 +1,15 @@
+//===- Fiber.h - threads with stacks of their own ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Fibres: each thread of the GPU has a stack of its own on one thread of the
 // host.
+//
+//===----------------------------------------------------------------------===//
+
 #ifndef FPMOE_TEST_CUDA_EMULATOR_FIBER_H
 #define FPMOE_TEST_CUDA_EMULATOR_FIBER_H
 

@@ -1,5 +1,15 @@
+//===- Globals.cpp - variables of a module ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Variables of a module: shared ones become offsets in the block's window, the
 // others get addresses on the device.
+//
+//===----------------------------------------------------------------------===//
+
 #include "Translator.h"
 
 #include "llvm/ADT/STLExtras.h"

@@ -1,4 +1,14 @@
+//===- Hooks.h - what translated kernels call ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // What translated kernels call.
+//
+//===----------------------------------------------------------------------===//
+
 #ifndef FPMOE_TEST_CUDA_EMULATOR_HOOKS_H
 #define FPMOE_TEST_CUDA_EMULATOR_HOOKS_H
 

@@ -1,3 +1,10 @@
+//===- InlineAsm.cpp - inline assembly of kernels ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 #include "InlineAsm.h"
 
 #include "llvm/ADT/StringExtras.h"

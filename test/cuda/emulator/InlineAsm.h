@@ -1,5 +1,15 @@
+//===- InlineAsm.h - inline assembly of kernels ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // The few forms of inline assembly that kernels need: one PTX instruction,
 // maybe between braces, its predicate maybe made by a setp before it.
+//
+//===----------------------------------------------------------------------===//
+
 #ifndef FPMOE_TEST_CUDA_EMULATOR_INLINEASM_H
 #define FPMOE_TEST_CUDA_EMULATOR_INLINEASM_H
 

@@ -1,4 +1,14 @@
+//===- Kernels.cpp - entries of kernels ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Calls of operations, and the entries of kernels.
+//
+//===----------------------------------------------------------------------===//
+
 #include "Translator.h"
 
 #include "llvm/ADT/STLExtras.h"

@@ -1,3 +1,10 @@
+//===- Launch.cpp - one run of a kernel ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 #include "Launch.h"
 #include "Site.h"
 

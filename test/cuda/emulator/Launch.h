@@ -1,5 +1,15 @@
+//===- Launch.h - one run of a kernel ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // One run of a kernel: all blocks of the grid at once, each thread a fibre,
 // under a scheduler that draws at random whom it lets go on.
+//
+//===----------------------------------------------------------------------===//
+
 #ifndef FPMOE_TEST_CUDA_EMULATOR_LAUNCH_H
 #define FPMOE_TEST_CUDA_EMULATOR_LAUNCH_H
 

@@ -1,5 +1,15 @@
+//===- MathOperations.cpp - arithmetic of PTX ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Arithmetic that LLVM has no instruction for. What PTX calls approximate is
 // rounded correctly here, or as the host's library does.
+//
+//===----------------------------------------------------------------------===//
+
 #include "Numbers.h"
 #include "Operations.h"
 

@@ -1,5 +1,15 @@
+//===- MatrixOperations.cpp - mma.sync and ldmatrix ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // mma.sync and ldmatrix. Which lane holds what: PTX ISA, "Matrix Fragments for
 // mma.m16n8k8", "... mma.m16n8k16", "... mma.m16n8k32" and "ldmatrix".
+//
+//===----------------------------------------------------------------------===//
+
 #include "Launch.h"
 #include "Numbers.h"
 #include "Operations.h"

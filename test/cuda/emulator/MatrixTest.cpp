@@ -1,6 +1,16 @@
+//===- MatrixTest.cpp - tests of fragments ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // The fragments of mma.sync and ldmatrix against the formulae of the PTX ISA,
 // which are written here as they are there: row and column of element i of a
 // lane's fragment, where groupID = lane / 4 and threadID_in_group = lane % 4.
+//
+//===----------------------------------------------------------------------===//
+
 #include "Numbers.h"
 #include "TestKernel.h"
 

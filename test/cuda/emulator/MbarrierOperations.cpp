@@ -1,5 +1,15 @@
+//===- MbarrierOperations.cpp - mbarriers ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Mbarriers in shared memory. PTX ISA, "mbarrier". The eight bytes in memory
 // hold only a pattern by which overwriting is seen.
+//
+//===----------------------------------------------------------------------===//
+
 #include "Launch.h"
 #include "Operations.h"
 

@@ -1,8 +1,18 @@
+//===- Memory.h - memory of the emulated GPU ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // The memory of the emulated GPU: one arena of host addresses that holds
 // device, pinned and shared memory, with two shadows. The state shadow has a
 // byte for each word of four bytes: which of its bytes are allocated (low
 // nibble) and which were ever written (high nibble). The cell shadow has what
 // the race detector knows of the word.
+//
+//===----------------------------------------------------------------------===//
+
 #ifndef FPMOE_TEST_CUDA_EMULATOR_MEMORY_H
 #define FPMOE_TEST_CUDA_EMULATOR_MEMORY_H
 

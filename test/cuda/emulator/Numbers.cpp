@@ -1,3 +1,10 @@
+//===- Numbers.cpp - formats of 16 bits ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 #include "Numbers.h"
 
 #include "llvm/ADT/APFloat.h"

@@ -1,4 +1,14 @@
+//===- Numbers.h - formats of 16 bits ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // The two floating-point formats of 16 bits.
+//
+//===----------------------------------------------------------------------===//
+
 #ifndef FPMOE_TEST_CUDA_EMULATOR_NUMBERS_H
 #define FPMOE_TEST_CUDA_EMULATOR_NUMBERS_H
 

@@ -1,7 +1,17 @@
+//===- Operations.h - table of operations ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // What the emulator can do beside memory and arithmetic: a table from names of
 // intrinsics, without "llvm.nvvm." and without the suffixes of overloads, and
 // of PTX instructions in inline assembly, with "asm." before them, to handlers.
 // What is in no table is refused by name.
+//
+//===----------------------------------------------------------------------===//
+
 #ifndef FPMOE_TEST_CUDA_EMULATOR_OPERATIONS_H
 #define FPMOE_TEST_CUDA_EMULATOR_OPERATIONS_H
 

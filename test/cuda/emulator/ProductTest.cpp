@@ -1,5 +1,15 @@
+//===- ProductTest.cpp - tests of whole products ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Whole products against plain references: cp.async, ldmatrix and mma.sync by
 // many blocks; wgmma with each swizzle, and A in registers or shared memory.
+//
+//===----------------------------------------------------------------------===//
+
 #include "Numbers.h"
 #include "TestKernel.h"
 

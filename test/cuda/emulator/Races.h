@@ -1,7 +1,17 @@
+//===- Races.h - the race detector ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // The race detector: FastTrack (Flanagan and Freund, 2009) over words of four
 // bytes, which are split to bytes where accesses are smaller. A word remembers
 // its last weak write, the strong ones since, and the reads since that no other
 // read follows.
+//
+//===----------------------------------------------------------------------===//
+
 #ifndef FPMOE_TEST_CUDA_EMULATOR_RACES_H
 #define FPMOE_TEST_CUDA_EMULATOR_RACES_H
 

@@ -1,7 +1,17 @@
+//===- Registers.cpp - registers of wgmma in flight ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // wgmma reads and writes registers after the instruction, until a wait. In IR
 // they are values: a register operand is overwritten where the instruction that
 // defines it runs again, a result is read where anything but another wgmma
 // uses it.
+//
+//===----------------------------------------------------------------------===//
+
 #include "Translator.h"
 #include "Wgmma.h"
 

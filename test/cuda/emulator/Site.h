@@ -1,5 +1,15 @@
+//===- Site.h - an instruction of a kernel ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // An instruction of the kernel that the emulator hears of, and what it is to
 // know of it.
+//
+//===----------------------------------------------------------------------===//
+
 #ifndef FPMOE_TEST_CUDA_EMULATOR_SITE_H
 #define FPMOE_TEST_CUDA_EMULATOR_SITE_H
 

@@ -1,3 +1,10 @@
+//===- Sync.cpp - what threads meet at ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 #include "Sync.h"
 #include "Launch.h"
 

@@ -1,5 +1,15 @@
+//===- Sync.h - what threads meet at ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // What threads meet at: barriers of a block, operations of a warp, mbarriers,
 // and locations of atomic accesses.
+//
+//===----------------------------------------------------------------------===//
+
 #ifndef FPMOE_TEST_CUDA_EMULATOR_SYNC_H
 #define FPMOE_TEST_CUDA_EMULATOR_SYNC_H
 

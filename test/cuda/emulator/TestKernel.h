@@ -1,4 +1,14 @@
+//===- TestKernel.h - a kernel in a test ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // A kernel in a test: its text, buffers, a run.
+//
+//===----------------------------------------------------------------------===//
+
 #ifndef FPMOE_TEST_CUDA_EMULATOR_TESTKERNEL_H
 #define FPMOE_TEST_CUDA_EMULATOR_TESTKERNEL_H
 

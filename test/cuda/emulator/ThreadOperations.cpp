@@ -1,5 +1,15 @@
+//===- ThreadOperations.cpp - registers, barriers, fences ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Special registers, clocks, barriers of a block, fences. PTX ISA, "Special
 // Registers", "Parallel Synchronization and Communication Instructions".
+//
+//===----------------------------------------------------------------------===//
+
 #include "Launch.h"
 #include "Operations.h"
 

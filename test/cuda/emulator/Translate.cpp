@@ -1,3 +1,10 @@
+//===- Translate.cpp - device IR to host IR ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 #include "Hooks.h"
 #include "InlineAsm.h"
 #include "Translator.h"

@@ -1,4 +1,14 @@
+//===- Translator.h - the state of a translation ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // The state of one translation; see Translate.h.
+//
+//===----------------------------------------------------------------------===//
+
 #ifndef FPMOE_TEST_CUDA_EMULATOR_TRANSLATOR_H
 #define FPMOE_TEST_CUDA_EMULATOR_TRANSLATOR_H
 

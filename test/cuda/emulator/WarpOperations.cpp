@@ -1,6 +1,16 @@
+//===- WarpOperations.cpp - operations of a warp ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Shuffles, votes, reductions and the barrier of a warp. PTX ISA, "shfl.sync"
 // and "Parallel Synchronization and Communication Instructions". Only
 // bar.warp.sync orders memory.
+//
+//===----------------------------------------------------------------------===//
+
 #include "Launch.h"
 #include "Operations.h"
 

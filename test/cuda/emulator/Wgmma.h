@@ -1,5 +1,15 @@
+//===- Wgmma.h - wgmma as handlers see it ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // wgmma: how its inline assembly is encoded for its handler, and the rules of
 // its registers, which are the program's to keep while a product is in flight.
+//
+//===----------------------------------------------------------------------===//
+
 #ifndef FPMOE_TEST_CUDA_EMULATOR_WGMMA_H
 #define FPMOE_TEST_CUDA_EMULATOR_WGMMA_H
 

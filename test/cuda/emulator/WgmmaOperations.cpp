@@ -1,5 +1,15 @@
+//===- WgmmaOperations.cpp - products of a warpgroup ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Products of a warpgroup. PTX ISA, "Asynchronous Warpgroup Level Matrix
 // Multiply-Accumulate Instructions": fragments and matrix descriptors.
+//
+//===----------------------------------------------------------------------===//
+
 #include "Launch.h"
 #include "Operations.h"
 #include "Wgmma.h"

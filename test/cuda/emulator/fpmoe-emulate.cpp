@@ -1,5 +1,15 @@
+//===- fpmoe-emulate.cpp - runs a kernel on the emulated GPU ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Runs a kernel on the emulated GPU, under several schedules, and prints what
 // is in its buffers.
+//
+//===----------------------------------------------------------------------===//
+
 #include "EmulateArguments.h"
 
 #include "llvm/Support/CommandLine.h"

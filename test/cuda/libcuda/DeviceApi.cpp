@@ -1,4 +1,14 @@
+//===- DeviceApi.cpp - devices and contexts ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Devices, contexts, the names of errors.
+//
+//===----------------------------------------------------------------------===//
+
 #include "Driver.h"
 
 #include <algorithm>

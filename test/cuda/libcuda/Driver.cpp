@@ -1,3 +1,10 @@
+//===- Driver.cpp - the state of the emulated driver ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 #include "Driver.h"
 
 #include <cstdio>

@@ -1,5 +1,15 @@
+//===- Driver.h - the state of the emulated driver ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // The state of the emulated driver, and the few types of its interface: as the
 // CUDA driver API has them, whose headers tests cannot rely on.
+//
+//===----------------------------------------------------------------------===//
+
 #ifndef FPMOE_TEST_CUDA_LIBCUDA_DRIVER_H
 #define FPMOE_TEST_CUDA_LIBCUDA_DRIVER_H
 

@@ -1,6 +1,16 @@
+//===- Image.cpp - modules and functions ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // What a module is loaded from: LLVM IR itself, as bitcode or text, or PTX or a
 // cubin, for which the folder FPMOE_EMULATOR_IMAGES has the bitcode by the
 // SHA-256 of the image.
+//
+//===----------------------------------------------------------------------===//
+
 #include "Driver.h"
 
 #include "llvm/ADT/StringExtras.h"

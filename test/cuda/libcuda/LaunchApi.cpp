@@ -1,4 +1,14 @@
+//===- LaunchApi.cpp - launches, streams, events ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Modules, functions, launches.
+//
+//===----------------------------------------------------------------------===//
+
 #include "Driver.h"
 
 #include <algorithm>

@@ -1,5 +1,15 @@
+//===- LibcudaTest.cpp - tests of the emulated driver ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // The emulated driver as a program sees it: opened by name, its functions found
 // by theirs. Each test is a process's first use of it, so each runs in a child.
+//
+//===----------------------------------------------------------------------===//
+
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/AsmParser/Parser.h"
 #include "llvm/Bitcode/BitcodeWriter.h"

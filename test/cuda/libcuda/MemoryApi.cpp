@@ -1,4 +1,14 @@
+//===- MemoryApi.cpp - memory and copies ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
 // Memory, copies, streams and events.
+//
+//===----------------------------------------------------------------------===//
+
 #include "Driver.h"
 
 #include <algorithm>
