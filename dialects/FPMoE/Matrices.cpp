@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "dialects/FPMoE/FPMoE.h"
+#include "dialects/FPMoE/Matrices.h"
 
 using namespace mlir;
 using namespace fpmoe;
@@ -20,7 +20,7 @@ present(std::initializer_list<StoredMatrix> matrices) {
   return list;
 }
 
-static int64_t rankOf(Value lowRank) {
+int64_t fpmoe::rankOf(Value lowRank) {
   return lowRank ? cast<ShapedType>(lowRank.getType()).getDimSize(0) : 0;
 }
 

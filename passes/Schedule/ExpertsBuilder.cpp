@@ -8,6 +8,7 @@
 // shared one together, so that none waits for another.
 //===----------------------------------------------------------------------===//
 
+#include "dialects/FPMoE/Matrices.h"
 #include "lib/Codegen/Formats/Format.h"
 #include "passes/Schedule/ProgramBuilder.h"
 

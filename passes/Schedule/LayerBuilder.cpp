@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "dialects/FPMoE/Matrices.h"
 #include "lib/Codegen/Formats/Format.h"
 #include "passes/Schedule/ProgramBuilder.h"
 
@@ -16,10 +17,6 @@ using mega::TileSize;
 
 static int64_t columnsOf(Value value) {
   return cast<ShapedType>(value.getType()).getShape().back();
-}
-
-int64_t fpmoe::rankOf(Value lowRank) {
-  return lowRank ? cast<ShapedType>(lowRank.getType()).getDimSize(0) : 0;
 }
 
 int64_t fpmoe::widenedColumns(int64_t columns, Value lowRank) {
@@ -298,6 +295,17 @@ LogicalResult LayerBuilder::buildAttention(AttentionOp op) {
   attended = b.operand("attended", BufferSpace::Shared, linear.getWeight(),
                        b.numBlocks, b.shape.rows,
                        widenedColumns(heads * valueDim, linear.getLowRank()));
+  // Heads are stored by tiles of their own, which cannot share a group of k.
+  auto type = cast<MemRefType>(attended.getType());
+  if (valueDim % type.getDimSize(3)) {
+    StringRef weight = linear.getWeight().getDefiningOp<GetOp>().getWeight();
+    return op.emitOpError("gives heads of ")
+           << valueDim << " columns to '" << weight << "', whose format takes "
+           << type.getDimSize(3) << " columns of " << type.getElementType()
+           << " at a time on cpu '" << b.target.getCpu()
+           << "'; store it in another one, such as f32: --weights=*"
+           << weight.rsplit('.').second << "=f32";
+  }
   operands[{op.getResult(), Value(), Type()}] = attended;
   // The extra columns keep rows apart in the first-level cache.
   int64_t span = std::min(kSpanPositions, mega::padColumns(b.shape.context));

@@ -140,9 +140,6 @@ mlir::LogicalResult buildLayer(ProgramBuilder &b, mlir::func::FuncOp body,
 void addLowRank(ProgramBuilder &b, mlir::Value operand, mlir::Value lowRank,
                 mlir::DenseI64ArrayAttr ranks, llvm::StringRef name);
 
-/// Rows of a first low-rank factor; 0 of null.
-int64_t rankOf(mlir::Value lowRank);
-
 /// Columns of an operand of `columns` columns with what low ranks add.
 int64_t widenedColumns(int64_t columns, mlir::Value lowRank);
 
