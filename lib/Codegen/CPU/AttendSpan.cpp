@@ -31,12 +31,11 @@ void fpmoe::emitAttendSpan(PhaseContext &phase, mega::AttendSpanOp op,
   partial =
       b.at(phase.base(op.getPartial()), b.mul(partial, group * partialBytes));
   SpanAttention attention(phase, op, tile[0]);
-  int64_t run = getRowsAtOnce(b.target, group);
-  for (int64_t row = 0; row < group; row += run) {
-    Value to = b.at(partial, row * partialBytes);
+  auto emitRows = [&](Value row, int64_t count, bool prefetches) {
+    Value to = b.at(partial, b.mul(row, partialBytes));
     attention.emit(
-        {b.at(query, row * queryBytes), queryBytes, std::min(run, group - row),
-         position, /*positionStep=*/0, /*prefetches=*/row == 0},
+        {b.at(query, b.mul(row, queryBytes)), queryBytes, count, position,
+         /*positionStep=*/0, prefetches},
         positions,
         [&](int64_t r, Value largest, Value sum) {
           Value totals = b.at(to, r * partialBytes + columns * 4);
@@ -47,5 +46,12 @@ void fpmoe::emitAttendSpan(PhaseContext &phase, mega::AttendSpanOp op,
           b.store(lanes,
                   b.at(b.at(to, r * partialBytes), b.mul(vector, kLanes * 4)));
         });
-  }
+  };
+  // The first rows bring keys and values for the others.
+  int64_t run = getRowsAtOnce(b.target, group), whole = group / run * run;
+  emitRows(b.i64(0), run, /*prefetches=*/true);
+  b.loop(run, whole, run,
+         [&](Value row) { emitRows(row, run, /*prefetches=*/false); });
+  if (whole < group)
+    emitRows(b.i64(whole), group - whole, /*prefetches=*/false);
 }

@@ -120,8 +120,8 @@ private:
       Value place = sumsAt(headOfGroup, token);
       Value sum = splatAt(place, columns + 1);
       emitStoreHead(b, operand, b.add(firstRow, token), head, op.getValueDim(),
-                    [&](int64_t v) {
-                      return b.fdiv(b.loadLanes(b.at(place, v * kLanes * 4)),
+                    [&](Value column) {
+                      return b.fdiv(b.loadLanes(b.at(place, b.mul(column, 4))),
                                     sum);
                     });
     });
@@ -130,7 +130,7 @@ private:
                          b.i64(phase.blockRows), lastRow);
     b.loop(lastRow, end, 1, [&](Value row) {
       emitStoreHead(b, operand, row, head, op.getValueDim(),
-                    [&](int64_t) { return b.f32Splat(0.0f); });
+                    [&](Value) { return b.f32Splat(0.0f); });
     });
     emitClearTail(b, operand, head, op.getHeads(), op.getValueDim(), firstRow,
                   end);

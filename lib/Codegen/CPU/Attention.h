@@ -88,10 +88,10 @@ SpanFactors emitSpanFactors(KernelBuilder &b, mlir::Value before,
 mlir::Value emitMerged(KernelBuilder &b, const SpanFactors &factors,
                        mlir::Value before, mlir::Value here);
 
-/// Stores a head of a row of the operand: `lanesOf(v)` gives 16 columns.
+/// Stores a head of a row of the operand: `lanesOf(column)` gives 16 columns.
 void emitStoreHead(KernelBuilder &b, const OperandBlock &operand,
                    mlir::Value row, mlir::Value head, int64_t valueDim,
-                   llvm::function_ref<mlir::Value(int64_t v)> lanesOf);
+                   llvm::function_ref<mlir::Value(mlir::Value column)> lanesOf);
 
 /// Zeros behind the last of `heads` heads of rows [firstRow, lastRow), where
 /// columns are rounded up: done by the tile of that head.

@@ -43,7 +43,11 @@ void fpmoe::emitMergeSpans(PhaseContext &phase, mega::MergeSpansOp op,
         return next;
       });
   OperandBlock operand = phase.block(op.getOperand(), b.i64(0));
-  emitStoreHead(b, operand, b.i64(0), head, op.getValueDim(),
-                [&](int64_t v) { return b.fdiv(sums[2 + v], sums[1]); });
+  int64_t valueDim = op.getValueDim();
+  Value first = b.mul(head, valueDim);
+  for (int64_t v = 0; v < vectors; ++v)
+    operand.store(b.fdiv(sums[2 + v], sums[1]), b.i64(0),
+                  b.add(first, v * kLanes),
+                  std::min(kLanes, valueDim - v * kLanes));
   emitClearTail(b, operand, head, heads, op.getValueDim(), b.i64(0), b.i64(1));
 }

@@ -37,7 +37,8 @@ Value SpanAttention::scoreAt(const SpanPositions &span, Value position) {
 /// Asks for the values of 16 positions, which are read when their scores are
 /// known, 16 columns at a time; and for keys that are read soon.
 void SpanAttention::emitPrefetch(const SpanPositions &span, Value position) {
-  constexpr int64_t kLine = 64, kAhead = 2 * kLanes;
+  // Heads of at most 128 columns need no loop.
+  constexpr int64_t kLine = 64, kRun = 128 * kLine, kAhead = 2 * kLanes;
   Value values = cache.value(span.pages, kvHead, position);
   // The sequence may have no page behind the last position.
   Value ahead = b.min(b.add(position, kAhead), b.sub(span.end, b.i64(1)));
@@ -45,10 +46,16 @@ void SpanAttention::emitPrefetch(const SpanPositions &span, Value position) {
   int64_t valueBytes = kLanes / cache.depth * cache.valueStepBytes();
   int64_t keyBytes = cache.keySteps() * CacheLayout::kKeyStepBytes;
   for (auto [from, bytes] :
-       {std::pair(values, valueBytes), std::pair(keys, keyBytes)})
-    for (int64_t at = 0; at < bytes; at += kLine)
-      LLVM::Prefetch::create(b, b.at(from, at), /*rw=*/0, /*hint=*/2,
-                             /*cache=*/1);
+       {std::pair(values, valueBytes), std::pair(keys, keyBytes)}) {
+    auto emitRun = [&, from = from](Value place, int64_t run) {
+      for (int64_t at = 0; at < run; at += kLine)
+        LLVM::Prefetch::create(b, b.at(b.at(from, place), at), /*rw=*/0,
+                               /*hint=*/2, /*cache=*/1);
+    };
+    int64_t run = std::min(bytes, kRun), whole = bytes / run * run;
+    b.loop(0, whole, run, [&](Value place) { emitRun(place, run); });
+    emitRun(b.i64(whole), bytes - whole);
+  }
 }
 
 void SpanAttention::emitScores(const SpanRows &rows,
@@ -184,11 +191,16 @@ Value fpmoe::emitMerged(KernelBuilder &b, const SpanFactors &factors,
 
 void fpmoe::emitStoreHead(KernelBuilder &b, const OperandBlock &operand,
                           Value row, Value head, int64_t valueDim,
-                          function_ref<Value(int64_t)> lanesOf) {
+                          function_ref<Value(Value)> lanesOf) {
   Value first = b.mul(head, valueDim);
-  for (int64_t column = 0; column < valueDim; column += kLanes)
-    operand.store(lanesOf(column / kLanes), row, b.add(first, column),
-                  std::min(kLanes, valueDim - column));
+  auto emitLanes = [&](Value column, int64_t valid) {
+    operand.store(lanesOf(column), row, b.add(first, column), valid);
+  };
+  // A loop: LLVM compares all stores of a loop over rows with each other.
+  int64_t whole = valueDim / kLanes * kLanes;
+  b.loop(0, whole, kLanes, [&](Value column) { emitLanes(column, kLanes); });
+  if (whole < valueDim)
+    emitLanes(b.i64(whole), valueDim - whole);
 }
 
 void fpmoe::emitClearTail(KernelBuilder &b, const OperandBlock &operand,
