@@ -44,10 +44,13 @@ void Engine::declare(Arguments &arguments) {
                    "faster and takes their size in memory (default: auto)");
 }
 
+std::string Engine::weightsPath() const {
+  return fpmoe::weightsPath(weightsFile, fpmoe_weights_file);
+}
+
 Status Engine::open() {
-  Status status =
-      Weights::open(weightsPath(weightsFile, fpmoe_weights_file), fpmoe_model,
-                    fpmoe_weights_fingerprint, weights);
+  Status status = Weights::open(weightsPath(), fpmoe_model,
+                                fpmoe_weights_fingerprint, weights);
   if (status.failed())
     return status;
   int32_t wanted = threads ? static_cast<int32_t>(threads) : usableCpus();

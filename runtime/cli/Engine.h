@@ -49,6 +49,8 @@ struct Engine {
   /// Adds --threads, --weights and --huge-pages.
   void declare(Arguments &arguments);
   Status open();
+  /// The file with the weights: the program, where none is beside it.
+  std::string weightsPath() const;
   /// The choice of --huge-pages.
   HugePages hugePagesChoice() const;
 };

@@ -52,6 +52,9 @@ struct Request {
   /// Reads and tokenises the prompt, and checks that it fits the context.
   Status resolve(const Arguments &arguments, const Text &text);
 
+  /// The file that the prompt is in; empty for none.
+  const std::string &getPromptFile() const { return promptFile; }
+
   int64_t count = 128; /// tokens to generate
   int64_t drafts = 7;  /// tokens to guess in a step
   std::vector<int32_t> prompt;

@@ -13,6 +13,7 @@
 
 #include "runtime/cli/OutputFile.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -33,10 +34,21 @@ Status OutputFile::failure(int reason) const {
                        ": cannot write: " + strerror(reason ? reason : EIO));
 }
 
-Status OutputFile::open(const std::string &path) {
+Status OutputFile::open(const std::string &path,
+                        const std::vector<std::string> &inputs) {
   target = path;
-  struct stat info;
-  bool inPlace = stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode);
+  struct stat info, other;
+  bool exists = stat(path.c_str(), &info) == 0;
+  bool inPlace = exists && !S_ISREG(info.st_mode);
+  auto isTarget = [&](const std::string &input) {
+    return stat(input.c_str(), &other) == 0 && other.st_dev == info.st_dev &&
+           other.st_ino == info.st_ino;
+  };
+  if (exists && !inPlace &&
+      (isTarget("/proc/self/exe") ||
+       std::any_of(inputs.begin(), inputs.end(), isTarget)))
+    return Status::error(target + ": cannot write: it is an input; give the "
+                                  "output another name");
   std::string name = path;
   int flags = O_WRONLY | O_CLOEXEC;
   if (!inPlace) {

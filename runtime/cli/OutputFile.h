@@ -17,6 +17,8 @@
 
 #include <cstddef>
 #include <cstdio>
+#include <string>
+#include <vector>
 
 namespace fpmoe {
 
@@ -28,7 +30,9 @@ public:
   /// Removes what was written, unless it was committed.
   ~OutputFile();
 
-  Status open(const std::string &path);
+  /// Fails, and writes nothing, if `path` is one of `inputs`, or this program,
+  /// by whatever name.
+  Status open(const std::string &path, const std::vector<std::string> &inputs);
   Status write(const void *data, size_t bytes);
   Status commit();
 

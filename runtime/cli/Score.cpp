@@ -323,8 +323,10 @@ int fpmoe::runScore(const std::string &program, int count, char **arguments) {
                        static_cast<long long>(fpmoe_model.context)));
 
   OutputFile output;
+  std::vector<std::string> inputs = files;
+  inputs.insert(inputs.end(), {idsFile, languagesFile, engine.weightsPath()});
   if (!logitsFile.empty())
-    status = output.open(logitsFile);
+    status = output.open(logitsFile, inputs);
   if (!status.failed())
     status = engine.open();
   // Logits of a large vocabulary are the largest thing here: 128 MiB of them.

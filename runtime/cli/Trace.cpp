@@ -102,7 +102,8 @@ int fpmoe::runTrace(const std::string &program, int count, char **arguments) {
     return fail("trace: this program has no router, every token takes the "
                 "same way");
   OutputFile output;
-  status = output.open(outputFile);
+  status = output.open(
+      outputFile, {request.getPromptFile(), continuation.engine.weightsPath()});
   if (!status.failed())
     status = continuation.open(options, /*recordRoutes=*/true);
   if (status.failed())
