@@ -427,9 +427,9 @@ static std::string pathIn(StringRef directory, StringRef name) {
 }
 
 bool isAdapterAlone(StringRef directory) {
-  return sys::fs::exists(pathIn(directory, "adapter_config.json")) &&
-         !sys::fs::exists(pathIn(directory, "model.safetensors")) &&
-         !sys::fs::exists(pathIn(directory, "model.safetensors.index.json"));
+  return findFile(directory, "adapter_config.json") &&
+         !findFile(directory, "model.safetensors") &&
+         !findFile(directory, "model.safetensors.index.json");
 }
 
 /// A string as TOML and JSON have it.

@@ -162,12 +162,11 @@ Error Checkpoint::openShards(StringRef indexPath) {
   if (!index)
     return index.takeError();
   for (StringRef name : index->files) {
-    SmallString<256> path(root);
-    sys::path::append(path, name);
-    if (!sys::fs::exists(path))
+    std::optional<std::string> path = findFile(root, name);
+    if (!path)
       return fileError(indexPath, "names the shard " + quoted(name) +
                                       ", which is not in the directory");
-    if (Error e = openFile(std::string(path)))
+    if (Error e = openFile(*path))
       return e;
   }
   // In sorted order, so that the message does not depend on hashing.
@@ -205,17 +204,13 @@ Expected<std::unique_ptr<Checkpoint>> Checkpoint::open(StringRef directory) {
                                 "directory with " +
                                     singleName + " or " + indexName +
                                     ", or a GGUF file");
-  SmallString<256> single(directory), index(directory), adapter(directory);
-  sys::path::append(adapter, adapterName);
-  sys::path::append(single, singleName);
-  sys::path::append(index, indexName);
   Error e = Error::success();
-  if (sys::fs::exists(single))
-    e = checkpoint->openFile(std::string(single));
-  else if (sys::fs::exists(index))
-    e = checkpoint->openShards(index);
-  else if (sys::fs::exists(adapter))
-    e = checkpoint->openFile(std::string(adapter));
+  if (auto single = findFile(directory, singleName))
+    e = checkpoint->openFile(*single);
+  else if (auto index = findFile(directory, indexName))
+    e = checkpoint->openShards(*index);
+  else if (auto adapter = findFile(directory, adapterName))
+    e = checkpoint->openFile(*adapter);
   else
     e = fileError(directory, "has neither " + singleName + " nor " + indexName);
   if (e)

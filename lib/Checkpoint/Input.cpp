@@ -12,6 +12,7 @@
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/Twine.h"
+#include "llvm/Support/Errc.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/Path.h"
@@ -155,7 +156,10 @@ std::optional<std::string> findFile(StringRef directoryOrFile, StringRef name) {
     return directoryOrFile.str();
   SmallString<256> path(directoryOrFile);
   sys::path::append(path, name);
-  if (!sys::fs::exists(path))
+  // A link that leads nowhere is there, and what opens it says so.
+  sys::fs::file_status status;
+  if (sys::fs::status(path, status, /*follow=*/false) ==
+      errc::no_such_file_or_directory)
     return std::nullopt;
   return std::string(path);
 }

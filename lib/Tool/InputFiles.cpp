@@ -10,6 +10,8 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Path.h"
 
+#include <unistd.h>
+
 using namespace llvm;
 using namespace fpmoe;
 
@@ -59,6 +61,15 @@ Error InputFiles::checkOutput(StringRef path) const {
     same = "the same file as " + found->second + ", ";
   return createStringError(path + ": cannot be written: it is " + same +
                            "an input; give the output another name");
+}
+
+Error fpmoe::checkRegularFile(StringRef path) {
+  uint64_t size;
+  Expected<int> descriptor = openRegularFile(path.str(), size);
+  if (!descriptor)
+    return descriptor.takeError();
+  ::close(*descriptor);
+  return Error::success();
 }
 
 Error fpmoe::checkSource(StringRef file, StringRef directory) {

@@ -38,6 +38,10 @@ private:
   std::map<llvm::sys::fs::UniqueID, std::string> files;
 };
 
+/// Fails if `path` is no regular file: a reader that is not ours would wait for
+/// a pipe, and read a device for ever.
+llvm::Error checkRegularFile(llvm::StringRef path);
+
 /// Fails if a directory that the IR in `file` names is not there. IR names
 /// directories as its importer was given them.
 llvm::Error checkSource(llvm::StringRef file, llvm::StringRef directory);

@@ -25,9 +25,12 @@ static constexpr uint64_t kMaxBytes = uint64_t(64) << 20;
 static constexpr size_t kTokenisedBytes = size_t(4) << 20;
 static constexpr size_t kPieceBytes = size_t(64) << 10;
 
-/// The files of a folder and those below it, sorted by their names.
-static Expected<std::vector<std::string>> listFiles(StringRef path) {
+Expected<std::vector<std::string>>
+fpmoe::listCalibrationFiles(const CalibrationOptions &options) {
   std::vector<std::string> files;
+  StringRef path = options.path;
+  if (path.empty())
+    return files;
   if (!sys::fs::is_directory(path))
     return std::vector<std::string>{path.str()};
   std::error_code error;
@@ -46,7 +49,7 @@ static Expected<std::vector<std::string>> listFiles(StringRef path) {
   }
   if (error)
     return fileError(path, "cannot be read: " + error.message());
-  llvm::sort(files);
+  llvm::sort(files); // the same text in whatever order they lie
   return files;
 }
 
@@ -59,8 +62,9 @@ static Error checkUtf8(StringRef path, StringRef text) {
                 Twine(at - reinterpret_cast<const UTF8 *>(text.begin())));
 }
 
-static Expected<std::string> readText(StringRef path) {
-  Expected<std::vector<std::string>> files = listFiles(path);
+static Expected<std::string> readText(const CalibrationOptions &options) {
+  StringRef path = options.path;
+  Expected<std::vector<std::string>> files = listCalibrationFiles(options);
   if (!files)
     return files.takeError();
   std::string all;
@@ -102,7 +106,7 @@ fpmoe::readCalibrationTexts(const CalibrationOptions &options,
       options.path.empty() ? "the calibration text of fpmoe" : options.path;
   std::string text = getCalibrationSample().str();
   if (!options.path.empty())
-    if (Error e = readText(options.path).moveInto(text))
+    if (Error e = readText(options).moveInto(text))
       return std::move(e);
 
   Tokenizer tokenizer;

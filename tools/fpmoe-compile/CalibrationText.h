@@ -23,6 +23,10 @@ struct CalibrationOptions {
   int64_t tokens = 16384; ///< most that are taken, evenly from all of the text
 };
 
+/// The files that calibration reads; none of the sample.
+llvm::Expected<std::vector<std::string>>
+listCalibrationFiles(const CalibrationOptions &options);
+
 /// Texts of one length, a multiple of `multiple` and at most `context`, each
 /// after what the tokenizer puts before a text. Fails where there is no text,
 /// or it is not UTF-8.

@@ -187,7 +187,8 @@ Error fpmoe::emitCheckpoint(const Assembly &assembly, mlir::ModuleOp tensors,
          {assembly.getTokenizerDirectory(), assembly.getBaseDirectory()}) {
       SmallString<256> from(source);
       sys::path::append(from, name);
-      if (!sys::fs::exists(from))
+      // A link that leads nowhere is there, and an error.
+      if (!sys::fs::exists(from) && !sys::fs::is_symlink_file(from))
         continue;
       if (Error error = emitter.addCopy(std::string(from), name))
         return error;

@@ -35,7 +35,7 @@ PromptTokenizer::open(StringRef directory, int64_t vocabularySize) {
                          result->tokenizer, problem))
     return fileError(result->path, problem);
   result->configPath = pathIn(directory, "tokenizer_config.json");
-  result->hasConfig = sys::fs::exists(result->configPath);
+  result->hasConfig = findFile(directory, "tokenizer_config.json").has_value();
   if (result->hasConfig)
     if (Error e = result->readConfig())
       return std::move(e);

@@ -18,8 +18,6 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
-#include <unistd.h>
-
 using namespace llvm;
 using namespace fpmoe;
 
@@ -27,14 +25,8 @@ namespace {
 
 /// Whether there is a checkpoint, right or wrong.
 bool hasCheckpoint(StringRef directory) {
-  return any_of(
-      std::initializer_list<StringRef>{"model.safetensors",
-                                       "model.safetensors.index.json"},
-      [&](StringRef name) {
-        SmallString<128> path(directory);
-        sys::path::append(path, name);
-        return sys::fs::exists(path);
-      });
+  return findFile(directory, "model.safetensors") ||
+         findFile(directory, "model.safetensors.index.json");
 }
 
 /// The defaults of the model's authors, with a line for each of those that a
@@ -97,6 +89,8 @@ Error Reader::readGraph() {
                              "can no longer be changed");
   if (!sys::fs::exists(options.input))
     return createStringError(options.input + ": there is no such file");
+  if (Error error = checkRegularFile(options.input))
+    return error;
   model.module = mlir::parseSourceFile<mlir::ModuleOp>(options.input, &context);
   if (!model.module)
     return diagnostics.take("the IR cannot be read");
@@ -210,11 +204,8 @@ Error Reader::readModel() {
                              ": there is no such directory, a model is one "
                              "with config.json and model.safetensors");
   if (!isGguf && !sys::fs::is_directory(directory)) {
-    uint64_t size;
-    Expected<int> descriptor = openRegularFile(std::string(directory), size);
-    if (!descriptor)
-      return descriptor.takeError();
-    ::close(*descriptor);
+    if (Error error = checkRegularFile(directory))
+      return error;
     return createStringError(directory +
                              ": is a file; name the directory that holds the "
                              "model, or its config.json, or a GGUF file");

@@ -267,6 +267,8 @@ parseModule(const std::string &path, mlir::MLIRContext &context) {
           out << ": " << diagnostic;
         }
       });
+  if (Error error = checkRegularFile(path))
+    return std::move(error);
   auto module = mlir::parseSourceFile<mlir::ModuleOp>(path, &context);
   if (!module)
     return createStringError(first);
