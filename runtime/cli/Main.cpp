@@ -70,7 +70,7 @@ int main(int count, char **arguments) {
   if (!problem.empty())
     return fail(problem);
   std::string program = count > 0 ? arguments[0] : "program";
-  program.erase(0, program.rfind('/') + 1);
+  program = printable(program.substr(program.rfind('/') + 1));
   std::string name = count > 1 ? arguments[1] : "";
   if (name == "help" && count > 2 && arguments[2][0] != '-') {
     // "help COMMAND" is "COMMAND --help".
