@@ -144,6 +144,13 @@ int main(int argc, char **argv) {
   }
   if (input.empty())
     return reportError("no model given; try fpmoe-compile --help", 2);
+  // Empty is what they are where they are not given.
+  for (const cl::opt<std::string> *option :
+       {&output, &weights, &weightsFile, &emit, &compileTo, &dumpDirectory})
+    if (option->getNumOccurrences() && option->empty())
+      return reportError((option == &output ? "-" : "--") + option->ArgStr +
+                             " needs a value",
+                         2);
 
   CompileOptions options;
   options.input = input;
@@ -214,8 +221,6 @@ int main(int argc, char **argv) {
                                   .str();
   if (assembly && options.stopAfter != Phase::Object)
     return reportError("-S needs --compile-to=object", 2);
-  if (weightsFile.getNumOccurrences() && weightsFile.empty())
-    return reportError("--weights-file needs a file name", 2);
   if (options.output == "-" && !isText)
     return reportError(
         "a program cannot go to the standard output; give -o FILE", 2);
