@@ -25,8 +25,13 @@ config.substitutions.append(("%build_dir", config.fpmoe_build_dir))
 config.substitutions.append(("%runtime_dir", os.path.join(
     config.fpmoe_build_dir, "lib", "fpmoe", platform.machine() + "-linux-gnu")))
 config.substitutions.append(("%python", "/usr/bin/python3"))
+# Training needs PyTorch and transformers, which the system's Python may lack.
+config.substitutions.append(("%torch_python", "python3"))
 
 config.available_features.add(platform.machine())
+if subprocess.run(["python3", "-c", "import torch, transformers"],
+                  stderr=subprocess.DEVNULL).returncode == 0:
+    config.available_features.add("torch")
 if shutil.which("unshare") and subprocess.run(
         ["unshare", "--map-root-user", "true"], stderr=subprocess.DEVNULL).returncode == 0:
     config.available_features.add("unshare")

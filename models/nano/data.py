@@ -6,19 +6,20 @@ import numpy as np
 import torch
 
 from corpus import LANGUAGES
+from tokenizer import END_OF_TEXT
 
 
 def tokenize(corpus, tokenizer, folder, seed):
-    """Writes one array of ids per language and part: the files in a shuffled order,
-    each followed by the end-of-text token."""
-    end = tokenizer.get_vocab_size() - 1
+    """Writes one array of ids per language and part, of the smallest type: the files in
+    a shuffled order, each followed by the end-of-text token."""
+    end = tokenizer.token_to_id(END_OF_TEXT)
+    kind = np.min_scalar_type(tokenizer.get_vocab_size() - 1)
     for number, lang in enumerate(corpus):
-        for part in ("train", "heldout"):
-            entries = corpus[lang][part]
+        for part, entries in corpus[lang].items():
             order = np.random.default_rng([seed, number]).permutation(len(entries))
             encoded = tokenizer.encode_batch([entries[i]["text"] for i in order])
             ids = [i for e in encoded for i in (*e.ids, end)]
-            np.save(folder / f"{part}-{lang}.npy", np.array(ids, dtype=np.uint16))
+            np.save(folder / f"{part}-{lang}.npy", np.array(ids, dtype=kind))
 
 
 def load(folder, part, lang):

@@ -56,17 +56,22 @@ class Adapters:
 
     def save(self, folder):
         for number, name in enumerate(self.names):
-            tensors = {}
-            for path, layer in self.layers.items():
-                for factor in ("lora_A", "lora_B"):
-                    matrix = getattr(layer, factor)[number].detach()
-                    tensors[f"base_model.model.{path}.{factor}.weight"] = \
-                        matrix.to(torch.bfloat16).contiguous()
-            (folder / name).mkdir(parents=True, exist_ok=True)
-            save_file(tensors, folder / name / "adapter_model.safetensors",
-                      metadata={"format": "pt"})
-            (folder / name / "adapter_config.json").write_text(json.dumps({
-                "peft_type": "LORA", "task_type": "CAUSAL_LM", "r": self.rank,
-                "lora_alpha": self.alpha, "lora_dropout": 0.0, "bias": "none",
-                "target_modules": sorted(self.modules),
-                "base_model_name_or_path": "base"}, indent=2) + "\n")
+            write(folder / name, {path: (layer.lora_A[number], layer.lora_B[number])
+                                  for path, layer in self.layers.items()},
+                  self.rank, self.alpha, self.modules)
+
+
+def write(folder, factors, rank, alpha, modules):
+    """Stores one adapter as PEFT does, in bf16. `factors` are {path of the linear
+    layer: (A, B)}."""
+    tensors = {f"base_model.model.{path}.{name}.weight":
+               matrix.detach().to(torch.bfloat16).contiguous()
+               for path, pair in factors.items()
+               for name, matrix in zip(("lora_A", "lora_B"), pair)}
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    (folder / "adapter_config.json").write_text(json.dumps({
+        "peft_type": "LORA", "task_type": "CAUSAL_LM", "r": rank,
+        "lora_alpha": alpha, "lora_dropout": 0.0, "bias": "none",
+        "target_modules": sorted(modules),
+        "base_model_name_or_path": "base"}, indent=2) + "\n")

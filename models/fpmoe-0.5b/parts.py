@@ -1,0 +1,65 @@
+"""Writes what training has reached as the parts of fpmoe.toml: adapters as PEFT stores
+them, and the routers, both in bf16.
+
+    parts.py [--cache FOLDER] [--control] [--out FOLDER]
+
+Needs the state of train.py alone, no base.
+"""
+# Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+import argparse
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent / "recipes"))
+
+import torch
+from safetensors.torch import save_file
+
+import base as bases
+import lora
+from feedforward import ALPHA, PROJECTIONS, RANK
+
+
+def factors(average, adapter, layers):
+    """{path of the linear layer: (A, B)} of one adapter."""
+    def of(layer, kind, name):
+        return average[f"model.layers.{layer}.mlp.{kind}.{name}"][adapter]
+    return {f"model.layers.{layer}.mlp.{name}":
+            (of(layer, "lora_A", name), of(layer, "lora_B", name))
+            for layer in range(layers) for name in PROJECTIONS}
+
+
+def write(state, out):
+    average, routers = state["average"], state["routers"]
+    for number, name in enumerate(state["names"]):
+        lora.write(out / name, factors(average, number, len(routers)), RANK, ALPHA,
+                   PROJECTIONS)
+    if routers.shape[1]:
+        (out / "gate").mkdir(parents=True, exist_ok=True)
+        save_file({f"model.layers.{layer}.mlp.gate.weight":
+                   weight.to(torch.bfloat16).contiguous()
+                   for layer, weight in enumerate(routers)},
+                  out / "gate/model.safetensors", metadata={"format": "pt"})
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cache", type=Path, default=bases.CACHE, metavar="FOLDER",
+                        help="of train.py (default: %(default)s)")
+    parser.add_argument("--control", action="store_true")
+    parser.add_argument("--out", type=Path, default=HERE / "parts")
+    options = parser.parse_args()
+    place = options.cache / ("control" if options.control else "mixture") / "state.pt"
+    if not place.exists():
+        bases.fail(f"{place}: is not there; train.py writes it")
+    state = torch.load(place, mmap=True)
+    write(state, options.out)
+    print(f"{options.out}: after {state['step']} steps")
+
+
+if __name__ == "__main__":
+    main()
