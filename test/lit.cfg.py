@@ -29,9 +29,10 @@ config.substitutions.append(("%python", "/usr/bin/python3"))
 config.substitutions.append(("%torch_python", "python3"))
 
 config.available_features.add(platform.machine())
-if subprocess.run(["python3", "-c", "import torch, transformers"],
-                  stderr=subprocess.DEVNULL).returncode == 0:
-    config.available_features.add("torch")
+for feature, modules in {"torch": "torch, transformers", "gguf": "gguf"}.items():
+    if subprocess.run(["python3", "-c", f"import {modules}"],
+                      stderr=subprocess.DEVNULL).returncode == 0:
+        config.available_features.add(feature)
 if shutil.which("unshare") and subprocess.run(
         ["unshare", "--map-root-user", "true"], stderr=subprocess.DEVNULL).returncode == 0:
     config.available_features.add("unshare")

