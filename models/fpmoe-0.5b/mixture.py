@@ -4,6 +4,8 @@ feed-forward networks. It computes what the recipe assembles of them.
 # Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+from pathlib import Path
+
 import torch
 import torch.nn.functional as F
 import transformers
@@ -12,6 +14,15 @@ from torch import nn
 from feedforward import FeedForward
 
 HEAD_ROWS = 128  # whose logits are there at a time
+
+
+def number_type():
+    """bf16 where the processor has products of it."""
+    try:
+        flags = set(Path("/proc/cpuinfo").read_text().split())
+    except OSError:
+        flags = set()
+    return torch.bfloat16 if flags & {"amx_bf16", "avx512_bf16"} else torch.float32
 
 
 class HeadLoss(torch.autograd.Function):
@@ -50,11 +61,12 @@ class Mixture(nn.Module):
         model = transformers.AutoModelForCausalLM.from_pretrained(base, dtype=dtype)
         model.requires_grad_(False)
         model.config.use_cache = False
-        self.adapters, self.model, self.head = adapters, model.model, model.lm_head
+        self.adapters, self.experts = adapters, len(adapters) - 1
+        self.model, self.head = model.model, model.lm_head
         for layer in self.model.layers:
             layer.mlp = FeedForward(layer.mlp, len(adapters))
         self.networks = [layer.mlp for layer in self.model.layers]
-        self.inputs_width = model.config.hidden_size
+        self.width = model.config.hidden_size
 
     def choose(self, names):
         """Adapters of all tokens, by name; None lets the router choose the expert."""
@@ -78,14 +90,16 @@ class Mixture(nn.Module):
 
     def own_share(self, expert):
         """Of the last text's tokens in all layers: how many the routers send there."""
-        if len(self.adapters) == 1:
-            return 1.0
         routers = torch.stack([network.router for network in self.networks])
         best = torch.bmm(self.inputs(), routers.transpose(1, 2)).argmax(-1)
         return (best == expert).float().mean().item()
 
-    def set_routers(self, weights):
-        for network, weight in zip(self.networks, weights):
+    @torch.no_grad()
+    def load(self, adapters, routers):
+        """`adapters` are as trained() names them."""
+        for name, p in self.trained().items():
+            p.copy_(adapters[name])
+        for network, weight in zip(self.networks, routers):
             network.router.copy_(weight)
 
 

@@ -30,7 +30,7 @@ import base as bases
 import fitting
 import perplexity
 import texts
-from mixture import Mixture, Routers
+from mixture import Mixture, Routers, number_type
 from texts import LANGUAGES
 
 # Of AdamW, for A and B of the adapters.
@@ -59,15 +59,6 @@ def parse():
     return parser.parse_args()
 
 
-def number_type():
-    """bf16 where the processor has products of it."""
-    try:
-        flags = set(Path("/proc/cpuinfo").read_text().split())
-    except OSError:
-        flags = set()
-    return torch.bfloat16 if flags & {"amx_bf16", "avx512_bf16"} else torch.float32
-
-
 def rate(step):
     """For training that has no end yet: warm-up, then the inverse square root."""
     return min(1.0, (step + 1) / WARM_UP) * max(1.0, step / DECAY_AFTER) ** -0.5
@@ -92,8 +83,8 @@ class Training:
         self.optimizer = torch.optim.AdamW(
             [{"params": [p for n, p in self.adapters.items() if kind in n]}
              for kind in RATES], betas=(0.9, 0.95), weight_decay=0.0)
-        self.routers = Routers(len(self.model.networks), len(names) - 1,
-                               self.model.inputs_width)
+        self.routers = Routers(len(self.model.networks), self.model.experts,
+                               self.model.width)
         self.step = 0
         if (self.place / "state.pt").exists():
             self.restore()
@@ -126,6 +117,15 @@ class Training:
         written = self.place / "state.pt.new"
         torch.save(state, written)
         os.replace(written, self.place / "state.pt")
+
+    def measure(self, tokens):
+        """Of the averages, which are what is exported."""
+        kept = {name: p.detach().clone() for name, p in self.adapters.items()}
+        self.model.load(self.average, self.routers.weights)
+        found = perplexity.measure(self.model, tokens, "files", self.options.window,
+                                   self.options.held_out_windows)
+        self.model.load(kept, self.routers.weights)
+        return found
 
     def log(self, **fields):
         with open(self.place / "log.jsonl", "a") as log:
@@ -189,6 +189,7 @@ def run(training, options, stopped):
         print(f"step {training.step}  " + "  ".join(
             f"{lang} {loss:.3f}" for lang, loss in result[0].items()) +
             f"  {time.time() - started:.1f} s", flush=True)
+
     def mean(values):
         return round(sum(values) / len(values), 4) if values else None
     return {"steps": training.step - first, "tokens": training.tokens(),
@@ -207,14 +208,13 @@ def main():
     training = Training(options, folder, tokens)
     before = training.tokens()
     if before == 0 and options.held_out_windows:
-        training.log(tokens=0, held_out=perplexity.measure(
-            training, tokens, "files", options.held_out_windows))
+        training.log(tokens=0, held_out=training.measure(tokens))
     fields = run(training, options, lambda: bool(signals))
     training.save()
-    every = options.held_out_every
-    if not signals and options.held_out_windows and before // every != training.tokens() // every:
-        fields["held_out"] = perplexity.measure(training, tokens, "files",
-                                                options.held_out_windows)
+    crossed = before // options.held_out_every != \
+        training.tokens() // options.held_out_every
+    if crossed and options.held_out_windows and not signals:
+        fields["held_out"] = training.measure(tokens)
     training.log(**fields, threads=options.threads)
     print(json.dumps(fields))
 

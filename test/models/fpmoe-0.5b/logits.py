@@ -14,23 +14,25 @@ sys.path.append(str(source / "models/fpmoe-0.5b"))
 import torch
 from safetensors.torch import load_file
 
-from feedforward import PROJECTIONS
 from mixture import Mixture
 
 names = ["shared", "haskell", "ocaml", "scala"]
 model = Mixture(base, names, torch.float32)
+stored = [load_file(parts / name / "adapter_model.safetensors") for name in names]
+
+
+def adapters(name):
+    """`name` is model.layers.N.mlp.lora_A.up_proj, PEFT's has the factor last."""
+    *path, factor, projection = name.split(".")
+    key = ".".join(["base_model.model", *path, projection, factor, "weight"])
+    return torch.stack([tensors[key] for tensors in stored])
+
+
 gate = load_file(parts / "gate/model.safetensors")
+model.load({name: adapters(name) for name in model.trained()},
+           [gate[f"model.layers.{layer}.mlp.gate.weight"]
+            for layer in range(len(model.networks))])
 with torch.no_grad():
-    for number, name in enumerate(names):
-        factors = load_file(parts / name / "adapter_model.safetensors")
-        for layer, network in enumerate(model.networks):
-            for projection in PROJECTIONS:
-                for kind in ("lora_A", "lora_B"):
-                    key = f"base_model.model.model.layers.{layer}.mlp.{projection}"
-                    getattr(network, kind)[projection][number] = \
-                        factors[f"{key}.{kind}.weight"]
-    model.set_routers([gate[f"model.layers.{layer}.mlp.gate.weight"]
-                       for layer in range(len(model.networks))])
     model.choose(None)
     text = torch.tensor([int(i) for i in ids.read_text().split()])
     logits = model.hidden(text) @ model.head.weight.t()
