@@ -157,6 +157,8 @@ def fingerprint(folder):
 def link(folder, place):
     if place.is_symlink():
         place.unlink()
+    elif place.exists():
+        fail(f"--link={place}: is there, and is no link")
     place.symlink_to(folder)
 
 
