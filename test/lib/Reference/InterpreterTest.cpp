@@ -233,8 +233,8 @@ TEST_F(InterpreterTest, AttentionWithWindow) {
   // And with another text beside it.
   interpreter->reset();
   run({3, 0, 31});
-  Expected<Rows> other = interpreter->run({5, 5, 5, 5, 5}, /*text=*/1);
-  ASSERT_TRUE(!!other) << toString(other.takeError());
+  llvm::Expected<Rows> other = interpreter->run({5, 5, 5, 5, 5}, /*text=*/1);
+  ASSERT_TRUE(!!other) << llvm::toString(other.takeError());
   last = run({7});
   EXPECT_EQ(last.data, y[3].vec());
   EXPECT_EQ(interpreter->getPosition(0), 4);
