@@ -65,6 +65,27 @@ size_t TokenTrie::longestAt(std::string_view text, size_t at,
   }
 }
 
+Markup::Markup(const std::vector<TextPart> &parts) {
+  size_t end = 0;
+  for (const TextPart &part : parts) {
+    size_t begin = end;
+    end += part.text.size();
+    if (!part.isMarkup)
+      continue;
+    if (!ranges.empty() && ranges.back().second == begin)
+      ranges.back().second = end;
+    else
+      ranges.emplace_back(begin, end);
+  }
+}
+
+bool Markup::contains(size_t begin, size_t end) const {
+  auto after = std::upper_bound(
+      ranges.begin(), ranges.end(), begin,
+      [](size_t place, const auto &range) { return place < range.first; });
+  return isAll || (after != ranges.begin() && end <= std::prev(after)->second);
+}
+
 /// The start of the character before `at`, which is not 0.
 static size_t previousCharacter(std::string_view text, size_t at) {
   do
@@ -75,7 +96,8 @@ static size_t previousCharacter(std::string_view text, size_t at) {
 
 void TokenizerTables::splitAtTokens(const TokenTrie &trie,
                                     std::string_view text, size_t textBegin,
-                                    bool first, bool parsesSpecial,
+                                    bool first, const Markup &markup,
+                                    size_t origin,
                                     std::vector<Piece> &pieces) const {
   size_t done = 0;     // everything before is in `pieces`
   size_t stripped = 0; // the white space before ends here
@@ -95,7 +117,7 @@ void TokenizerTables::splitAtTokens(const TokenTrie &trie,
     size_t begin = at, end = matchEnd;
     at = matchEnd;
     uint8_t flags = tokenFlags(id);
-    if ((flags & kSpecial) && !parsesSpecial)
+    if ((flags & kSpecial) && !markup.contains(origin + begin, origin + end))
       continue;
     if (flags & kSingleWord) {
       bool joinsLeft =

@@ -35,22 +35,18 @@ static std::string toValidUtf8(std::string_view text) {
   return out;
 }
 
-bool Tokenizer::encode(std::string_view utf8, bool addSpecialTokens,
-                       std::vector<int32_t> &ids, std::string &error,
-                       bool parsesSpecialTokens) const {
-  std::string valid;
-  size_t badOffset;
-  if (!isValidUtf8(utf8, badOffset)) {
-    valid = toValidUtf8(utf8);
-    utf8 = valid;
-  }
-
+bool Tokenizer::encodeText(std::string_view utf8, const Markup &markup,
+                           std::vector<int32_t> &ids,
+                           std::string &error) const {
   // `text` gathers the normalized parts; texts of added tokens are left out.
   const size_t most = mostBytesFrom(utf8.size());
   std::string text, normalized;
   std::vector<Piece> parts, pieces;
-  tables->splitAtTokens(tables->rawTokens, utf8, 0, /*first=*/true,
-                        parsesSpecialTokens, parts);
+  tables->splitAtTokens(tables->rawTokens, utf8, 0, /*first=*/true, markup,
+                        /*origin=*/0, parts);
+  // A normalizer moves what is behind.
+  const Markup inNormalized =
+      tables->normalizer.empty() ? markup : markup.withoutPlaces();
   for (const Piece &part : parts) {
     if (part.id != kNone) {
       pieces.push_back(part);
@@ -63,22 +59,45 @@ bool Tokenizer::encode(std::string_view utf8, bool addSpecialTokens,
     text += normalized;
     tables->splitAtTokens(tables->normalizedTokens,
                           std::string_view(text).substr(begin), begin,
-                          part.first, parsesSpecialTokens, pieces);
+                          part.first, inNormalized, part.begin, pieces);
   }
   if (!tables->preTokenize(most, text, pieces, error))
     return false;
+  tables->encodePieces(text, pieces, ids);
+  return true;
+}
 
+bool Tokenizer::encode(std::string_view utf8, bool addSpecialTokens,
+                       std::vector<int32_t> &ids, std::string &error,
+                       bool parsesSpecialTokens) const {
+  std::string valid;
+  size_t badOffset;
+  if (!isValidUtf8(utf8, badOffset)) {
+    valid = toValidUtf8(utf8);
+    utf8 = valid;
+  }
   ids.clear();
   auto addAll = [&](const Section &section) {
-    for (size_t i = 0; i != section.count; ++i)
+    for (size_t i = 0; addSpecialTokens && i != section.count; ++i)
       ids.push_back(static_cast<int32_t>(tables->word(section, i)));
   };
-  if (addSpecialTokens)
-    addAll(tables->header.prefix);
-  tables->encodePieces(text, pieces, ids);
-  if (addSpecialTokens)
-    addAll(tables->header.suffix);
+  addAll(tables->header.prefix);
+  if (!encodeText(utf8, Markup(parsesSpecialTokens), ids, error))
+    return false;
+  addAll(tables->header.suffix);
   return true;
+}
+
+bool Tokenizer::encode(const std::vector<TextPart> &parts,
+                       std::vector<int32_t> &ids, std::string &error) const {
+  std::vector<TextPart> valid = parts;
+  std::string text;
+  for (TextPart &part : valid) {
+    part.text = toValidUtf8(part.text);
+    text += part.text;
+  }
+  ids.clear();
+  return encodeText(text, Markup(valid), ids, error);
 }
 
 int32_t Tokenizer::tokenToId(std::string_view token) const {
@@ -95,6 +114,10 @@ bool Tokenizer::isSpecial(int32_t id) const {
 
 int32_t Tokenizer::idCount() const {
   return static_cast<int32_t>(tables->header.idCount);
+}
+
+const ChatForm *Tokenizer::chatForm() const {
+  return tables->chat ? &*tables->chat : nullptr;
 }
 
 } // namespace fpmoe

@@ -22,7 +22,16 @@
 
 namespace fpmoe {
 
+class Markup;
+struct ChatForm;
 struct TokenizerTables;
+
+/// A part of a text. Texts of special tokens in markup become these tokens, and
+/// are text like any other elsewhere.
+struct TextPart {
+  std::string text;
+  bool isMarkup;
+};
 
 /// Immutable after `create`; all const members may be called from several
 /// threads at once.
@@ -52,6 +61,10 @@ public:
               std::vector<int32_t> &ids, std::string &error,
               bool parsesSpecialTokens = true) const;
 
+  /// The same of parts that follow each other, with nothing put around them.
+  bool encode(const std::vector<TextPart> &parts, std::vector<int32_t> &ids,
+              std::string &error) const;
+
   /// Sets `text` to that of `ids`; unknown ids give nothing. Always UTF-8:
   /// bytes that form no character become U+FFFD. Fails as `encode` does.
   bool decode(const std::vector<int32_t> &ids, bool skipSpecialTokens,
@@ -69,8 +82,15 @@ public:
   /// One more than the largest id.
   int32_t idCount() const;
 
+  /// How conversations are written; null if the tables say nothing of it.
+  const ChatForm *chatForm() const;
+
 private:
   friend class StreamDecoder;
+  /// Ids alone, of a text that is UTF-8.
+  bool encodeText(std::string_view utf8, const Markup &markup,
+                  std::vector<int32_t> &ids, std::string &error) const;
+
   std::unique_ptr<TokenizerTables> tables;
 };
 

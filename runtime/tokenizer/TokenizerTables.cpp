@@ -64,6 +64,7 @@ bool TokenizerTables::load(const uint8_t *bytes, size_t size,
       {"decoder", header.decoder, sizeof(Step), true},
       {"prefix", header.prefix, 4, true},
       {"suffix", header.suffix, 4, true},
+      {"chat", header.chat, sizeof(Chat), header.chat.count <= 1},
   };
   for (const Check &check : checks) {
     uint64_t end = check.section.offset +
@@ -79,7 +80,7 @@ bool TokenizerTables::load(const uint8_t *bytes, size_t size,
   if (!loadSteps(header.normalizer, normalizer, error) ||
       !loadSteps(header.preTokenizer, preTokenizer, error) ||
       !loadSteps(header.decoder, decoder, error) || !checkGrowth(error) ||
-      !loadAddedTokens(error))
+      !loadAddedTokens(error) || !loadChat(error))
     return false;
   for (unsigned c = 0; c != 128; ++c) {
     char character = static_cast<char>(c);
@@ -153,16 +154,34 @@ bool TokenizerTables::checkGrowth(std::string &error) const {
   return true;
 }
 
+bool TokenizerTables::loadText(const Section &section,
+                               std::string_view &out) const {
+  if (uint64_t(section.offset) + section.count > header.size)
+    return false;
+  out = {reinterpret_cast<const char *>(blob) + section.offset, section.count};
+  size_t badOffset;
+  return isValidUtf8(out, badOffset);
+}
+
+bool TokenizerTables::loadChat(std::string &error) {
+  if (header.chat.count == 0)
+    return true;
+  Chat stored;
+  std::memcpy(&stored, blob + header.chat.offset, sizeof(stored));
+  chat.emplace();
+  chat->flags = stored.flags;
+  for (uint32_t i = 0; i != kChatTexts; ++i)
+    if (!loadText(stored.texts[i], chat->texts[i])) {
+      error = "tokenizer tables: text " + std::to_string(i) +
+              " of conversations is malformed";
+      return false;
+    }
+  return true;
+}
+
 bool TokenizerTables::loadSteps(const Section &section,
                                 std::vector<LoadedStep> &steps,
                                 std::string &error) {
-  auto textAt = [&](const Section &part, std::string_view &out) {
-    if (uint64_t(part.offset) + part.count > header.size)
-      return false;
-    out = {reinterpret_cast<const char *>(blob) + part.offset, part.count};
-    size_t badOffset;
-    return isValidUtf8(out, badOffset);
-  };
   for (uint32_t i = 0; i != section.count; ++i) {
     Step step;
     std::memcpy(&step, blob + section.offset + i * sizeof(Step), sizeof(Step));
@@ -174,8 +193,8 @@ bool TokenizerTables::loadSteps(const Section &section,
     bool hasContent = hasPattern || step.kind == StepKind::Metaspace ||
                       step.kind == StepKind::Strip;
     if (static_cast<uint32_t>(step.kind) >= kStepKinds ||
-        !textAt(step.pattern, pattern) ||
-        !textAt(step.content, loaded.content) ||
+        !loadText(step.pattern, pattern) ||
+        !loadText(step.content, loaded.content) ||
         (hasPattern && pattern.empty()) ||
         (hasContent && step.kind != StepKind::Replace &&
          step.kind != StepKind::Split && loaded.content.empty())) {

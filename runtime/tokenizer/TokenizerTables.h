@@ -11,9 +11,11 @@
 #define FPMOE_RUNTIME_TOKENIZER_TOKENIZERTABLES_H
 
 #include "fpmoe/runtime/tokenizer_format.h"
+#include "runtime/tokenizer/ChatTemplate.h"
 #include "runtime/tokenizer/Regex.h"
 
 #include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -109,6 +111,23 @@ struct Piece {
   bool first;  // starts where the whole text starts
 };
 
+/// Where in a text those of special tokens are these tokens.
+class Markup {
+public:
+  /// Everywhere or nowhere.
+  explicit Markup(bool isAll) : isAll(isAll) {}
+  /// In each part that is markup, with those beside it.
+  explicit Markup(const std::vector<TextPart> &parts);
+
+  bool contains(size_t begin, size_t end) const;
+  /// That of a text whose offsets are not those of this one: places are lost.
+  Markup withoutPlaces() const { return Markup(isAll); }
+
+private:
+  bool isAll = false;
+  std::vector<std::pair<size_t, size_t>> ranges; // ascending, apart
+};
+
 /// Words seen while encoding one text, and the ids they became.
 class WordCache;
 
@@ -118,6 +137,7 @@ struct TokenizerTables {
   std::vector<LoadedStep> normalizer;
   std::vector<LoadedStep> preTokenizer;
   std::vector<LoadedStep> decoder;
+  std::optional<ChatForm> chat;
   TokenTrie rawTokens;        // matched in the text as it is
   TokenTrie normalizedTokens; // matched after the normalizer
   // Normalized tokens that the normalizer changes, sorted by id: they are
@@ -154,10 +174,10 @@ struct TokenizerTables {
                  std::string &out, std::string &error) const;
 
   /// Cuts `text` into added tokens of `trie` and the text between them. Special
-  /// ones are text without `parsesSpecial`.
+  /// ones are text outside of `markup`, in which `text` begins at `origin`.
   void splitAtTokens(const TokenTrie &trie, std::string_view text,
-                     size_t textBegin, bool first, bool parsesSpecial,
-                     std::vector<Piece> &pieces) const;
+                     size_t textBegin, bool first, const Markup &markup,
+                     size_t origin, std::vector<Piece> &pieces) const;
 
   /// Applies all pre-tokenizer steps to the pieces of `text`. Fails as
   /// `normalize` does.
@@ -175,6 +195,9 @@ struct TokenizerTables {
 private:
   bool loadSteps(const tokenizer_format::Section &section,
                  std::vector<LoadedStep> &steps, std::string &error);
+  bool loadChat(std::string &error);
+  bool loadText(const tokenizer_format::Section &section,
+                std::string_view &out) const;
   bool loadAddedTokens(std::string &error);
   bool checkGrowth(std::string &error) const;
   void startSymbols(std::string_view word,

@@ -18,7 +18,7 @@ namespace fpmoe {
 namespace tokenizer_format {
 
 constexpr uint32_t kMagic = 0x4b545046; // "FPTK"
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr uint32_t kNone = 0xffffffff; // no id, an empty slot
 
 /// An array: the offset of its first element, and how many there are.
@@ -69,6 +69,7 @@ struct Header {
   Section decoder;      // Step[]
   Section prefix;       // uint32_t[]: ids put before a text
   Section suffix;       // uint32_t[]: ids put after a text
+  Section chat;         // Chat[0 or 1]
 };
 
 /// (left, right) becomes `result`; a lower rank goes first.
@@ -117,8 +118,47 @@ struct Step {
   Section content;  // char[], UTF-8
 };
 
+/// What a conversation is written with. Special tokens in these texts are
+/// tokens; in the messages between them they are text.
+enum class ChatText : uint32_t {
+  Family,        // of templates; empty: there is none, for this
+  Problem,       // reason, a clause for people
+  Begin,         // before all
+  DefaultSystem, // stands in for a system message; empty: nothing does
+  BeforeSystem,
+  AfterSystem,
+  BeforeUser,
+  AfterUser,
+  BeforeAssistant,
+  AfterAssistant,
+  Answer, // what the model goes on from
+};
+constexpr uint32_t kChatTexts = static_cast<uint32_t>(ChatText::Answer) + 1;
+
+enum ChatFlags : uint32_t {
+  kSystemFirst = 1 << 0,    // a system message may stand first
+  kSystemAnywhere = 1 << 1, // or in any place
+  // Not a turn of its own: in that of the first, or last, user, before the
+  // content.
+  kSystemInFirstUser = 1 << 2,
+  kSystemInLastUser = 1 << 3,
+  kAlternates = 1 << 4, // user and assistant take turns, the user begins
+  // White space at both ends of the content goes, of that of the user with a
+  // system message in it.
+  kTrimSystem = 1 << 5,
+  kTrimUser = 1 << 6,
+  kTrimAssistant = 1 << 7,
+};
+
+struct Chat {
+  uint32_t flags; // ChatFlags
+  uint32_t reserved;
+  Section texts[kChatTexts]; // char[], UTF-8, by ChatText
+};
+
 static_assert(sizeof(Section) == 8 && sizeof(Merge) == 16, "fixed layout");
-static_assert(sizeof(Step) == 32 && sizeof(Header) == 128, "fixed layout");
+static_assert(sizeof(Step) == 32 && sizeof(Header) == 136, "fixed layout");
+static_assert(sizeof(Chat) == 96, "fixed layout");
 static_assert(offsetof(Header, textEnds) == 24, "fixed layout");
 static_assert(offsetof(Step, pattern) == 16, "fixed layout");
 

@@ -12,6 +12,8 @@
 
 #include "test/lib/Checkpoint/Support.h"
 
+#include "llvm/Support/MathExtras.h"
+
 #include <vector>
 
 namespace fpmoe::test {
