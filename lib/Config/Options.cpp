@@ -217,16 +217,17 @@ Error OptionsParser::compile(const toml::table &table) {
       if (!scaling)
         return errorAt(node.source(), toString(scaling.takeError()));
       options.ropeScaling = *scaling;
+    } else if (key.str() == "chat_template") {
+      e = readString(node, "chat_template", options.chatTemplate);
     } else if (key.str() == "static") {
       const auto *value = node.as_boolean();
       if (!value)
         return wrongType(node, "static", "true or false");
       options.isStatic = value->get();
     } else {
-      return unknown(
-          key, "'weights', 'cpu', 'cache', 'languages', "
-               "'prefill_tokens', 'context', 'rope_scaling', 'static' and "
-               "'weights_file'");
+      return unknown(key, "'weights', 'cpu', 'cache', 'languages', "
+                          "'prefill_tokens', 'context', 'rope_scaling', "
+                          "'chat_template', 'static' and 'weights_file'");
     }
     if (e)
       return e;

@@ -65,6 +65,7 @@ struct FileOptions {
   /// Positions of the program: at most those of the model.
   std::optional<int64_t> context;
   std::optional<RopeScalingOption> ropeScaling;
+  std::optional<std::string> chatTemplate; ///< a family, or "none"
   std::optional<bool> isStatic;
   std::optional<std::string> weightsFile; ///< a name in the program's folder
 };

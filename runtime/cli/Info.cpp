@@ -16,6 +16,7 @@
 #include "runtime/cli/Engine.h"
 #include "runtime/cli/Json.h"
 #include "runtime/cli/SamplingArguments.h"
+#include "runtime/cli/Text.h"
 #include "runtime/cli/Units.h"
 #include "runtime/core/Level.h"
 #include "runtime/core/Machine.h"
@@ -77,7 +78,7 @@ static std::string matrixText(const FpmoeMatrix &matrix) {
                 matrix.name);
 }
 
-static std::string table() {
+static std::string table(const std::string &family) {
   const FpmoeModel &m = fpmoe_model;
   const FpmoeLevel &level = usedLevel();
   std::string text;
@@ -130,6 +131,7 @@ static std::string table() {
              bytesText(level.private_bytes).c_str()));
   row("tokenizer", m.tokenizer_bytes ? bytesText(m.tokenizer_bytes)
                                      : "none, token ids only");
+  row("chat template", family.empty() ? "none" : family);
   row("sampling", samplingText());
   for (int64_t i = 0; i < m.matrix_count; ++i)
     row(i ? "" : "matrices", matrixText(m.matrices[i]));
@@ -181,7 +183,7 @@ static void writeSampling(JsonWriter &json, const FpmoeSampling &given) {
   json.endObject();
 }
 
-static std::string json() {
+static std::string json(const std::string &family) {
   const FpmoeModel &m = fpmoe_model;
   const FpmoeLevel &level = usedLevel();
   JsonWriter json;
@@ -225,6 +227,7 @@ static std::string json() {
   json.value("shared_bytes", level.shared_bytes);
   json.value("private_bytes", level.private_bytes);
   json.value("tokenizer_bytes", m.tokenizer_bytes);
+  json.value("chat_template", family);
   writeList(json, "eos_tokens", m.eos_tokens, m.eos_count);
   json.value("temperature", double(m.temperature));
   json.value("top_p", double(m.top_p));
@@ -261,6 +264,11 @@ int fpmoe::runInfo(const std::string &program, int count, char **arguments) {
     return showHelp(options.helpText());
   if (status.failed())
     return misuse(status);
-  print(asJson ? json() : table());
+  Text text;
+  status = text.open();
+  if (status.failed())
+    return fail(status);
+  std::string family = text.chatTemplate().family();
+  print(asJson ? json(family) : table(family));
   return exitSuccess;
 }

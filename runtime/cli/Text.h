@@ -14,7 +14,7 @@
 #define FPMOE_RUNTIME_CLI_TEXT_H
 
 #include "runtime/core/Status.h"
-#include "runtime/tokenizer/Tokenizer.h"
+#include "runtime/tokenizer/ChatTemplate.h"
 
 #include <memory>
 #include <string>
@@ -61,6 +61,9 @@ public:
   }
   /// The special token that the vocabulary spells like this, or -1.
   int32_t specialToken(const std::string &name) const;
+
+  /// How conversations are written. The text outlives it.
+  ChatTemplate chatTemplate() const { return ChatTemplate(tokenizer.get()); }
 
   /// Returns the text of one token, with U+FFFD for incomplete characters; as
   /// the vocabulary spells it if it cannot be decoded.

@@ -12,6 +12,7 @@
 #include "lib/Checkpoint/Gguf.h"
 #include "lib/Target/Link/Link.h"
 #include "lib/Target/Link/Payload.h"
+#include "lib/Tokenizer/Chat.h"
 #include "lib/Tokenizer/Gguf.h"
 #include "lib/Tokenizer/Tokenizer.h"
 #include "lib/Tool/InputFiles.h"
@@ -416,8 +417,15 @@ Error Compiler::describe() {
   description.weightBytes = getBlobBytes(*code.front());
   if (options.weightsFile)
     description.weightsFile = sys::path::filename(*options.weightsFile).str();
-  return readTokenizer(getModelAttr().getAs<mlir::StringAttr>("source"))
-      .moveInto(description.tokenizer);
+  StringRef source = getModelAttr().getAs<mlir::StringAttr>("source");
+  if (Error error = readTokenizer(source).moveInto(description.tokenizer))
+    return error;
+  if (!makesProgram() || options.layerInputs)
+    return Error::success();
+  return addChat(description.tokenizer, source,
+                 options.chatTemplate.value_or(""), [](const Twine &what) {
+                   errs() << "note: " << printableLines(what.str()) << "\n";
+                 });
 }
 
 /// Goes through the phases up to the program's plan, which takes no weights.

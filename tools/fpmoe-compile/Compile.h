@@ -33,6 +33,7 @@ struct CompileOptions {
   std::optional<int64_t> prefillTokens;              ///< 512
   std::optional<int64_t> context;                    ///< all positions
   std::optional<RopeScalingOption> ropeScaling;      ///< as the model says
+  std::optional<std::string> chatTemplate;           ///< as the model says
   std::optional<bool> isStatic;                      ///< false
   std::optional<std::string> weightsFile;            ///< inside the program
   std::optional<uint64_t> randomSeed; ///< the checkpoint's weights

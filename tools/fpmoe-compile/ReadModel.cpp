@@ -124,6 +124,7 @@ void Reader::inheritOptions(const FileOptions &file) {
   inherit(options.prefillTokens, file.prefillTokens);
   inherit(options.context, file.context);
   inherit(options.ropeScaling, file.ropeScaling);
+  inherit(options.chatTemplate, file.chatTemplate);
   inherit(options.isStatic, file.isStatic);
   if (options.weightsFile || !file.weightsFile)
     return;

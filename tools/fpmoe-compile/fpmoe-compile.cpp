@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Config/SizeLimits.h"
+#include "lib/Tokenizer/Chat.h"
 #include "lib/Tool/Output.h"
 #include "lib/Tool/Process.h"
 #include "tools/fpmoe-compile/Compile.h"
@@ -80,6 +81,13 @@ static cl::opt<std::string> ropeScaling(
     "rope-scaling", cl::value_desc("kind:factor"), cl::cat(category),
     cl::desc("Stretch the positions, for a model whose card says that it can: "
              "yarn:4, yarn:4:32768 with the original context, or linear:4"));
+static const std::string chatHelp =
+    "How conversations are written (default: as the model's own template "
+    "does, if its family is known): " +
+    listChatChoices();
+static cl::opt<std::string> chatTemplate("chat-template",
+                                         cl::value_desc("family"),
+                                         cl::cat(category), cl::desc(chatHelp));
 static cl::opt<bool>
     isStatic("static", cl::cat(category),
              cl::desc("Make a program that needs no shared library at all"));
@@ -286,6 +294,13 @@ int main(int argc, char **argv) {
     if (!scaling)
       return reportError("--rope-scaling: " + toString(scaling.takeError()), 2);
     options.ropeScaling = *scaling;
+  }
+  if (chatTemplate.getNumOccurrences()) {
+    if (!isChatChoice(chatTemplate))
+      return reportError("--chat-template is '" + chatTemplate +
+                             "', it must be " + listChatChoices(),
+                         2);
+    options.chatTemplate = chatTemplate;
   }
   if (isStatic.getNumOccurrences())
     options.isStatic = isStatic;

@@ -33,6 +33,7 @@ TEST(Options, ReadsEveryKey) {
                               "prefill_tokens = 512\n"
                               "context = 131072\n"
                               "rope_scaling = \"yarn:4:32768\"\n"
+                              "chat_template = \"llama3\"\n"
                               "static = true\n"
                               "weights_file = \"w.bin\"\n"
                               "[weights]\n"
@@ -53,6 +54,7 @@ TEST(Options, ReadsEveryKey) {
   EXPECT_EQ(options->ropeScaling->kind, "yarn");
   EXPECT_EQ(options->ropeScaling->factor, 4);
   EXPECT_EQ(options->ropeScaling->originalPositions, 32768);
+  EXPECT_EQ(options->chatTemplate, "llama3");
   EXPECT_EQ(options->isStatic, true);
   EXPECT_EQ(options->weightsFile, "w.bin");
   // In the order of the file.
@@ -68,7 +70,8 @@ TEST(Options, ReadsTheExampleOfTheReadme) {
   EXPECT_EQ(options.ignoreConfig.size(), 1u);
   EXPECT_TRUE(options.expertNames && options.weights && options.cpu &&
               options.languages && options.prefillTokens && options.context &&
-              options.ropeScaling && options.isStatic && options.weightsFile);
+              options.ropeScaling && options.chatTemplate && options.isStatic &&
+              options.weightsFile);
 }
 
 TEST(Options, MissingKeysAndFileHaveNoValue) {
@@ -80,7 +83,8 @@ TEST(Options, MissingKeysAndFileHaveNoValue) {
     EXPECT_TRUE(options.ignoreConfig.empty());
     EXPECT_FALSE(options.expertNames || options.weights || options.cpu ||
                  options.languages || options.prefillTokens ||
-                 options.context || options.ropeScaling || options.isStatic ||
+                 options.chatTemplate || options.context ||
+                 options.ropeScaling || options.isStatic ||
                  options.weightsFile);
   }
 }
@@ -133,7 +137,7 @@ TEST(Options, UnknownKey) {
   EXPECT_EQ(fault("[compile]\n  threads = 1\n"),
             "fpmoe.toml:2:3: unknown key 'threads', known here are 'weights', "
             "'cpu', 'cache', 'languages', 'prefill_tokens', 'context', "
-            "'rope_scaling', 'static' and 'weights_file'");
+            "'rope_scaling', 'chat_template', 'static' and 'weights_file'");
   EXPECT_EQ(fault("[compile]\ncache = \"int8\"\n"),
             "fpmoe.toml:2:9: 'cache' is 'int8', it must be 'f32' or 'bf16'");
 }
