@@ -46,7 +46,7 @@ const Api::Route Api::routes[] = {
 Api::Api(HttpServer &server, Service &service, const Text &text,
          ApiOptions given)
     : server(server), service(service), text(text), options(std::move(given)),
-      fillIn(text) {}
+      fillIn(text), chatTemplate(text.chatTemplate()) {}
 
 Api::~Api() {
   for (const std::shared_ptr<Reply> &reply : unfinished)
@@ -257,7 +257,7 @@ void Api::props(Id id, const Request &) {
                {"languages", languages},
                {"fill_in", fillIn.isPossible() ? Json(fillIn.familyName())
                                                : Json(nullptr)},
-               {"chat_template", ""},
+               {"chat_template", chatTemplate.family()},
                {"endpoints", endpoints}});
 }
 
@@ -312,10 +312,4 @@ void Api::detokenize(Id id, const Request &request) {
   if (stream.status().failed())
     return fail(id, 400, stream.status().message(), "tokens");
   respond(id, {{"content", content}});
-}
-
-void Api::chat(Id id, const Request &) {
-  fail(id, 400,
-       "this program has no chat template: it completes text, see "
-       "/v1/completions, and fills in the middle, see /infill");
 }

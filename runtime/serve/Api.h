@@ -5,8 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The endpoints of OpenAI's completions, of llama.cpp's server and of Mistral's
-// fill-in, as their clients use them. docs/serving.md lists fields and bounds.
+// The endpoints of OpenAI's completions and chat, of llama.cpp's server and of
+// Mistral's fill-in, as their clients use them. docs/serving.md lists fields
+// and bounds.
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,6 +26,9 @@
 
 namespace fpmoe {
 
+/// Likeliest tokens of which log-probabilities are told.
+constexpr int64_t mostLogprobs = 20;
+
 struct ApiOptions {
   std::vector<std::string> keys; ///< that clients have to show; empty: none
   bool isLocal = true;   ///< only this machine connects: names are checked
@@ -39,6 +43,10 @@ struct Reply;
 class ReplyStyle {
 public:
   virtual ~ReplyStyle() = default;
+  /// What a stream says before all of a text; null: nothing.
+  virtual Json first(const Reply &reply, size_t choice) const {
+    return nullptr;
+  }
   /// A part of a stream; null: nothing.
   virtual Json chunk(Reply &reply, size_t choice,
                      const Completion::Piece &piece) const = 0;
@@ -51,6 +59,7 @@ public:
 };
 
 const ReplyStyle &openAiStyle();
+const ReplyStyle &chatStyle();
 const ReplyStyle &llamaStyle();
 const ReplyStyle &mistralStyle();
 
@@ -120,6 +129,7 @@ private:
   bool readSampling(Fields &fields, CompletionOptions &options,
                     int64_t defaultTokens, const char *tokensName);
   bool readPrompts(Fields &fields, std::vector<std::vector<int32_t>> &prompts);
+  int64_t readChoices(Fields &fields, Reply &reply);
   bool checkSize(Fields &fields, const char *name, int64_t promptTokens,
                  CompletionOptions &options);
   std::shared_ptr<Reply> makeReply(Id id, Fields &fields,
@@ -128,6 +138,9 @@ private:
                                         CompletionOptions &options);
   void addChoice(Reply &reply, std::vector<int32_t> prompt,
                  CompletionOptions options, Fields &fields);
+  void addChoices(Reply &reply, const std::vector<int32_t> &prompt,
+                  CompletionOptions options, int64_t n, const char *name,
+                  Fields &fields);
   bool hasRoom(Id id, int64_t more);
   void start(std::shared_ptr<Reply> reply);
   void cancel(Reply &reply);
@@ -148,6 +161,7 @@ private:
   const Text &text;
   ApiOptions options;
   FillIn fillIn;
+  ChatTemplate chatTemplate;
   Metrics numbers;
   int64_t active = 0; ///< texts that are not complete
   uint64_t owner = 0; ///< of the request that is read

@@ -94,6 +94,12 @@ bool Fields::has(const char *name) const {
   return found != json.end() && !found->is_null();
 }
 
+bool Fields::isOff(const Json &value) {
+  return (value.is_number() && value.get<double>() == 0) || value == false ||
+         value == "" || value == "none" ||
+         ((value.is_array() || value.is_object()) && value.empty());
+}
+
 const Json *Fields::find(const char *name, const char *wanted,
                          bool (Json::*is)() const noexcept) {
   if (failed() || !has(name))

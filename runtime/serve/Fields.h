@@ -48,6 +48,8 @@ public:
   /// A text, or some of them.
   std::vector<std::string> texts(const char *name, size_t most,
                                  size_t mostBytes);
+  /// Whether a value asks for nothing: false, 0, "none", or an empty one.
+  static bool isOff(const Json &value);
   /// Ids of the vocabulary.
   std::vector<int32_t> ids(const char *name, int64_t vocabulary);
 
@@ -56,11 +58,12 @@ public:
   void fail(const char *name, std::string message);
   const std::string &error() const { return message; }
   const std::string &field() const { return badField; }
+  /// A member as it stands in errors.
+  std::string called(const char *name) const { return prefix + name; }
 
 private:
   const Json *find(const char *name, const char *wanted,
                    bool (Json::*is)() const noexcept);
-  std::string called(const char *name) const { return prefix + name; }
 
   Json json;
   std::string prefix;

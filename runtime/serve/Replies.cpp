@@ -41,6 +41,8 @@ void Api::start(std::shared_ptr<Reply> reply) {
   if (reply->isStream)
     server.beginStream(reply->connection, "text/event-stream; charset=utf-8");
   for (size_t i = 0; i < reply->choices.size(); ++i) {
+    if (reply->isStream)
+      send(*reply, reply->style->first(*reply, i));
     Completion &task = *reply->choices[i].task;
     task.onStarted = [=](int64_t found) {
       double now = seconds();

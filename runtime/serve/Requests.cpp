@@ -18,7 +18,6 @@ using namespace fpmoe;
 // Bounds of what is asked for; docs/serving.md lists them.
 static constexpr int64_t mostChoices = 16, mostPrompts = 128, mostWaiting = 64;
 static constexpr size_t mostStops = 16, mostStopBytes = 256;
-static constexpr int64_t mostLogprobs = 20;
 static constexpr size_t mostBiases = 1024;
 
 static uint64_t randomSeed() {
@@ -68,17 +67,12 @@ static void readBiases(Fields &fields, SamplerOptions &sampler) {
 /// What changes a text, and no part of this server does.
 static void refuseUnknown(Fields &fields) {
   for (const char *name :
-       {"grammar", "json_schema", "tools", "functions", "guided_json",
-        "guided_regex", "mirostat", "dynatemp_range", "image_data"}) {
-    if (!fields.has(name))
-      continue;
-    const Json &value = fields.at(name);
-    bool isOff = (value.is_number() && value.get<double>() == 0) ||
-                 value == false || value == "" ||
-                 ((value.is_array() || value.is_object()) && value.empty());
-    if (!isOff)
+       {"grammar", "json_schema", "tools", "tool_choice", "functions",
+        "function_call", "guided_json", "guided_regex", "mirostat",
+        "dynatemp_range", "image_data", "audio", "documents", "chat_template",
+        "chat_template_kwargs", "continue_final_message"})
+    if (fields.has(name) && !Fields::isOff(fields.at(name)))
       fields.fail(name, format("'%s' is not supported", name));
-  }
   if (!fields.has("response_format"))
     return;
   const Json &shape = fields.at("response_format");
@@ -222,11 +216,9 @@ void Api::addChoice(Reply &reply, std::vector<int32_t> prompt,
   reply.choices.push_back(std::move(choice));
 }
 
-void Api::completions(Id id, const Request &request) {
-  Fields fields(request.body);
-  CompletionOptions o;
-  readSampling(fields, o, 16, "max_tokens");
-  auto reply = makeReply(id, fields, openAiStyle(), "cmpl-");
+/// What OpenAI's endpoints have in common: how many texts of a prompt, and
+/// whether a stream counts tokens.
+int64_t Api::readChoices(Fields &fields, Reply &reply) {
   int64_t n = fields.integer("n", 1, mostChoices, 1);
   int64_t best = fields.integer("best_of", 1, mostChoices, n);
   if (best != n)
@@ -234,17 +226,39 @@ void Api::completions(Id id, const Request &request) {
                                   "many are made as are told",
                                   static_cast<long long>(best),
                                   static_cast<long long>(n)));
-  reply->perPrompt = n;
+  reply.perPrompt = n;
+  if (fields.has("stream_options")) {
+    Fields stream(fields.at("stream_options"), "stream_options.");
+    reply.wantsUsage = stream.flag("include_usage", false);
+    if (stream.failed())
+      fields.fail("stream_options", stream.error());
+  }
+  return n;
+}
+
+/// `n` texts that follow a prompt, if it fits.
+void Api::addChoices(Reply &reply, const std::vector<int32_t> &prompt,
+                     CompletionOptions o, int64_t n, const char *name,
+                     Fields &fields) {
+  if (fields.failed() || !checkSize(fields, name, prompt.size(), o))
+    return;
+  for (int64_t i = 0; i < n; ++i) {
+    CompletionOptions each = o;
+    each.sampler.seed += i;
+    addChoice(reply, prompt, std::move(each), fields);
+  }
+}
+
+void Api::completions(Id id, const Request &request) {
+  Fields fields(request.body);
+  CompletionOptions o;
+  readSampling(fields, o, 16, "max_tokens");
+  auto reply = makeReply(id, fields, openAiStyle(), "cmpl-");
+  int64_t n = readChoices(fields, *reply);
   reply->echoes = fields.flag("echo", false);
   reply->wantsLogprobs = fields.has("logprobs");
   o.wantsLogprobs = reply->wantsLogprobs;
   o.topLogprobs = fields.integer("logprobs", 0, mostLogprobs, 0);
-  if (fields.has("stream_options")) {
-    Fields stream(fields.at("stream_options"), "stream_options.");
-    reply->wantsUsage = stream.flag("include_usage", false);
-    if (stream.failed())
-      fields.fail("stream_options", stream.error());
-  }
   if (reply->echoes && reply->isStream)
     fields.fail("echo", "'echo' is not told in a stream");
   std::vector<std::vector<int32_t>> prompts;
@@ -260,16 +274,8 @@ void Api::completions(Id id, const Request &request) {
   } else {
     readPrompts(fields, prompts);
   }
-  for (std::vector<int32_t> &prompt : prompts) {
-    CompletionOptions fitting = o;
-    if (!checkSize(fields, "prompt", prompt.size(), fitting))
-      break;
-    for (int64_t i = 0; i < n; ++i) {
-      CompletionOptions each = fitting;
-      each.sampler.seed += i;
-      addChoice(*reply, prompt, std::move(each), fields);
-    }
-  }
+  for (const std::vector<int32_t> &prompt : prompts)
+    addChoices(*reply, prompt, o, n, "prompt", fields);
   if (failed(id, fields))
     return;
   if (reply->echoes)

@@ -23,10 +23,9 @@ using namespace fpmoe;
 
 static const char details[] =
     "Answers over HTTP what editors and tools ask of a model: OpenAI's\n"
-    "completions, the endpoints of llama.cpp's server with "
-    "fill-in-the-middle,\n"
-    "and Mistral's fill-in. A page to try it is at the address itself. Ctrl-C\n"
-    "ends it.\n"
+    "completions and chat, the endpoints of llama.cpp's server with\n"
+    "fill-in-the-middle, and Mistral's fill-in. A page to try it is at the\n"
+    "address itself. Ctrl-C ends it.\n"
     "\n"
     "Texts share the steps of the model and the beginnings that they have in\n"
     "common; none of it changes a bit of what a text gets.\n"

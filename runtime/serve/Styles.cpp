@@ -5,11 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "runtime/serve/Api.h"
+#include "runtime/serve/Styles.h"
 
 using namespace fpmoe;
 
-static Json usageOf(const Reply &reply) {
+Json fpmoe::usageOf(const Reply &reply) {
   int64_t prompt = 0, made = 0, found = 0;
   for (size_t i = 0; i < reply.choices.size(); ++i) {
     const Reply::Choice &choice = reply.choices[i];
@@ -25,7 +25,7 @@ static Json usageOf(const Reply &reply) {
           {"prompt_tokens_details", {{"cached_tokens", found}}}};
 }
 
-static const char *reasonOf(const Reply::Choice &choice) {
+const char *fpmoe::reasonOf(const Reply::Choice &choice) {
   switch (choice.reason) {
   case Completion::Reason::stop:
     return "stop";
@@ -39,8 +39,7 @@ static const char *reasonOf(const Reply::Choice &choice) {
   return "error";
 }
 
-/// The fields that every OpenAI object has.
-static Json openAiHead(const Reply &reply, const char *object) {
+Json fpmoe::openAiHead(const Reply &reply, const char *object) {
   return {{"id", reply.id},
           {"object", object},
           {"created", reply.created},

@@ -321,7 +321,7 @@ def check_about(checks, server):
              "n_ctx": 64, "default_generation_settings": {
                  "n_ctx": 64, "params": {"temperature": 0.0, "top_p": 1.0, "top_k": 0}},
              "experts": ["haskell", "ocaml", "scala"], "languages": [], "fill_in": None,
-             "chat_template": "", "endpoints": ENDPOINTS}
+             "chat_template": "zephyr", "endpoints": ENDPOINTS}
     checks.match(server.ask("GET", "/props?a=b").json(), props, "/props")
     # All that it says is there, and nothing of it is cached or taken for something else.
     for endpoint in ENDPOINTS:
