@@ -130,7 +130,7 @@ TEST(ChatSource, HasToBeUtf8) {
     EXPECT_EQ(note.empty(), isKnown) << note;
     Tokenizer tokenizer;
     std::string error;
-    EXPECT_TRUE(
+    ASSERT_TRUE(
         Tokenizer::create(program.data(), program.size(), tokenizer, error))
         << error;
     EXPECT_EQ(ChatTemplate(&tokenizer).isKnown(), isKnown);
