@@ -186,12 +186,13 @@ void Compiler::addInputs(InputFiles &inputs) const {
       inputs.addModel(cast<mlir::StringAttr>(part.getValue()));
   if (!makesProgram())
     return;
-  if (options.calibrate)
+  if (options.calibrate) {
     if (auto files = listCalibrationFiles(*options.calibrate))
       for (const std::string &file : *files)
         inputs.addFile(file);
     else
       consumeError(files.takeError());
+  }
   // What is wrong with it is reported where it is needed.
   Expected<std::string> runtime = findRuntimeDirectory(targets.front().arch);
   if (!runtime)

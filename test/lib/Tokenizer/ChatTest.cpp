@@ -222,8 +222,9 @@ TEST(TemplateTokens, MatchPatterns) {
                             *readTemplate(test.text), system),
               test.system != nullptr)
         << test.pattern << " " << test.text;
-    if (test.system)
+    if (test.system) {
       EXPECT_EQ(system, test.system);
+    }
   }
 }
 
