@@ -44,12 +44,27 @@ static Error readConfig(const std::string &path, ChatSource &source) {
   Expected<std::string> text = readSmallFile(path, mostConfigBytes);
   if (!text)
     return text.takeError();
-  Expected<json::Object> config = parseJsonObject(*text, path);
-  if (!config)
-    return config.takeError();
-  source.beginToken = textOf(config->get("bos_token"));
-  source.endToken = textOf(config->get("eos_token"));
-  const json::Value *given = config->get("chat_template");
+  // Other values may be any, such as the 1e30 of model_max_length that stands
+  // for none.
+  json::Object config;
+  JsonReader reader(*text, path);
+  unsigned budget = 10000;
+  Error read = reader.object([&](StringRef key) -> Error {
+    if (key != "bos_token" && key != "eos_token" && key != "chat_template")
+      return reader.skip();
+    Expected<json::Value> value = reader.value(budget);
+    if (!value)
+      return value.takeError();
+    config[key.str()] = std::move(*value);
+    return Error::success();
+  });
+  if (!read)
+    read = reader.finish();
+  if (read)
+    return read;
+  source.beginToken = textOf(config.get("bos_token"));
+  source.endToken = textOf(config.get("eos_token"));
+  const json::Value *given = config.get("chat_template");
   if (!given || given->kind() == json::Value::Null)
     return Error::success();
   source.file = path;

@@ -135,7 +135,7 @@ TEST(MixtureRecipe, RefusesUnknownKeys) {
   EXPECT_EQ(faultWith("languages =", "language ="),
             "r.toml:43:1: unknown key 'language', known here are 'weights', "
             "'cpu', 'cache', 'languages', 'prefill_tokens', 'context', "
-            "'rope_scaling', 'static' and 'weights_file'");
+            "'rope_scaling', 'chat_template', 'static' and 'weights_file'");
 }
 
 TEST(MixtureRecipe, RefusesUnknownMethods) {
