@@ -11,8 +11,8 @@ Every round asks each server in turn, by llama.cpp's /completion, with prompts o
 
   one       a text of 16 ids is continued by 64: tokens/s behind the first one
   together  as many texts at a time as --texts says: tokens/s of all
-  mixed     twice as many texts of --prompt ids, each continued by --generate, --texts of them at a
-            time: made tokens/s
+  mixed     as many texts of --prompt ids at a time, each continued by --generate: some are read
+            while others are written; made tokens/s
   beside    one text is written while a prompt of --long ids is read: gaps between its tokens, and
             how long /health takes, asked every 50 ms
   cached    a prompt of 1000 ids of which 900 are in the cache, against one of 100: the ratio of the
@@ -111,7 +111,7 @@ def measure_together(server, options, draw):
 
 
 def measure_mixed(server, options, draw):
-    prompts = [ids(server, draw, options.prompt) for _ in range(2 * options.texts)]
+    prompts = [ids(server, draw, options.prompt) for _ in range(options.texts)]
     start = time.perf_counter()
     with concurrent.futures.ThreadPoolExecutor(options.texts) as pool:
         list(pool.map(lambda prompt: server.times(prompt, options.generate), prompts))
