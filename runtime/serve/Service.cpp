@@ -64,6 +64,10 @@ void Service::work() {
     }
     for (auto &job : jobs)
       job(*scheduler);
+    if (!jobs.empty()) { // what they ended is over before the next step is
+      std::lock_guard<std::mutex> lock(mutex);
+      lastCounts = scheduler->counts();
+    }
     isIdle = !scheduler->step();
     if (between)
       between();

@@ -63,7 +63,7 @@ class Server:
         connection = self.connect()
         connection.request("POST", "/completion", json.dumps(
             {"prompt": prompt, "n_predict": count, "ignore_eos": True, "temperature": 0.8,
-             "stream": True, "cache_prompt": True}), {"Content-Type": "application/json"})
+             "stream": True, "cache_prompt": True, "return_tokens": True}), {"Content-Type": "application/json"})
         answer = connection.getresponse()
         if answer.status != 200:
             sys.exit(f"{self.name}: status {answer.status}: {answer.read().decode()}")
@@ -72,18 +72,20 @@ class Server:
     def times(self, prompt, count):
         """When the tokens of a text came."""
         connection, answer = self.ask(prompt, count)
-        came = []
+        came, made = [], 0
         for line in answer:
             if not line.startswith(b"data: {"):
                 continue
             event = json.loads(line[6:])
+            # Several come at once where guesses were right, or where a character ends.
+            tokens = count if event.get("stop") else len(event.get("tokens") or [None])
+            came += [time.perf_counter()] * min(tokens, count - len(came))
             if event.get("stop"):
+                made = event["tokens_predicted"]
                 break
-            # A program tells several at once where guesses were right.
-            came += [time.perf_counter()] * max(len(event.get("tokens") or []), 1)
         connection.close()
-        if len(came) < count:
-            sys.exit(f"{self.name}: made {len(came)} of {count} tokens")
+        if made != count:
+            sys.exit(f"{self.name}: made {made} of {count} tokens")
         return came
 
     def running(self):
