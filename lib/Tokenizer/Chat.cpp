@@ -15,7 +15,6 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MathExtras.h"
-#include "llvm/Support/Path.h"
 
 #include <cstring>
 
@@ -98,23 +97,19 @@ Expected<ChatSource> readChatSource(StringRef model) {
     Expected<GgufFile> file = readGguf(model);
     return file ? readChatSource(file->metadata) : file.takeError();
   }
-  auto pathOf = [&](StringRef name) {
-    SmallString<256> path(model);
-    sys::path::append(path, name);
-    return std::string(path);
-  };
   ChatSource source;
-  std::string config = pathOf("tokenizer_config.json");
-  std::string jinja = pathOf("chat_template.jinja");
-  if (sys::fs::exists(config))
-    if (Error e = readConfig(config, source))
-      return std::move(e);
-  if (!sys::fs::exists(jinja))
+  if (!sys::fs::is_directory(model))
     return source;
-  Expected<std::string> text = readSmallFile(jinja, maxConfigFile);
+  if (auto config = findFile(model, "tokenizer_config.json"))
+    if (Error e = readConfig(*config, source))
+      return std::move(e);
+  auto jinja = findFile(model, "chat_template.jinja");
+  if (!jinja)
+    return source;
+  Expected<std::string> text = readSmallFile(*jinja, maxConfigFile);
   if (!text)
     return text.takeError();
-  source.file = jinja;
+  source.file = *jinja;
   source.text = std::move(*text);
   return source;
 }

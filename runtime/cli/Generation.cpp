@@ -195,7 +195,7 @@ Status Continuation::feed(int32_t token, const SamplerState &state,
                                 fpmoe_model.context - session->position() - 1,
                                 session->guessRoom()}));
   if (request.languages) {
-    std::vector<int32_t> languages = {request.languages->next(token)};
+    std::vector<int32_t> languages = request.languages->next({token});
     std::vector<int32_t> ahead = request.languages->ahead(guesses);
     languages.insert(languages.end(), ahead.begin(), ahead.end());
     session->setLanguages(session->position(), languages);
@@ -238,7 +238,7 @@ Status Continuation::decode(const GenerationEvents &events,
     if (right < guesses.size() && token == guesses[right]) {
       ++right;
       if (request.languages)
-        request.languages->next(token);
+        request.languages->next({token});
     } else {
       if (!guesses.empty()) {
         guesser.learn(guesses.size(), right);

@@ -229,8 +229,7 @@ static Status readTexts(const std::vector<std::string> &files,
         return status;
     } else if (fpmoe_model.languages > 0) {
       TokenLanguages languages(text, idsFile.empty() ? file : "");
-      for (int32_t id : scored.ids)
-        scored.languages.push_back(languages.next(id));
+      scored.languages = languages.next(scored.ids);
       if (languages.status().failed())
         return languages.status();
     }

@@ -24,27 +24,23 @@ TokenLanguages::TokenLanguages(const Text &text, const std::string &name)
   tracker.setFile(name);
 }
 
-int32_t TokenLanguages::next(int32_t token) {
-  int32_t language = tracker.language();
-  if (hasText)
-    tracker.push(stream.push(token));
-  return language;
+std::vector<int32_t> TokenLanguages::next(const std::vector<int32_t> &tokens) {
+  std::vector<int32_t> languages;
+  for (int32_t token : tokens) {
+    languages.push_back(tracker.language());
+    if (hasText)
+      tracker.push(stream.push(token));
+  }
+  return languages;
 }
 
 std::vector<int32_t>
 TokenLanguages::ahead(const std::vector<int32_t> &tokens) const {
-  TokenLanguages copy = *this;
-  std::vector<int32_t> languages;
-  for (int32_t token : tokens)
-    languages.push_back(copy.next(token));
-  return languages;
+  return TokenLanguages(*this).next(tokens);
 }
 
 Status TokenLanguages::announce(Session &session,
                                 const std::vector<int32_t> &tokens) {
-  std::vector<int32_t> languages;
-  for (int32_t token : tokens)
-    languages.push_back(next(token));
-  session.setLanguages(session.position(), languages);
+  session.setLanguages(session.position(), next(tokens));
   return status();
 }

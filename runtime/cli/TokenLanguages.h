@@ -25,9 +25,9 @@ public:
   /// Of a text in the file `name`, if that is not empty.
   TokenLanguages(const Text &text, const std::string &name);
 
-  /// The language of the next token of the text, or -1.
-  int32_t next(int32_t token);
-  /// The languages of tokens that may come next, or not.
+  /// The languages of the next tokens of the text, -1 where there is none.
+  std::vector<int32_t> next(const std::vector<int32_t> &tokens);
+  /// The same of tokens that may come next, or not.
   std::vector<int32_t> ahead(const std::vector<int32_t> &tokens) const;
   /// Fails where the text cannot be followed, as Text::Stream says.
   Status status() const { return stream.status(); }

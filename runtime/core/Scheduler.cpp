@@ -58,11 +58,12 @@ Status Scheduler::create(const FpmoeModel &model, const FpmoeLevel &level,
                          Team &team, Weights &weights,
                          const SchedulerOptions &options,
                          std::unique_ptr<Scheduler> &result) {
-  std::unique_ptr<Scheduler> made(new Scheduler(model, level.block_rows));
+  std::unique_ptr<Scheduler> made(new Scheduler(model));
   // Each sequence that is being written takes a row of every step.
   made->sequences =
       std::max<int64_t>(std::min(options.sequences, level.max_tokens), 1);
-  made->stepSeconds = options.stepSeconds;
+  made->stepSize = std::make_unique<StepSize>(
+      level.max_tokens, level.block_rows, options.stepSeconds);
   StepperOptions memory;
   int64_t pageBytes = pagePositions * level.cache_bytes_per_position;
   int64_t wanted = made->sequences * pagesFor(model.context);
@@ -88,8 +89,7 @@ Status Scheduler::create(const FpmoeModel &model, const FpmoeLevel &level,
   return status;
 }
 
-Scheduler::Scheduler(const FpmoeModel &model, int64_t blockRows)
-    : model(model), blockRows(blockRows) {}
+Scheduler::Scheduler(const FpmoeModel &model) : model(model) {}
 
 Scheduler::~Scheduler() = default;
 
@@ -332,33 +332,6 @@ bool Scheduler::addPart(Job &job, int64_t most, int64_t mostLogits) {
   return true;
 }
 
-/// Fewer rows of prompts take hardly less time.
-static constexpr int64_t fewestRows = 16;
-
-/// Tokens of prompts that a step takes beside `rowsBefore` others.
-int64_t Scheduler::promptRows(int64_t rowsBefore) const {
-  int64_t most = stepper->maxTokens() - rowsBefore;
-  if (rowsBefore == 0)
-    return most;
-  int64_t fit = static_cast<int64_t>(rowsBeside) - rowsBefore;
-  return std::min(most, std::max(fit, fewestRows));
-}
-
-/// Learns from a step of `rows` rows how many fit into `stepSeconds`. Few rows
-/// take longer each than many, and late ones longer than early ones: so it
-/// follows steps like those that are to come.
-void Scheduler::learn(int64_t rows, bool isMixed, double took) {
-  double wanted = rowsBeside;
-  // What ends a prompt fits, and says nothing of more.
-  if (isMixed && (took > stepSeconds || 2 * rows > rowsBeside))
-    wanted = rows * std::clamp(stepSeconds / took, 0.5, 2.0);
-  else if (!isMixed && !hasMixed && rows >= 4 * blockRows) // a first guess
-    wanted = rows * stepSeconds / took;
-  hasMixed |= isMixed;
-  rowsBeside = std::clamp<double>(wanted, fewestRows,
-                                  std::max(fewestRows, stepper->maxTokens()));
-}
-
 void Scheduler::planStep() {
   parts.clear();
   int64_t rows = 0, logits = stepper->logitsRows(), most = stepper->maxTokens();
@@ -395,7 +368,7 @@ void Scheduler::planStep() {
   auto rank = [](const Job *job) { return job->toCome() - 256 * job->age; };
   std::stable_sort(reading.begin(), reading.end(),
                    [&](Job *a, Job *b) { return rank(a) < rank(b); });
-  int64_t left = promptRows(rows);
+  int64_t left = stepSize->promptRows(rows);
   for (Job *job : reading)
     if (left > 0 && isRunning(job))
       left -= take(job, left);
@@ -423,7 +396,7 @@ bool Scheduler::step() {
   auto numWriting =
       static_cast<size_t>(std::count_if(parts.begin(), parts.end(), isWriting));
   if (numWriting < parts.size())
-    learn(rows, /*isMixed=*/numWriting > 0, took);
+    stepSize->learn(rows, /*isMixed=*/numWriting > 0, took);
   int64_t row = 0, logitsRow = 0;
   std::vector<Part> done;
   done.swap(parts);

@@ -22,6 +22,7 @@
 #include "runtime/core/Guesser.h"
 #include "runtime/core/PagePool.h"
 #include "runtime/core/Sequence.h"
+#include "runtime/core/StepSize.h"
 
 #include <algorithm>
 #include <atomic>
@@ -122,7 +123,7 @@ public:
 private:
   struct Job;
   struct Part; ///< of a step
-  Scheduler(const FpmoeModel &model, int64_t blockRows);
+  explicit Scheduler(const FpmoeModel &model);
 
   void admit();
   Job *findNext();
@@ -141,14 +142,10 @@ private:
   void end(Job &job, Task::End how);
   int64_t tokensBehind(int64_t pages) const;
   PageKey keyOf(const Job &job, int64_t page) const;
-  int64_t promptRows(int64_t rowsBefore) const;
-  void learn(int64_t rows, bool isMixed, double took);
 
   const FpmoeModel &model;
-  int64_t blockRows, sequences = 0;
-  double stepSeconds = 0;
-  double rowsBeside = 64; ///< of a step that prompts share with others
-  bool hasMixed = false;  ///< whether there was such a step
+  int64_t sequences = 0;
+  std::unique_ptr<StepSize> stepSize;
   std::unique_ptr<Stepper> stepper;
   std::unique_ptr<PagePool> pool;
   std::deque<std::unique_ptr<Job>> waiting;

@@ -67,10 +67,7 @@ Completion::Completion(const Text &text, std::vector<int32_t> ids,
 
 std::vector<int32_t>
 Completion::languagesOf(const std::vector<int32_t> &tokens) {
-  std::vector<int32_t> found;
-  for (int32_t token : tokens)
-    found.push_back(languages->next(token));
-  return found;
+  return languages->next(tokens);
 }
 
 void Completion::onStart(int64_t found) {
