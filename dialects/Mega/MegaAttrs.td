@@ -71,7 +71,8 @@ def Mega_IntDotInstruction : I32EnumAttr<"IntDotInstruction", "what sums product
     I32EnumAttrCase<"AvxVnni", 2, "avx_vnni">,
     I32EnumAttrCase<"Avx512Vnni", 3, "avx512_vnni">,
     I32EnumAttrCase<"NeonDot", 4, "neon_dot">,
-    I32EnumAttrCase<"NeonI8mm", 5, "neon_i8mm">]> {
+    I32EnumAttrCase<"NeonI8mm", 5, "neon_i8mm">,
+    I32EnumAttrCase<"AmxInt8", 6, "amx_int8">]> {
   let cppNamespace = "::mega";
   let genSpecializedAttr = 0;
 }
@@ -88,7 +89,8 @@ def Mega_TargetAttr : Mega_Attr<"Target", "target"> {
     * `dot`: the instruction that sums products of bf16.
     * `int_dot`: the instruction that sums products of bytes: `avx2` two of them to 16
       bits (VPMADDUBSW), `avx_vnni` and `avx512_vnni` four to 32 (VPDPBUSD), as do
-      `neon_dot` (SDOT) and `neon_i8mm` (USDOT).
+      `neon_dot` (SDOT) and `neon_i8mm` (USDOT); `amx_int8` those of many rows in tile
+      registers (TDPBSSD), of few rows as `avx512_vnni`.
     * `rows`: rows of a block of an operand, where there are many; `tile_rows` of
       products with the tile registers of AMX.
     * `accumulators`: vectors of 16 sums that the registers hold beside what a step
@@ -98,8 +100,8 @@ def Mega_TargetAttr : Mega_Attr<"Target", "target"> {
 
     * `target_c2`: the attribute is a module's.
     * `target_c1`: rows, accumulators and columns are positive, columns is 16, 32 or
-      64; tile_rows is a positive multiple of 16 with `amx_bf16`, else 0; prefetch is not
-      negative.
+      64; tile_rows is a positive multiple of 16 with `amx_bf16` or `amx_int8`, else 0;
+      prefetch is not negative.
 
     Example: `#mega.target<cpu = "avx512-bf16", dot = avx512_bf16, rows = 12, accumulators = 24, columns = 64, prefetch = 2560>`
   }];

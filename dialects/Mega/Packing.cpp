@@ -94,8 +94,9 @@ LogicalResult TargetAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                  StringRef cpu, DotInstruction dot,
                                  int64_t rows, int64_t accumulators,
                                  int64_t columns, int64_t tileRows,
-                                 int64_t prefetch, IntDotInstruction) {
-  bool tiles = dot == DotInstruction::AmxBf16;
+                                 int64_t prefetch, IntDotInstruction intDot) {
+  bool tiles = dot == DotInstruction::AmxBf16 ||
+               intDot == IntDotInstruction::AmxInt8;
   if (rows < 1 || accumulators < 1 || prefetch < 0 ||
       (columns != 16 && columns != 32 && columns != 64) ||
       (tiles ? tileRows < 16 || tileRows % 16 : tileRows != 0))

@@ -114,9 +114,10 @@ LogicalResult checkProduct(Operation &op, mega::TargetAttr target) {
     auto type = cast<MemRefType>(rows.getType());
     bool fits = type.getElementType() == format.getOperandElement(target) &&
                 type.getDimSize(3) == format.getOperandExtent(target);
+    if (format.takesRowMajor(target))
+      fits &= type == mega::getRowMajorType(type);
     if (format.usesTiles(target))
-      fits &= type == mega::getRowMajorType(type) &&
-              (type.getDimSize(2) == 1 || type.getDimSize(2) % 16 == 0);
+      fits &= type.getDimSize(2) == 1 || type.getDimSize(2) % 16 == 0;
     if (!fits)
       return op.emitOpError("multiplies ")
              << type << " by " << weight.getType() << ", which cpu '"

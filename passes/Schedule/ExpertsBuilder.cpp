@@ -95,7 +95,7 @@ LogicalResult ExpertsBuilder::checkFormats() {
         getFormat(cast<ShapedType>(weight.getType()).getElementType());
     return std::tuple(format.getOperandElement(b.target),
                       format.getOperandDepth(b.target),
-                      format.usesTiles(b.target));
+                      format.takesRowMajor(b.target));
   };
   // Low ranks multiply the rows as they are made.
   auto rowsOf = [&](Value weight) {

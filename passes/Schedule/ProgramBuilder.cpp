@@ -57,12 +57,14 @@ Value ProgramBuilder::buffer(StringRef name, BufferSpace space,
 
 Value ProgramBuilder::operand(StringRef name, BufferSpace space, Value weight,
                               int64_t count, int64_t rows, int64_t columns) {
-  const Format &format = getRowsFormat(
-      getFormat(cast<ShapedType>(weight.getType()).getElementType()));
+  const Format &product =
+      getFormat(cast<ShapedType>(weight.getType()).getElementType());
+  const Format &format = getRowsFormat(product);
   int64_t k = format.getOperandDepth(target);
   Value value = buffer(name, space, {count, columns / k, rows, k},
                        format.getOperandElement(target));
-  if (format.usesTiles(target))
+  // Integers are made row by row.
+  if (format.takesRowMajor(target) || product.takesIntegers())
     value.setType(mega::getRowMajorType(cast<MemRefType>(value.getType())));
   return value;
 }

@@ -88,6 +88,7 @@ static constexpr Feature features[] = {
      avx512State},
     {FPMOE_CPU_AMX_BF16, "amx_bf16", &CpuWords::leaf7Edx, 1u << 22, tileState},
     {FPMOE_CPU_AMX_BF16, "amx_tile", &CpuWords::leaf7Edx, 1u << 24, tileState},
+    {FPMOE_CPU_AMX_BF16, "amx_int8", &CpuWords::leaf7Edx, 1u << 25, tileState},
     // HWCAP_ASIMDDP, HWCAP2_I8MM and HWCAP2_BF16 of Linux.
     {FPMOE_CPU_NEON_DOTPROD, "asimddp", &CpuWords::hwcap, 1u << 20, 0},
     {FPMOE_CPU_NEON_BF16, "i8mm", &CpuWords::hwcap2, 1u << 13, 0},

@@ -157,3 +157,25 @@ int64_t emulateTileDot(int rows, int rowBytes, int depthBytes, int64_t sum,
   leaveOwnRounding(before);
   return result->number;
 }
+
+/* TDPBSSD: four products of bytes with a sign, summed to 32 bits. */
+int64_t emulateTileDotBytes(int rows, int rowBytes, int depthBytes, int64_t sum,
+                            int64_t lhs, int64_t rhs) {
+  require(depthBytes / 4 <= MaxRows, "too many words");
+  Tile *result = makeTile(rows, rowBytes);
+  const Tile *c = getTile(sum, rows, rowBytes);
+  const Tile *a = getTile(lhs, rows, depthBytes);
+  const Tile *b = getTile(rhs, depthBytes / 4, rowBytes);
+  for (int m = 0; m < rows; ++m)
+    for (int n = 0; n < rowBytes / 4; ++n) {
+      uint32_t total = c->data[m][n];
+      for (int k = 0; k < depthBytes / 4; ++k) {
+        const int8_t *x = (const int8_t *)&a->data[m][k];
+        const int8_t *y = (const int8_t *)&b->data[k][n];
+        for (int i = 0; i < 4; ++i)
+          total += (uint32_t)(x[i] * y[i]);
+      }
+      result->data[m][n] = total;
+    }
+  return result->number;
+}

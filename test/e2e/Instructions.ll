@@ -10,6 +10,7 @@ declare i64 @emulateTileZero(i32, i32)
 declare i64 @emulateTileLoad(i32, i32, ptr, i64)
 declare void @emulateTileStore(i32, i32, ptr, i64, i64)
 declare i64 @emulateTileDot(i32, i32, i32, i64, i64, i64)
+declare i64 @emulateTileDotBytes(i32, i32, i32, i64, i64, i64)
 
 define internal <16 x float> @emulated.avx512bf16.dpbf16ps.512(<16 x float> %sum, <32 x i16> %lhs, <32 x i16> %rhs) noinline {
   %s = alloca <16 x float>
@@ -58,6 +59,14 @@ define internal i64 @emulated.tdpbf16ps.internal(i16 %rows, i16 %bytes, i16 %dep
   %b = zext i16 %bytes to i32
   %d = zext i16 %depth to i32
   %tile = call i64 @emulateTileDot(i32 %r, i32 %b, i32 %d, i64 %sum, i64 %lhs, i64 %rhs)
+  ret i64 %tile
+}
+
+define internal i64 @emulated.tdpbssd.internal(i16 %rows, i16 %bytes, i16 %depth, i64 %sum, i64 %lhs, i64 %rhs) {
+  %r = zext i16 %rows to i32
+  %b = zext i16 %bytes to i32
+  %d = zext i16 %depth to i32
+  %tile = call i64 @emulateTileDotBytes(i32 %r, i32 %b, i32 %d, i64 %sum, i64 %lhs, i64 %rhs)
   ret i64 %tile
 }
 

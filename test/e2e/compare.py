@@ -20,7 +20,7 @@ AVX512 = AVX2 | {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
 VNNI = AVX512 | {"avx512_vnni"}
 FLAGS = {"x86-64-v3": AVX2, "x86-64-v3-vnni": AVX2 | {"avx_vnni"}, "avx512": AVX512,
          "avx512-vnni": VNNI, "avx512-bf16": VNNI | {"avx512_bf16"},
-         "amx-bf16": VNNI | {"avx512_bf16", "amx_tile", "amx_bf16"}}
+         "amx-bf16": VNNI | {"avx512_bf16", "amx_tile", "amx_bf16", "amx_int8"}}
 
 
 def has(level):

@@ -33,14 +33,16 @@ FILLS = ("0xff", "0x7f")
 TIMEOUT = 600
 
 DOT = "llvm.x86.avx512bf16.dpbf16ps.512"
-TILE_DOT = "llvm.x86.tdpbf16ps.internal"
+TILE_DOT, TILE_WORD_DOT = "llvm.x86.tdpbf16ps.internal", "llvm.x86.tdpbssd.internal"
 PAIR_DOT, WIDEN = "llvm.x86.avx2.pmadd.ub.sw", "llvm.x86.avx2.pmadd.wd"
 WORD_DOT = "llvm.x86.avx512.vpdpbusd"
-EMULATED = {DOT, TILE_DOT, f"{WORD_DOT}.256", f"{WORD_DOT}.512", "llvm.x86.tilezero.internal", "llvm.x86.tileloadd64.internal",
+EMULATED = {DOT, TILE_DOT, TILE_WORD_DOT, f"{WORD_DOT}.256", f"{WORD_DOT}.512",
+            "llvm.x86.tilezero.internal", "llvm.x86.tileloadd64.internal",
             "llvm.x86.tilestored64.internal"}
 AVX2 = {PAIR_DOT, WIDEN}
 INTEGERS = {BASE: AVX2, "avx512": AVX2, "x86-64-v3-vnni": {f"{WORD_DOT}.256"},
-            **dict.fromkeys(("avx512-vnni", "avx512-bf16", "amx-bf16"), {f"{WORD_DOT}.512"})}
+            **dict.fromkeys(("avx512-vnni", "avx512-bf16"), {f"{WORD_DOT}.512"}),
+            "amx-bf16": {f"{WORD_DOT}.512", TILE_WORD_DOT}}
 # The intrinsics that products of a format have on a level.
 MEANT = {"bf16": {"avx512-bf16": {DOT}, "amx-bf16": {TILE_DOT}}, "int8": INTEGERS,
          "uint4": INTEGERS, "int4": INTEGERS}

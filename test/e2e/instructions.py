@@ -70,6 +70,15 @@ def tile_dot(total, row, column):
     return fma(total, one, fma(low, one, high))
 
 
+def byte_tile_dot(total, row, column):
+    """Of words of four bytes with a sign, modulo 2^32."""
+    for lhs, rhs in zip(row, column):
+        for shift in range(0, 32, 8):
+            a, b = ((word >> shift & 0xFF ^ 0x80) - 0x80 for word in (lhs, rhs))
+            total += a * b
+    return total & 0xFFFFFFFF
+
+
 def to_bf16(bits):
     if bits & INFINITY == INFINITY:
         return bits >> 16 | (0x40 if bits & 0x7FFFFF else 0)
@@ -117,8 +126,10 @@ def main():
     subprocess.run(["gcc", "-O1", "-Wall", "-Werror", "-mavx2", "-mfma", "-shared", "-fPIC",
                     HERE / "Instructions.c", "-o", library], check=True)
     c = ctypes.CDLL(str(library.resolve()))
-    c.emulateTileLoad.restype = c.emulateTileDot.restype = ctypes.c_int64
-    operands, wrong = Operands(7), {"vdpbf16ps": 0, "vcvtneps2bf16": 0, "tdpbf16ps": 0}
+    for function in (c.emulateTileLoad, c.emulateTileDot, c.emulateTileDotBytes):
+        function.restype = ctypes.c_int64
+    operands = Operands(7)
+    wrong = {"vdpbf16ps": 0, "vcvtneps2bf16": 0, "tdpbf16ps": 0, "tdpbssd": 0}
     # Exponents of factors and sums: usual ones, tiny and huge products.
     middles = ((127, 127), (127, 140), (64, 2), (64, 12), (64, 24), (2, 2), (188, 250))
     for _ in range(20):
@@ -137,19 +148,32 @@ def main():
         return ctypes.c_int64(c.emulateTileLoad(rows, 4 * columns, words(values),
                                                 ctypes.c_int64(4 * columns)))
 
+    def tile_product(function, rows, columns, depth, sums, lhs, rhs):
+        result = function(rows, 4 * columns, 4 * depth, tile(rows, columns, sums),
+                          tile(rows, depth, lhs), tile(depth, columns, rhs))
+        got = words([0] * (rows * columns))
+        c.emulateTileStore(rows, 4 * columns, got, ctypes.c_int64(4 * columns),
+                           ctypes.c_int64(result))
+        return list(got)
+
+    def tile_meant(one, columns, depth, sums, lhs, rhs):
+        return [one(total, lhs[i // columns * depth:(i // columns + 1) * depth],
+                    rhs[i % columns::columns]) for i, total in enumerate(sums)]
+
     for rows, columns, depth in ((16, 16, 16), (16, 16, 8), (3, 5, 7), (1, 1, 1)):
         for factor, total in middles[:-1]:  # infinities of both signs have no sum
             lhs, rhs = ([operands.pair(factor) for _ in range(size * depth)]
                         for size in (rows, columns))
             sums = [operands.f32(total) for _ in range(rows * columns)]
-            result = c.emulateTileDot(rows, 4 * columns, 4 * depth, tile(rows, columns, sums),
-                                      tile(rows, depth, lhs), tile(depth, columns, rhs))
-            got = words([0] * (rows * columns))
-            c.emulateTileStore(rows, 4 * columns, got, ctypes.c_int64(4 * columns),
-                               ctypes.c_int64(result))
-            want = [tile_dot(sums[m * columns + n], lhs[m * depth:(m + 1) * depth], rhs[n::columns])
-                    for m in range(rows) for n in range(columns)]
-            wrong["tdpbf16ps"] += list(got) != want
+            wrong["tdpbf16ps"] += (
+                tile_product(c.emulateTileDot, rows, columns, depth, sums, lhs, rhs) !=
+                tile_meant(tile_dot, columns, depth, sums, lhs, rhs))
+        sums, lhs, rhs = ([operands.random.getrandbits(32) for _ in range(size)] for size in
+                          (rows * columns, rows * depth, columns * depth))
+        lhs[0] = rhs[0] = 0x80808080  # the largest product
+        wrong["tdpbssd"] += (
+            tile_product(c.emulateTileDotBytes, rows, columns, depth, sums, lhs, rhs) !=
+            tile_meant(byte_tile_dot, columns, depth, sums, lhs, rhs))
     for name, count in wrong.items():
         print(f"{'FAIL' if count else 'pass'}: {name}: {count} results differ")
     square = tile(4, 4, [0] * 16)

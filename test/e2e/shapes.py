@@ -184,7 +184,7 @@ SHAPES = [
           llama(33, 3, 1, 10, 65, 17, 205, attention_bias=True), "bf16/avx512-bf16"),
     Shape("no-tails", "embed norm qkv attention attend_span linear expert_up expert_down",
           "sizes of whole vectors and panels",
-          llama(64, 4, 2, 16, 128, 64, 64), "", ["--prefill-tokens=64"]),
+          llama(64, 4, 2, 16, 128, 64, 64), "int8/amx-bf16", ["--prefill-tokens=64"]),
     Shape("narrow-heads", "rope qkv attention",
           "heads of 2 columns, with norms, each with keys of its own; yarn, of one frequency",
           qwen3(17, 5, 5, 2, 33, 33, 40, rope_scaling={
@@ -255,7 +255,7 @@ SHAPES = [
           "experts of two of four languages",
           qwen2_moe(20, 33, 37, 4, 2, 17, 5, norm_topk_prob=True,
                     fpmoe={"expert_names": ["a", "b", "c", "d"]}),
-          "", ["--languages=d,b"]),
+          "uint4/amx-bf16", ["--languages=d,b"]),
     Shape("one-language", "route record_routes group",
           "no router: every token takes the one expert that is left",
           qwen2_moe(20, 33, 37, 3, 2, 17, 5, norm_topk_prob=True,

@@ -82,7 +82,7 @@ enum {
   FPMOE_CPU_AVX2 = 1 << 0, /* with FMA, BMI2, F16C: x86-64-v3 */
   FPMOE_CPU_AVX512 = 1 << 1, /* F, BW, CD, DQ, VL: x86-64-v4   */
   FPMOE_CPU_AVX512_BF16 = 1 << 2,
-  FPMOE_CPU_AMX_BF16 = 1 << 3,
+  FPMOE_CPU_AMX_BF16 = 1 << 3, /* with INT8 */
   FPMOE_CPU_AVX_VNNI = 1 << 4,
   FPMOE_CPU_AVX512_VNNI = 1 << 5,
   FPMOE_CPU_NEON_DOTPROD = 1 << 6,

@@ -17,13 +17,17 @@ Product::Product(PhaseContext &phase, Value operand, Value weight)
       weights(phase.weight(weight)), blockRows(dim(operand, 2)),
       multiple(layout.depth * layout.k) {}
 
-/// Numbers of rows up to `most` that there is code for: every one of few. Those
-/// of tile registers are multiplied 16 at a time.
-static SmallVector<int64_t> getSizes(int64_t most, bool useTiles) {
-  SmallVector<int64_t> sizes = {16};
-  if (!useTiles)
-    sizes = {1, 2, 3, 4, 6, 8, 12, 16};
-  llvm::erase_if(sizes, [&](int64_t size) { return size >= most; });
+bool Product::usesTiles(int64_t rows) {
+  return format.usesTiles(b.target) &&
+         rows > format.getMostVectorRows(b.target);
+}
+
+/// Every one of few. Those of tile registers are multiplied 16 at a time.
+SmallVector<int64_t> Product::getSizes(int64_t most) {
+  SmallVector<int64_t> sizes = {1, 2, 3, 4, 6, 8, 12, 16};
+  llvm::erase_if(sizes, [&](int64_t size) {
+    return size >= most || (usesTiles(size) && size < 16);
+  });
   sizes.push_back(most);
   return sizes;
 }
@@ -42,7 +46,7 @@ void Product::withRows(Value count, ArrayRef<int64_t> sizes, int64_t least,
 }
 
 int64_t Product::getVectorsAtOnce(int64_t rows) {
-  if (format.usesTiles(b.target)) // four sums of up to 16 rows
+  if (usesTiles(rows)) // four sums of up to 16 rows
     return std::max<int64_t>(4 * 16 / llvm::alignTo(rows, 16), 1);
   return fpmoe::getVectorsAtOnce(b.target, rows);
 }
@@ -68,7 +72,7 @@ Value Product::vectorAt(Value matrix, Value vector) {
 int64_t Product::getAhead(int64_t rows, int64_t vectors,
                           const Columns &columns) {
   // A tile register of weights is many lines, and many rows are many blocks.
-  if (!b.target.getPrefetch() || (format.usesTiles(b.target) && rows > 16))
+  if (!b.target.getPrefetch() || (format.takesRowMajor(b.target) && rows > 16))
     return 0;
   // Weights that are read together, and what follows them, fit into a cache.
   constexpr int64_t kNextBytes = 64 << 10;
@@ -108,7 +112,7 @@ void Product::emit(Value block, Value count, Value matrix,
     tile.ahead = getAhead(rows, vectors, columns);
     // Rather one vector after the other than fewer rows: each is read once.
     int64_t together = vectors;
-    if (!format.usesTiles(b.target))
+    if (!usesTiles(rows))
       together = std::min(format.getVectorsAtOnce(b.target, rows), vectors);
     SmallVector<Accumulators> sums;
     for (int64_t v = 0; v < vectors; ++v) {
@@ -161,7 +165,7 @@ void Product::emit(Value block, Value count, Value matrix,
   };
 
   int64_t most = getRowsAtOnce();
-  SmallVector<int64_t> sizes = getSizes(most, format.usesTiles(b.target));
+  SmallVector<int64_t> sizes = getSizes(most);
   if (blockRows == most)
     return withRows(count, sizes, 1, emitAll);
 

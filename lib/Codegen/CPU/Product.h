@@ -50,6 +50,10 @@ private:
   /// which is at least `least`. The first `sure` rows of each are below it.
   void withRows(mlir::Value count, llvm::ArrayRef<int64_t> sizes, int64_t least,
                 llvm::function_ref<void(int64_t rows, int64_t sure)> emit);
+  /// Whether so many rows are multiplied with tile registers.
+  bool usesTiles(int64_t rows);
+  /// Numbers of rows up to `most` that there is code for.
+  llvm::SmallVector<int64_t> getSizes(int64_t most);
   int64_t getVectorsAtOnce(int64_t rows);
   /// Rows whose sums registers have room for, with those of a vector at least.
   int64_t getRowsAtOnce();

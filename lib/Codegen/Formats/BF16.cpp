@@ -31,6 +31,9 @@ public:
   bool usesTiles(mega::TargetAttr target) const override {
     return target.getDot() == mega::DotInstruction::AmxBf16;
   }
+  bool takesRowMajor(mega::TargetAttr target) const override {
+    return usesTiles(target);
+  }
 
   Accumulators emitProduct(KernelBuilder &b,
                            const ProductTile &tile) const override {

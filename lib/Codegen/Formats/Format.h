@@ -80,9 +80,13 @@ public:
   /// Whether rows are rounded to integers (mega.quantize) to be multiplied;
   /// they are made as rows of f32.
   virtual bool takesIntegers() const { return false; }
-  /// Whether products use tile registers, which need operands whose rows lie
-  /// together, and a multiple of 16 of them or one.
+  /// Whether products use tile registers, which need blocks of one row or a
+  /// multiple of 16.
   virtual bool usesTiles(mega::TargetAttr target) const { return false; }
+  /// The number of rows up to which they use vectors nevertheless.
+  virtual int64_t getMostVectorRows(mega::TargetAttr target) const { return 0; }
+  /// Whether the elements of a row lie together (getRowMajorType).
+  virtual bool takesRowMajor(mega::TargetAttr target) const { return false; }
 
   /// Sums, of a row and a vector of columns each, that registers have room for.
   virtual int64_t getAccumulators(mega::TargetAttr target) const {

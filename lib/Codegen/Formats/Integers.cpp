@@ -7,11 +7,13 @@
 // VPMADDUBSW sums two products to 16 bits: with elements of at most 15, those
 // of a whole group, 16 products for each of two sums, stay below 2^15. Elements
 // of 8 bits are two of 4. VPDPBUSD sums four to 32 bits, as do USDOT and SDOT;
-// to the latter all bytes have a sign.
+// to the latter all bytes have a sign. With AMX, the former multiplies few
+// rows.
 //===----------------------------------------------------------------------===//
 
 #include "lib/Codegen/Formats/Integers.h"
 #include "dialects/FPMoE/Storage.h"
+#include "lib/Codegen/Formats/Tiles.h"
 
 #include <numeric>
 
@@ -65,6 +67,7 @@ SmallVector<ColumnPart> WordDot::getParts(mega::TargetAttr target) {
     lanes = 128 / 32;
     break;
   case IntDotInstruction::Avx512Vnni:
+  case IntDotInstruction::AmxInt8:
   case IntDotInstruction::None:
     break;
   }
@@ -108,6 +111,7 @@ Value WordDot::add(Value sum, Value words, Value x) {
     return callIntrinsic(b, "llvm.x86.avx512.vpdpbusd.256", sum.getType(),
                          {sum, words, row});
   case IntDotInstruction::Avx512Vnni:
+  case IntDotInstruction::AmxInt8:
     return callIntrinsic(b, "llvm.x86.avx512.vpdpbusd.512", sum.getType(),
                          {sum, words, row});
   case IntDotInstruction::NeonDot:
@@ -191,8 +195,37 @@ Value IntegerFormat::emitPeak(KernelBuilder &b, Value iterations,
                               int64_t &ops) const {
   if (b.target.getIntDot() == IntDotInstruction::None)
     return Format::emitPeak(b, iterations, ops);
+  // A group is half as deep as a tile register could be.
+  if (usesTiles(b.target))
+    return Tiles(b, kTileRows)
+        .emitPeak(iterations, mega::kGroupElements, kWordBytes, ops,
+                  [](Tiles &tiles, Value sum, Value lhs, Value rhs) {
+                    return tiles.dotBytes(sum, lhs, rhs, mega::kGroupElements);
+                  });
   int64_t lanes = WordDot::getParts(b.target).front().lanes;
   return WordDot(b, lanes).emitPeak(iterations, ops);
+}
+
+bool IntegerFormat::usesTiles(mega::TargetAttr target) const {
+  return target.getIntDot() == IntDotInstruction::AmxInt8;
+}
+
+Value IntegerFormat::addGroup(KernelBuilder &b, Value total, Value sum,
+                              Value scale, Value scales, Value rowSum,
+                              Value minima) const {
+  auto splat = [&](Value scalar) -> Value {
+    return vector::BroadcastOp::create(b, total.getType(), scalar);
+  };
+  Value number = arith::SIToFPOp::create(b, total.getType(), sum);
+  total = b.fma(b.fmul(number, splat(scale)), scales, total);
+  return minima ? b.fma(splat(rowSum), minima, total) : total;
+}
+
+Value IntegerFormat::loadRowSum(KernelBuilder &b, Value from) const {
+  Value eightfold = b.load(b.getI32Type(), b.at(from, mega::kGroupSumAt));
+  Value sum = arith::SIToFPOp::create(b, b.getF32Type(), eightfold);
+  Value scale = b.load(b.getF32Type(), b.at(from, mega::kGroupScaleAt));
+  return b.fmul(b.fmul(sum, b.f32(0.125)), scale);
 }
 
 /// Of each group: (sum of (q + zero) x - zero sum of x) * scale of the row *
@@ -205,7 +238,8 @@ SmallVector<Value> IntegerFormat::emitParts(KernelBuilder &b,
   WordDot dot(b, parts.front().lanes);
   bool isSplit = WordDot::isShort(b.target) && getElementBits() == 8;
   // Bytes that have a sign are q itself.
-  bool hasZero = !(WordDot::isSigned(b.target) && getElementBits() == 8);
+  bool hasZero =
+      !hasMinimum() && !(WordDot::isSigned(b.target) && getElementBits() == 8);
   VectorType i32 = dot.vectorOf(b.getI32Type());
   VectorType f32 = dot.vectorOf(b.getF32Type());
   Value zero = arith::ConstantOp::create(b, DenseElementsAttr::get(f32, 0.0f));
@@ -222,14 +256,9 @@ SmallVector<Value> IntegerFormat::emitParts(KernelBuilder &b,
     auto load = [&](Type type, int64_t row, int64_t at) {
       return b.load(type, b.at(first, row * tile.operand.rowBytes + at));
     };
-    // What a minimum is multiplied by; there are 8 times the sum.
-    SmallVector<Value> rowSums;
-    for (int64_t r = 0; hasMinimum() && r < tile.rows; ++r) {
-      Value sum = arith::SIToFPOp::create(
-          b, b.getF32Type(), load(b.getI32Type(), r, mega::kGroupSumAt));
-      Value scale = load(b.getF32Type(), r, mega::kGroupScaleAt);
-      rowSums.push_back(b.fmul(b.fmul(sum, b.f32(0.125)), scale));
-    }
+    SmallVector<Value> rowSums(tile.rows);
+    for (int64_t r = 0; hasMinimum() && r < tile.rows; ++r)
+      rowSums[r] = loadRowSum(b, b.at(first, r * tile.operand.rowBytes));
     for (Value weights : tile.weights) {
       Value from = b.at(weights, offset);
       // Parts that are computed one after the other share the lines.
@@ -259,28 +288,26 @@ SmallVector<Value> IntegerFormat::emitParts(KernelBuilder &b,
         if (hasMinimum())
           minima = loadScales(scalesAt + kLanes * GroupFormat::kScaleBytes);
         for (int64_t r = 0; r < tile.rows; ++r, ++total) {
-          Value scale = dot.splat(load(b.getF32Type(), r, mega::kGroupScaleAt));
-          if (hasMinimum()) {
-            Value number = arith::SIToFPOp::create(b, f32, dot.widen(lower[r]));
-            *total = b.fma(b.fmul(number, scale), scales, *total);
-            *total = b.fma(dot.splat(rowSums[r]), minima, *total);
-            continue;
+          Value sum = dot.widen(lower[r]);
+          if (hasZero) {
+            // 8 times the sum of the row, which is zero times it of 4 bits.
+            Value less = dot.splat(load(b.getI32Type(), r, mega::kGroupSumAt));
+            Value four = dot.constant(i32, 4);
+            if (isSplit)
+              sum = arith::AddIOp::create(
+                  b, sum,
+                  arith::ShLIOp::create(
+                      b, arith::SubIOp::create(b, dot.widen(upper[r]), less),
+                      four));
+            else if (getElementBits() == 8)
+              sum = arith::SubIOp::create(b, sum,
+                                          arith::ShLIOp::create(b, less, four));
+            else
+              sum = arith::SubIOp::create(b, sum, less);
           }
-          // 8 times the sum of the row, which is zero times it of 4 bits.
-          Value less = dot.splat(load(b.getI32Type(), r, mega::kGroupSumAt));
-          Value four = dot.constant(i32, 4), sum = dot.widen(lower[r]);
-          if (isSplit) {
-            Value high = dot.widen(upper[r]);
-            high = arith::SubIOp::create(b, high, less);
-            sum = arith::AddIOp::create(b, sum,
-                                        arith::ShLIOp::create(b, high, four));
-          } else if (hasZero) {
-            if (getElementBits() == 8)
-              less = arith::ShLIOp::create(b, less, four);
-            sum = arith::SubIOp::create(b, sum, less);
-          }
-          Value number = arith::SIToFPOp::create(b, f32, sum);
-          *total = b.fma(b.fmul(number, scale), scales, *total);
+          *total = addGroup(b, *total, sum,
+                            load(b.getF32Type(), r, mega::kGroupScaleAt),
+                            scales, rowSums[r], minima);
         }
       }
     }
@@ -302,6 +329,8 @@ static Value join(KernelBuilder &b, ArrayRef<Value> parts) {
 
 Accumulators IntegerFormat::emitProduct(KernelBuilder &b,
                                         const ProductTile &tile) const {
+  if (usesTiles(b.target) && tile.rows > getMostVectorRows(b.target))
+    return emitTileProduct(b, tile);
   SmallVector<ColumnPart> parts = WordDot::getParts(b.target);
   int64_t rows = tile.rows, vectors = tile.weights.size();
   // One row reads weights once; many have not the registers for all at once.

@@ -81,6 +81,11 @@ public:
     return mega::kGroupStepBytes;
   }
   bool takesIntegers() const override { return true; }
+  bool usesTiles(mega::TargetAttr target) const override;
+  /// A tile product takes 16 rows, however few there are.
+  int64_t getMostVectorRows(mega::TargetAttr target) const override {
+    return 4;
+  }
   int64_t getAccumulators(mega::TargetAttr target) const override;
   int64_t getVectorsAtOnce(mega::TargetAttr target,
                            int64_t rows) const override;
@@ -106,6 +111,22 @@ private:
   llvm::SmallVector<mlir::Value>
   emitParts(KernelBuilder &b, const ProductTile &tile,
             llvm::ArrayRef<ColumnPart> parts) const;
+  /// `total` and what a group of a row adds to it: `sum` of the group's
+  /// products as i32 lanes, without the zero; scales of the row and of the
+  /// columns; and with minima, what loadRowSum gives of the row.
+  mlir::Value addGroup(KernelBuilder &b, mlir::Value total, mlir::Value sum,
+                       mlir::Value scale, mlir::Value scales,
+                       mlir::Value rowSum, mlir::Value minima) const;
+  /// What minima are multiplied by: the sum of a row's group at `from`.
+  mlir::Value loadRowSum(KernelBuilder &b, mlir::Value from) const;
+
+  /// Products of 16 rows at a time with the tile registers of AMX.
+  Accumulators emitTileProduct(KernelBuilder &b, const ProductTile &tile) const;
+  /// Writes what they multiply by: the weights of some groups as signed bytes,
+  /// and scales and minima as f32.
+  void emitPanel(KernelBuilder &b, const ProductTile &tile, mlir::Value weights,
+                 mlir::Value groups, mlir::Value panel, mlir::Value scales,
+                 mlir::Value minima) const;
 };
 
 /// The lower or upper 4 bits of each byte.

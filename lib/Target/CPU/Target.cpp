@@ -41,8 +41,8 @@ using IntDot = mega::IntDotInstruction;
 /// from asking 2.5 KB ahead, and lose from 4 KB on.
 constexpr Level kLevels[] = {
     {"amx-bf16", "x86_64", "x86-64-v4",
-     "+avx512vnni,+avx512bf16,+amx-tile,+amx-bf16,-prefer-256-bit",
-     kAvx512Bf16 | FPMOE_CPU_AMX_BF16, kTileDot, IntDot::Avx512Vnni, 12, 32, 24,
+     "+avx512vnni,+avx512bf16,+amx-tile,+amx-bf16,+amx-int8,-prefer-256-bit",
+     kAvx512Bf16 | FPMOE_CPU_AMX_BF16, kTileDot, IntDot::AmxInt8, 12, 32, 24,
      64, 2560},
     {"avx512-bf16", "x86_64", "x86-64-v4",
      "+avx512vnni,+avx512bf16,-prefer-256-bit", kAvx512Bf16, kBf16Dot,

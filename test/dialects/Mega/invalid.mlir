@@ -366,6 +366,13 @@ module attributes {mega.target = #mega.target<cpu = "c", dot = amx_bf16, rows = 
 // -----
 
 // target_c1
+// expected-error@+1 {{describes 'c' by rows = 5, accumulators = 5, columns = 16, tile_rows = 0, prefetch = 0 (target_c1)}}
+module attributes {mega.target = #mega.target<cpu = "c", dot = none, rows = 5, accumulators = 5, columns = 16, prefetch = 0, int_dot = amx_int8>} {
+}
+
+// -----
+
+// target_c1
 // expected-error@+1 {{describes 'c' by rows = 5, accumulators = 5, columns = 16, tile_rows = 24, prefetch = 0 (target_c1)}}
 module attributes {mega.target = #mega.target<cpu = "c", dot = amx_bf16, rows = 5, accumulators = 5, columns = 16, tile_rows = 24, prefetch = 0>} {
 }

@@ -57,7 +57,7 @@ TEST(CpuTest, systemHasToSaveTheRegisters) {
   words.enabledState = 0xe7; // no tiles
   EXPECT_EQ(missingFeatures(FPMOE_CPU_AVX512_BF16, words), Names());
   EXPECT_EQ(missingFeatures(FPMOE_CPU_AMX_BF16, words),
-            (Names{"amx_bf16", "amx_tile"}));
+            (Names{"amx_bf16", "amx_tile", "amx_int8"}));
   words.enabledState = 0x07; // no zmm
   EXPECT_EQ(missingFeatures(FPMOE_CPU_AVX2, words), Names());
   EXPECT_EQ(missingFeatures(FPMOE_CPU_AVX512_BF16, words),
