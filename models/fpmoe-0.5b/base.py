@@ -147,11 +147,22 @@ def prepare(path, cache):
 
 
 def fingerprint(folder):
-    """Of the weights, to which adapters belong."""
+    """Of the weights, to which adapters belong, however they are cut into files."""
+    import torch  # which making a base from a directory does without
+    from safetensors import safe_open
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         fail(f"{folder}: has no .safetensors file")
-    return hashlib.sha256("".join(map(sha256, files)).encode()).hexdigest()
+    tensors = {}
+    for path in files:
+        stored = safe_open(path, "pt")
+        tensors.update((name, stored) for name in stored.keys())
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].get_tensor(name).contiguous()
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)} ".encode())
+        digest.update(tensor.view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def link(folder, place):

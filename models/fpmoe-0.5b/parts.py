@@ -1,5 +1,6 @@
 """Writes what training has reached as the parts of fpmoe.toml: adapters as PEFT stores
-them, and the routers, both in bf16.
+them, and the routers, both in bf16; and of the mixture, what train.py needs to go on
+from them.
 
     parts.py [--cache FOLDER] [--control] [--out FOLDER]
 
@@ -9,6 +10,7 @@ Needs the state of train.py alone, no base.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -16,11 +18,13 @@ HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "recipes"))
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 import base as bases
 import lora
 from feedforward import ALPHA, PROJECTIONS, RANK
+
+TRAINING = "training.json"
 
 
 def factors(average, adapter, layers):
@@ -43,6 +47,29 @@ def write(state, out):
                    weight.to(torch.bfloat16).contiguous()
                    for layer, weight in enumerate(routers)},
                   out / "gate/model.safetensors", metadata={"format": "pt"})
+        (out / TRAINING).write_text(json.dumps(
+            {"step": state["step"], "names": state["names"],
+             "settings": state["settings"]}, indent=2) + "\n")
+
+
+def read(folder):
+    """What `write` knew of the mixture in `folder`: step, names, settings, adapters and
+    routers, both as f32. None where there is none."""
+    if not (folder / TRAINING).exists():
+        return None
+    state = json.loads((folder / TRAINING).read_text())
+    gate = load_file(folder / "gate/model.safetensors")
+    state["routers"] = torch.stack([gate[f"model.layers.{layer}.mlp.gate.weight"].float()
+                                    for layer in range(len(gate))])
+    stored = [load_file(folder / name / "adapter_model.safetensors")
+              for name in state["names"]]
+    state["adapters"] = {
+        f"model.layers.{layer}.mlp.{kind}.{name}": torch.stack(
+            [tensors[f"base_model.model.model.layers.{layer}.mlp.{name}.{kind}.weight"]
+             .float() for tensors in stored])
+        for layer in range(len(gate)) for kind in ("lora_A", "lora_B")
+        for name in PROJECTIONS}
+    return state
 
 
 def main():

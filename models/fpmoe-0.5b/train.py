@@ -8,7 +8,8 @@ and the routers are trained together, inside the mixture. A text takes the exper
 language. The control has one adapter of the same rank, and reads the same rows in the same
 order. Every run ends with its state written and a line in CACHE/RUN/log.jsonl; so does
 one that SIGTERM or SIGINT ends. What is read, and what comes of it, is the same for a
-run in pieces and in one piece.
+run in pieces and in one piece. Where there is no state, the mixture goes on from the
+parts that parts.py has written, with optimizers that begin anew.
 """
 # Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -28,6 +29,7 @@ import torch
 
 import base as bases
 import fitting
+import parts
 import perplexity
 import texts
 from mixture import Mixture, Routers, number_type
@@ -47,6 +49,9 @@ def parse():
     parser.add_argument("--until", type=int, metavar="STEP",
                         help="the last one, where time allows; of all runs together")
     parser.add_argument("--control", action="store_true")
+    parser.add_argument("--parts", type=Path, default=HERE / "parts", metavar="FOLDER",
+                        help="to go on from, where there is no state (default: "
+                             "%(default)s)")
     parser.add_argument("--window", type=int, default=512,
                         help="tokens of a row (default: %(default)s)")
     parser.add_argument("--held-out-every", type=int, default=30_000, metavar="TOKENS",
@@ -59,9 +64,10 @@ def parse():
     return parser.parse_args()
 
 
-def rate(step):
-    """For training that has no end yet: warm-up, then the inverse square root."""
-    return min(1.0, (step + 1) / WARM_UP) * max(1.0, step / DECAY_AFTER) ** -0.5
+def rate(step, begun):
+    """For training that has no end yet: warm-up of optimizers that began at step `begun`,
+    then the inverse square root."""
+    return min(1.0, (step - begun + 1) / WARM_UP) * max(1.0, step / DECAY_AFTER) ** -0.5
 
 
 class Training:
@@ -85,11 +91,13 @@ class Training:
              for kind in RATES], betas=(0.9, 0.95), weight_decay=0.0)
         self.routers = Routers(len(self.model.networks), self.model.experts,
                                self.model.width)
-        self.step = 0
+        self.step = self.begun = 0
         if (self.place / "state.pt").exists():
             self.restore()
+        elif not options.control:
+            self.adopt(parts.read(options.parts))
 
-    def parts(self):
+    def optimizers(self):
         return {"optimizer": self.optimizer, "router_optimizer": self.routers.optimizer}
 
     def restore(self):
@@ -98,8 +106,8 @@ class Training:
             if state["settings"][name] != mine:
                 bases.fail(f"{self.place}/state.pt: its {name} is "
                            f"{state['settings'][name]}, this run has {mine}")
-        self.step = state["step"]
-        for name, part in self.parts().items():
+        self.step, self.begun = state["step"], state["begun"]
+        for name, part in self.optimizers().items():
             part.load_state_dict(state[name])
         with torch.no_grad():
             self.routers.weights.copy_(state["routers"])
@@ -107,13 +115,29 @@ class Training:
                 p.copy_(state["adapters"][name])
                 self.average[name].copy_(state["average"][name])
 
+    def adopt(self, state):
+        """Goes on from parts, if there are any of this run's settings."""
+        if not state:
+            return
+        if state["settings"] != self.settings:
+            print(f"{self.options.parts}: of another base, window or seed; begins anew")
+            return
+        self.step = self.begun = state["step"]
+        with torch.no_grad():
+            self.routers.weights.copy_(state["routers"])
+            for name, p in self.adapters.items():
+                p.copy_(state["adapters"][name])
+                self.average[name].copy_(p)
+        print(f"{self.options.parts}: goes on after {self.step} steps")
+
     def save(self):
-        state = {"settings": self.settings, "step": self.step,
+        state = {"settings": self.settings, "step": self.step, "begun": self.begun,
                  "names": self.model.adapters,
                  "routers": self.routers.weights.detach(),
                  "adapters": {n: p.detach() for n, p in self.adapters.items()},
                  "average": self.average,
-                 **{name: part.state_dict() for name, part in self.parts().items()}}
+                 **{name: part.state_dict()
+                    for name, part in self.optimizers().items()}}
         written = self.place / "state.pt.new"
         torch.save(state, written)
         os.replace(written, self.place / "state.pt")
@@ -152,7 +176,7 @@ class Training:
             if not self.options.control:
                 inputs.append(self.model.inputs())
                 labels.append(torch.full((inputs[-1].shape[1],), label))
-        factor = rate(self.step)
+        factor = rate(self.step, self.begun)
         torch.nn.utils.clip_grad_norm_(self.adapters.values(), 1.0)
         for group, kind in zip(self.optimizer.param_groups, RATES):
             group["lr"] = RATES[kind] * factor

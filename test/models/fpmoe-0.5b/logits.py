@@ -12,26 +12,14 @@ source, base, parts, ids, out = map(Path, sys.argv[1:])
 sys.path.append(str(source / "models/fpmoe-0.5b"))
 
 import torch
-from safetensors.torch import load_file
 
 from mixture import Mixture
+from parts import read
 
-names = ["shared", "haskell", "ocaml", "scala"]
+state = read(parts)
+names = state["names"]
 model = Mixture(base, names, torch.float32)
-stored = [load_file(parts / name / "adapter_model.safetensors") for name in names]
-
-
-def adapters(name):
-    """`name` is model.layers.N.mlp.lora_A.up_proj, PEFT's has the factor last."""
-    *path, factor, projection = name.split(".")
-    key = ".".join(["base_model.model", *path, projection, factor, "weight"])
-    return torch.stack([tensors[key] for tensors in stored])
-
-
-gate = load_file(parts / "gate/model.safetensors")
-model.load({name: adapters(name) for name in model.trained()},
-           [gate[f"model.layers.{layer}.mlp.gate.weight"]
-            for layer in range(len(model.networks))])
+model.load(state["adapters"], state["routers"])
 with torch.no_grad():
     model.choose(None)
     text = torch.tensor([int(i) for i in ids.read_text().split()])
