@@ -102,10 +102,10 @@ def first_present(first: Optional[int], second: Optional[int]) -> Optional[int]:
 @problem([((0, 0), (3, 4)), ((1, 1), (-1, 1))],
          [((0, 0), (0, 0)), ((5, 2), (2, 5)), ((-3, -4), (0, 0)), ((10, 0), (0, 0)),
           ((1, 2), (1, 9)), ((-1, 1), (1, -1))])
-def city_distance(start: tuple[int, int], end: tuple[int, int]) -> int:
+def city_distance(start: tuple[int, int], goal: tuple[int, int]) -> int:
     """Returns the distance between two points of a grid when only horizontal and vertical
     steps are possible."""
-    return abs(start[0] - end[0]) + abs(start[1] - end[1])
+    return abs(start[0] - goal[0]) + abs(start[1] - goal[1])
 
 
 @problem([((1, 5), (4, 8)), ((1, 2), (3, 4))],

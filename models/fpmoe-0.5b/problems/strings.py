@@ -233,7 +233,7 @@ def shared_prefix(words: list[str]) -> str:
     return words[0][:length]
 
 
-@problem(["-42", "12a"], ["", "-", "0", "007", "--1", "1-", "+5", "2147483"])
+@problem(["-42", "12a"], ["", "-", "0", "007", "-7", "--1", "1-", "+5", "2147483"])
 def read_int(text: str) -> Optional[int]:
     """Reads a decimal number: one or more digits, and maybe a minus sign before them.
     Returns nothing if the text is anything else."""
