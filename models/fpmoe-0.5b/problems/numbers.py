@@ -193,7 +193,7 @@ def has_leap_day(year: int) -> bool:
 
 @problem([(2, 2023), (11, 2000)],
          [(2, 2024), (1, 1999), (4, 1999), (12, 2001), (2, 1900), (2, 2000), (6, 5),
-          (7, 5), (8, 5), (9, 5)])
+          (7, 5), (8, 5), (9, 5), (11, 5)])
 def days_of_month(month: int, year: int) -> int:
     """Returns how many days a month has, from 1 for January to 12 for December, in a year
     of the Gregorian calendar. February has 29 days in years that 4 divides, but of those
@@ -218,7 +218,8 @@ def clock_text(seconds: int) -> str:
 
 
 @problem([(3, 4, 5), (1, 2, 3)],
-         [(1, 1, 1), (5, 1, 1), (1, 5, 1), (2, 2, 3), (10, 6, 5), (0, 1, 1), (7, 3, 4)])
+         [(1, 1, 1), (5, 1, 1), (1, 5, 1), (2, 2, 3), (10, 6, 5), (0, 1, 1), (7, 3, 4),
+          (3, 7, 4)])
 def is_triangle(first: int, second: int, third: int) -> bool:
     """Tells whether three lengths are those of the sides of a triangle: each one has to
     be less than the sum of the other two."""

@@ -120,7 +120,7 @@ def common_part(first: tuple[int, int], second: tuple[int, int]) -> Optional[tup
 
 @problem([[(1, 3), (2, 5), (8, 9)], [(4, 6), (1, 2)]],
          [[], [(1, 2)], [(1, 4), (4, 5)], [(1, 10), (2, 3)], [(5, 6), (1, 3), (2, 4)],
-          [(1, 2), (3, 4)], [(0, 0), (0, 0)]])
+          [(1, 2), (3, 4)], [(0, 0), (0, 0)], [(1, 2), (5, 8), (6, 7), (8, 9)]])
 def merge_ranges(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Merges ranges of numbers, each a pair of its start and its end, wherever they overlap
     or have an end point in common. The result is in ascending order of the starts."""

@@ -66,7 +66,7 @@ def work_order(count: int, before: list[tuple[int, int]]) -> Optional[list[int]]
 
 
 @problem([([1, 5, 10], 12), ([4, 6], 7)],
-         [([2], 0), ([2], 3), ([1, 3, 4], 6), ([5, 2], 11), ([7], 14), ([9, 6, 5, 1], 11)])
+         [([1], 1), ([2], 0), ([2], 3), ([1, 3, 4], 6), ([5, 2], 11), ([7], 14), ([9, 6, 5, 1], 11)])
 def fewest_coins(coins: list[int], amount: int) -> Optional[int]:
     """Returns how few coins have exactly a sum, or nothing if none have. The values of
     coins are positive, and there are as many coins of each value as are needed."""
@@ -106,7 +106,7 @@ def edit_steps(source: str, target: str) -> int:
 
 @problem([("abcde", "xbyd"), ("abc", "xyz")],
          [("", ""), ("a", ""), ("abc", "abc"), ("aab", "aba"), ("axbycz", "abc"),
-          ("ab", "ba")])
+          ("ab", "ba"), ("abc", "axbycz")])
 def common_subsequence(first: str, second: str) -> int:
     """Returns how many characters the longest text has that results from both of two texts
     when characters are removed from them. The order of those that are left stays."""
@@ -239,7 +239,8 @@ def primes_up_to(limit: int) -> list[int]:
 
 @problem([([(0, 1), (1, 2), (3, 4)], 0, 2), ([(0, 1)], 1, 0)],
          [([], 5, 5), ([], 1, 2), ([(0, 1), (1, 0)], 0, 2), ([(0, 1), (1, 2), (2, 3)], 0, 3),
-          ([(2, 2)], 2, 3), ([(4, 1), (1, 4), (1, 3)], 4, 3), ([(1, 2), (3, 2)], 1, 3)])
+          ([(0, 1), (2, 3)], 0, 3), ([(2, 2)], 2, 3),
+          ([(4, 1), (1, 4), (1, 3)], 4, 3), ([(1, 2), (3, 2)], 1, 3)])
 def can_reach(roads: list[tuple[int, int]], start: int, goal: int) -> bool:
     """Tells whether there is a way from the second argument to the third one along roads.
     Each road is a pair of places and leads from the first place to the second one only. A

@@ -221,7 +221,8 @@ def split_on(text: str, separator: str) -> list[str]:
 
 
 @problem([(["interview", "internet", "interval"]), (["dog", "cat"])],
-         [[], ["alone"], ["same", "same"], ["", "abc"], ["ab", "abc", "abcd"], ["xa", "ya"]])
+         [[], ["alone"], ["same", "same"], ["", "abc"], ["ab", "abc", "abcd"], ["xa", "ya"],
+          ["abcx", "abcy"]])
 def shared_prefix(words: list[str]) -> str:
     """Returns the longest text that all words of a list begin with. If the list is empty,
     so is the text."""
