@@ -66,7 +66,8 @@ def work_order(count: int, before: list[tuple[int, int]]) -> Optional[list[int]]
 
 
 @problem([([1, 5, 10], 12), ([4, 6], 7)],
-         [([1], 1), ([2], 0), ([2], 3), ([1, 3, 4], 6), ([5, 2], 11), ([7], 14), ([9, 6, 5, 1], 11)])
+         [([1], 1), ([2], 0), ([2], 3), ([1, 3, 4], 6), ([5, 2], 11), ([7], 14),
+          ([9, 6, 5, 1], 11)])
 def fewest_coins(coins: list[int], amount: int) -> Optional[int]:
     """Returns how few coins have exactly a sum, or nothing if none have. The values of
     coins are positive, and there are as many coins of each value as are needed."""
