@@ -36,6 +36,11 @@ for feature, modules in {"torch": "torch, transformers", "gguf": "gguf"}.items()
 if shutil.which("unshare") and subprocess.run(
         ["unshare", "--map-root-user", "true"], stderr=subprocess.DEVNULL).returncode == 0:
     config.available_features.add("unshare")
+# What models write is compiled and run, which takes a sandbox.
+if all(map(shutil.which, ["ghc", "ocamlc", "scalac"])) and shutil.which("bwrap") and \
+        subprocess.run(["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"],
+                       stderr=subprocess.DEVNULL).returncode == 0:
+    config.available_features.add("program-compilers")
 if shutil.which("qemu-aarch64") and os.path.exists(os.path.join(
         config.fpmoe_build_dir, "lib", "fpmoe", "aarch64-linux-gnu", "libfpmoe_runtime.a")):
     config.available_features.add("aarch64-runtime")

@@ -73,15 +73,15 @@ class Run:
     def __init__(self, name, program, options):
         self.name, self.program, self.options = name, program, options
         self.folder = options.results / name
-        self.folder.mkdir(parents=True, exist_ok=True)
         self.check_settings()
         self.answers = Lines(self.folder / "completions.jsonl", key_of)
         self.verdicts = Lines(self.folder / "verdicts.jsonl", lambda line: line["files"])
 
     def check_settings(self):
         """Answers that were made otherwise are not mixed with others."""
-        if not os.access(self.program, os.X_OK):
+        if not os.path.isfile(self.program) or not os.access(self.program, os.X_OK):
             fail(f"{self.program}: is no program")
+        self.folder.mkdir(parents=True, exist_ok=True)
         digest = hashlib.sha256()
         with open(self.program, "rb") as file:
             while block := file.read(2 ** 20):

@@ -11,6 +11,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+# For root no limit of processes holds, so that commands are run as this user.
+IS_ROOT = os.geteuid() == 0
 NOBODY = 65534
 MIB = 2 ** 20
 SCRATCH = 64 * MIB  # of files in the sandbox
@@ -50,8 +52,7 @@ def run(script, folder, *, seconds, memory, writable=False):
     limits = ["prlimit", f"--cpu={seconds}:{seconds + 1}", f"--as={memory}", "--core=0",
               f"--nproc={PROCESSES}", f"--fsize={FILE}"]
     command = [*isolation(str(folder), writable), *limits, "--", "sh", "-c", script]
-    # The limit of processes does not hold for root.
-    user = dict(user=NOBODY, group=NOBODY, extra_groups=[]) if os.geteuid() == 0 else {}
+    user = dict(user=NOBODY, group=NOBODY, extra_groups=[]) if IS_ROOT else {}
     with tempfile.TemporaryFile() as output:
         try:
             status = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output,
@@ -67,7 +68,9 @@ def run(script, folder, *, seconds, memory, writable=False):
 
 def folder_for(files):
     """Returns a temporary folder of files that the sandbox can read."""
-    folder = tempfile.TemporaryDirectory(prefix="fpmoe-evaluate-")
+    # Not in $TMPDIR if that may be root's alone.
+    folder = tempfile.TemporaryDirectory(prefix="fpmoe-evaluate-",
+                                         dir="/tmp" if IS_ROOT else None)
     os.chmod(folder.name, 0o755)
     for name, text in files.items():
         path = Path(folder.name, name)

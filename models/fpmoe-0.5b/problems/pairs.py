@@ -73,10 +73,10 @@ def present_values(values: list[Optional[int]]) -> list[int]:
 @problem([([1, None, 3], 0), ([None], 7)],
          [([], 5), ([2], 9), ([None, None], -1), ([0, None, 0], 4), ([None, 1], 1),
           ([3, 4], 0)])
-def fill_missing(values: list[Optional[int]], default: int) -> list[int]:
+def fill_missing(values: list[Optional[int]], substitute: int) -> list[int]:
     """Returns the values of a list, with the second argument in place of those that are
     missing."""
-    return [default if v is None else v for v in values]
+    return [substitute if v is None else v for v in values]
 
 
 @problem([[1, 2, 3], [1, None]], [[], [None], [0], [5, None, 7], [-1, 1], [None, None]])

@@ -214,7 +214,7 @@ def occurrences(text: str, pattern: str) -> int:
 
 @problem([("a,b,,c", ","), ("one", ";")],
          [("", ","), (",", ","), ("x;y", ";"), ("a b c", " "), ("::", ":"), ("end,", ",")])
-def split_on(text: str, separator: str) -> list[str]:
+def parts_between(text: str, separator: str) -> list[str]:
     """Splits a text at each place where a separator, a single character, is, and returns
     the parts between, also empty ones. An empty text has one part, which is empty."""
     return text.split(separator)
