@@ -283,7 +283,8 @@ def parse():
                         help="of a program (default: the processors)")
     parser.add_argument("--jobs", type=at_least(1), default=cores, metavar="N",
                         help="answers to test at a time (default: the processors)")
-    parser.add_argument("--results", type=Path, default=Path("results"), metavar="FOLDER",
+    parser.add_argument("--results", type=Path, metavar="FOLDER",
+                        default=Path.home() / ".cache/fpmoe-0.5b/results",
                         help="of answers, verdicts and reports (default: %(default)s)")
     options = parser.parse_args()
     names = [name for name, _ in options.programs]

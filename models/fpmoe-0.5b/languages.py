@@ -103,7 +103,8 @@ class Language:
         raise NotImplementedError
 
     def files(self, problem, completion):
-        """{name: text} of the program that tests a completion."""
+        """{name: text} of the program that tests a completion. It writes PASSED, which
+        has the place of a word that no answer knows, if all is right."""
         raise NotImplementedError
 
 
@@ -185,7 +186,7 @@ class Haskell(Language):
                 main = do
                   putStrLn "compiled"
                   hFlush stdout
-                """) + checks + '  putStrLn "passed"\n'}
+                """) + checks + '  putStrLn "PASSED"\n'}
 
 
 class OCaml(Language):
@@ -239,7 +240,7 @@ class OCaml(Language):
         checks = "".join(f"let () = check ({check})\n" for check in self.checks(problem))
         return {"problem.ml": f"{self.prompt(problem)}{completion}\n",
                 "main.ml": "let check right = if not right then exit 1\n" + checks
-                           + 'let () = print_endline "passed"\n'}
+                           + 'let () = print_endline "PASSED"\n'}
 
 
 class Scala(Language):
@@ -317,7 +318,7 @@ class Scala(Language):
                 object Main {
                   def check(right: Boolean): Unit = if (!right) sys.exit(1)
                   def main(arguments: Array[String]): Unit = {
-                """) + checks + '    println("passed")\n  }\n}\n'}
+                """) + checks + '    println("PASSED")\n  }\n}\n'}
 
 
 LANGUAGES = {language.name: language for language in (Haskell(), OCaml(), Scala())}
