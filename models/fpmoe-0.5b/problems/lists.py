@@ -152,7 +152,8 @@ def spread(numbers: list[int]) -> int:
 
 
 @problem([[3, 1, 2, 3, 2, 3], [5]],
-         [[1, 2], [2, 1], [4, 4, 7, 7], [0, 0, -1], [9, 8, 8, 9, 7], [-2, -2, -1, -1, -1]])
+         [[1, 2], [2, 1], [4, 4, 7, 7], [0, 0, -1], [9, 8, 8, 9, 7], [16, 3],
+          [-2, -2, -1, -1, -1]])
 def most_frequent(numbers: list[int]) -> int:
     """Returns the number that is most often in a list, which is not empty. If several are
     equally often there, it is the least one of them."""

@@ -219,7 +219,7 @@ def clock_text(seconds: int) -> str:
 
 @problem([(3, 4, 5), (1, 2, 3)],
          [(1, 1, 1), (5, 1, 1), (1, 5, 1), (2, 2, 3), (10, 6, 5), (0, 1, 1), (7, 3, 4),
-          (3, 7, 4)])
+          (3, 7, 4), (2, 3, 5)])
 def is_triangle(first: int, second: int, third: int) -> bool:
     """Tells whether three lengths are those of the sides of a triangle: each one has to
     be less than the sum of the other two."""

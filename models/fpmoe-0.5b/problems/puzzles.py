@@ -107,7 +107,7 @@ def edit_steps(source: str, target: str) -> int:
 
 @problem([("abcde", "xbyd"), ("abc", "xyz")],
          [("", ""), ("a", ""), ("abc", "abc"), ("aab", "aba"), ("axbycz", "abc"),
-          ("ab", "ba"), ("abc", "axbycz")])
+          ("ab", "ba"), ("abc", "axbycz"), ("bxb", "ab")])
 def common_subsequence(first: str, second: str) -> int:
     """Returns how many characters the longest text has that results from both of two texts
     when characters are removed from them. The order of those that are left stays."""

@@ -91,7 +91,8 @@ def main():
     cut("scala", "greeting", " {\n    val hello = \"}\"\n    hello\n  }\n\n  def other = 1",
         " {\n    val hello = \"}\"\n    hello\n  }")
     cut("scala", "greeting", "\n    s\"Hello\"\n}\n\nobject Main {", "\n    s\"Hello\"")
-    cut("scala", "greeting", " help(name) // def no = {\n\n  def help(s: String) = s\n\n  /** On",
+    cut("scala", "greeting",
+        " help(name) // def no = {\n\n  def help(s: String) = s\n\n  /** On",
         " help(name) // def no = {\n\n  def help(s: String) = s")
     cut("scala", "greeting", " '}' + \"\"\"}\"\"\" /* } */\n  @tailrec def f = 1",
         " '}' + \"\"\"}\"\"\" /* } */")
