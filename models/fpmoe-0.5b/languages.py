@@ -157,8 +157,8 @@ class Haskell(Language):
         is the beginning of something else."""
         known = {self.function(problem)}
         kept = []
-        for line in completion.splitlines():
-            if re.match(r"-- \||\{-|```|[#>]", line):
+        for line in completion.split("```")[0].splitlines():
+            if re.match(r"-- \||\{-|[#>]", line):
                 break
             word = re.match(r"[a-z_A-Z][\w']*", line)
             if word and word[0] not in known:
@@ -191,7 +191,8 @@ class Haskell(Language):
 
 class OCaml(Language):
     name = "ocaml"
-    stops = ["\nlet ", "\n(*", "\n;;", "\ntype ", "\nmodule ", "\nopen ", "\n```"]
+    stops = ["\nlet ", "\n(*", "\n;;", ";;\n", "\ntype ", "\nmodule ", "\nopen ", "\nend",
+             "\n```"]
     types = {int: "int", bool: "bool", str: "string", float: "float"}
     values = {True: "true", False: "false", None: "None"}
     equals = "="
@@ -227,11 +228,16 @@ class OCaml(Language):
                 f"{self.type(problem.result)} =")
 
     def cut(self, problem, completion):
-        """What starts at the left margin and is no `and` is another definition."""
+        """What starts at the left margin and is no `and` is another definition, or the
+        end of a module that there is not."""
         kept = []
+        for token in re.finditer(r'"(?:\\.|[^"\\])*"|\'"\'|;;|```', completion):
+            if token[0] in (";;", "```"):
+                completion = completion[:token.start()]
+                break
         for line in completion.splitlines():
-            if any(kept) and re.match(r"(let|type|module|open|exception|external|class|val)"
-                                      r"\b|\(\*|;;|#|```", line):
+            if any(kept) and re.match(r"(let|type|module|open|exception|external|class|val"
+                                      r"|end)\b|\(\*|#", line):
                 break
             kept.append(line)
         return "\n".join(kept)
@@ -252,7 +258,7 @@ class Scala(Language):
     token = re.compile(r'''
         """.*?""" | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\])' | //[^\n]* | /\*(?!\*).*?\*/
         | (?P<bracket>[][(){}])
-        | \n\s*(?P<other>/\*\*|```)
+        | \n\s*(?P<other>/\*\*)
         | \n\s*(?:(?:@\w+|private|protected|override|final|implicit|lazy|sealed|abstract
                |case)\s+)*
           (?:def|val|var|object|class|trait|type|import|package)\s+(?P<name>\w+)
@@ -296,6 +302,7 @@ class Scala(Language):
     def cut(self, problem, completion):
         """The object's closing bracket, or outside of all brackets another definition
         that the text before does not use."""
+        completion = completion.split("```")[0]
         depth = 0
         for token in self.token.finditer(completion):
             before = completion[:token.start()]

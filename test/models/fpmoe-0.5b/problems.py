@@ -88,6 +88,9 @@ def main():
         "\n  let hello = \"Hello\" in\n  hello")
     cut("ocaml", "greeting", " help name\nand help name = name\n(* more *)",
         " help name\nand help name = name")
+    cut("ocaml", "greeting", " name ^ \";;\";;```\nThis", " name ^ \";;\"")
+    cut("ocaml", "greeting", " match name with\n| _ -> name\nend",
+        " match name with\n| _ -> name")
     cut("scala", "greeting", " {\n    val hello = \"}\"\n    hello\n  }\n\n  def other = 1",
         " {\n    val hello = \"}\"\n    hello\n  }")
     cut("scala", "greeting", "\n    s\"Hello\"\n}\n\nobject Main {", "\n    s\"Hello\"")
