@@ -1,6 +1,6 @@
-"""Writes what training has reached as the parts of fpmoe.toml: adapters as PEFT stores
-them, and the routers, both in bf16; and of the mixture, what train.py needs to go on
-from them.
+"""Writes what training has reached as the parts of the recipes: adapters as PEFT stores
+them, and the routers, of MultiPL-MoE, too, all in bf16; and of the mixture, what train.py
+needs to go on from them.
 
     parts.py [--cache FOLDER] [--control] [--out FOLDER]
 
@@ -15,12 +15,13 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.append(str(HERE.parent / "recipes"))
+sys.path += [str(HERE.parent / "recipes"), str(HERE.parent / "nano")]
 
 import torch
 from safetensors.torch import load_file, save_file
 
 import base as bases
+import gates
 import lora
 from feedforward import ALPHA, PROJECTIONS, RANK
 
@@ -47,6 +48,7 @@ def write(state, out):
                    weight.to(torch.bfloat16).contiguous()
                    for layer, weight in enumerate(routers)},
                   out / "gate/model.safetensors", metadata={"format": "pt"})
+        gates.for_two_levels(argparse.Namespace(out=out), "", "multipl-moe")
         (out / TRAINING).write_text(json.dumps(
             {"step": state["step"], "names": state["names"],
              "settings": state["settings"]}, indent=2) + "\n")
