@@ -81,7 +81,7 @@ def program_of(case, folder):
         (folder / "generation_config.json").write_text(json.dumps(settings(case)))
     (folder / "config.json").chmod(0o644)
     (folder / "config.json").write_text(json.dumps(config))
-    done = subprocess.run(["fpmoe-compile", folder, "-o", folder / "program"],
+    done = subprocess.run(["fpmoe-compile", folder, "--weights=f32", "-o", folder / "program"],
                           capture_output=True, text=True)
     if done.returncode or done.stderr:
         sys.exit(f"{case}: fpmoe-compile: {done.returncode}: {done.stderr}")
