@@ -38,6 +38,7 @@ from texts import LANGUAGES
 # Of AdamW, for A and B of the adapters.
 RATES = {"lora_A": 5e-4, "lora_B": 2e-3}
 WARM_UP, DECAY_AFTER = 5, 100  # steps
+PARTS = HERE / "parts"
 AVERAGED = 50  # steps, of the adapters that are measured and exported
 
 
@@ -49,7 +50,7 @@ def parse():
     parser.add_argument("--until", type=int, metavar="STEP",
                         help="the last one, where time allows; of all runs together")
     parser.add_argument("--control", action="store_true")
-    parser.add_argument("--parts", type=Path, default=HERE / "parts", metavar="FOLDER",
+    parser.add_argument("--parts", type=Path, default=PARTS, metavar="FOLDER",
                         help="to go on from, where there is no state (default: "
                              "%(default)s)")
     parser.add_argument("--window", type=int, default=512,
@@ -118,6 +119,9 @@ class Training:
     def adopt(self, state):
         """Goes on from parts, if there are any of this run's settings."""
         if not state:
+            if self.options.parts != PARTS:
+                bases.fail(f"{self.options.parts}: has no {parts.TRAINING}; parts.py "
+                           "writes it")
             return
         if state["settings"] != self.settings:
             print(f"{self.options.parts}: of another base, window or seed; begins anew")
