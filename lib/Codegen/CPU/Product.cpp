@@ -71,7 +71,8 @@ Value Product::vectorAt(Value matrix, Value vector) {
 
 int64_t Product::getAhead(int64_t rows, int64_t vectors,
                           const Columns &columns) {
-  // A tile register of weights is many lines, and many rows are many blocks.
+  // A tile register that is loaded with weights is many lines, and many rows
+  // are many blocks.
   if (!b.target.getPrefetch() || (format.takesRowMajor(b.target) && rows > 16))
     return 0;
   // Weights that are read together, and what follows them, fit into a cache.
