@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define FPMOE_ABI_VERSION 5u
+#define FPMOE_ABI_VERSION 6u
 #define FPMOE_MAGIC 0x454f4d50464d4f45ull
 
 /* The cache is made of pages of so many positions of one sequence each. */
@@ -120,10 +120,30 @@ typedef struct FpmoeSampling {
   int64_t stop_string_count;
 } FpmoeSampling;
 
-/* What of a program depends on the CPU that it was compiled for. All levels of
- * a program read the same weights; a process runs one of them. */
+/* Code of a level for NVIDIA GPUs of some kind. */
+typedef struct FpmoeCudaImage {
+  const char *arch;    /* "sm_90a": a cubin for this architecture;
+                          "compute_80": PTX for it and later ones            */
+  const uint8_t *data;
+  int64_t bytes;       /* PTX with its final zero                            */
+} FpmoeCudaImage;
+
+/* A level that runs on a GPU. Its step functions are the kernels fpmoe_decode
+ * and fpmoe_prefill of every image, which take a pointer to an FpmoeStep, both
+ * it and all that it points to in memory of the device. They are launched
+ * cooperatively, with `workers` blocks, all of which have to be resident:
+ * FpmoeStep.workers says so again. A block has private_bytes of dynamic shared
+ * memory. `team` is not used; the tickets hold the barrier of the grid. */
+typedef struct FpmoeCuda {
+  const FpmoeCudaImage *images; /* [image_count]: cubins, then PTX            */
+  int64_t image_count;
+  int64_t threads;              /* of a block                                 */
+} FpmoeCuda;
+
+/* What of a program depends on the machine that it was compiled for. All levels
+ * of a program read the same weights; a process runs one of them. */
 typedef struct FpmoeLevel {
-  const char *name;             /* "avx512-bf16"                              */
+  const char *name;             /* "avx512-bf16", "cuda"                      */
   uint32_t cpu_features;        /* FPMOE_CPU_*, all of them needed            */
   uint32_t reserved;            /* 0                                          */
   int64_t max_tokens;           /* largest count of one prefill step          */
@@ -139,6 +159,8 @@ typedef struct FpmoeLevel {
   int64_t (*dot_peak)(int64_t iterations);
   /* Reads every byte of [data, data+bytes), bytes a multiple of 1024. */
   int64_t (*read_peak)(const uint8_t *data, int64_t bytes);
+  const FpmoeCuda *cuda;        /* a GPU's; the functions are null then, and
+                                   cpu_features 0. null: a CPU's              */
 } FpmoeLevel;
 
 /* A matrix of the model, in all layers that have it. */

@@ -26,12 +26,20 @@ struct SamplingDescription {
   std::vector<std::string> stopStrings;
 };
 
+/// Code for GPUs; FpmoeCudaImage documents the fields.
+struct CudaImage {
+  std::string arch;
+  std::string data;
+};
+
 /// What a level says of itself; FpmoeLevel documents the fields.
 struct LevelDescription {
   std::string name;
   uint32_t cpuFeatures = 0;
   int64_t maxTokens = 0, blockRows = 0, cacheBytesPerPosition = 0,
           sharedBytes = 0, privateBytes = 0, tickets = 0;
+  std::vector<CudaImage> images; ///< a GPU's
+  int64_t threads = 0;           ///< of a block of a GPU's
 };
 
 /// What a matrix says of itself; FpmoeMatrix documents the fields.

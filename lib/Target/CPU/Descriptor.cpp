@@ -14,7 +14,7 @@
 using namespace llvm;
 using namespace fpmoe;
 
-static_assert(FPMOE_ABI_VERSION == 5 && sizeof(FpmoeModel) == 288,
+static_assert(FPMOE_ABI_VERSION == 6 && sizeof(FpmoeModel) == 288,
               "FpmoeModel changed: change the list below with it");
 static_assert(offsetof(FpmoeModel, levels) == 16 &&
               offsetof(FpmoeModel, vocabulary) == 64 &&
@@ -27,10 +27,13 @@ static_assert(offsetof(FpmoeModel, levels) == 16 &&
               offsetof(FpmoeModel, matrices) == 272);
 static_assert(sizeof(FpmoeMatrix) == 40,
               "FpmoeMatrix changed: change makeMatrix with it");
-static_assert(sizeof(FpmoeLevel) == 96 &&
+static_assert(sizeof(FpmoeLevel) == 104 &&
                   offsetof(FpmoeLevel, max_tokens) == 16 &&
-                  offsetof(FpmoeLevel, decode) == 64,
+                  offsetof(FpmoeLevel, decode) == 64 &&
+                  offsetof(FpmoeLevel, cuda) == 96,
               "FpmoeLevel changed: change makeLevel with it");
+static_assert(sizeof(FpmoeCudaImage) == 24 && sizeof(FpmoeCuda) == 24,
+              "FpmoeCuda changed: change makeCuda with it");
 static_assert(sizeof(FpmoeSequenceBias) == 24 && sizeof(FpmoeSampling) == 144,
               "FpmoeSampling changed: change makeSampling with it");
 
@@ -125,6 +128,27 @@ Constant *makeSampling(Module &module, const SamplingDescription &d) {
   return b.global(b.finish(), "");
 }
 
+/// FpmoeCuda, in the order of its fields; null for a level of a CPU.
+Constant *makeCuda(Module &module, const LevelDescription &d) {
+  DescriptorBuilder b(module);
+  if (d.images.empty())
+    return b.null();
+  LLVMContext &c = module.getContext();
+  SmallVector<Constant *> images;
+  for (const CudaImage &image : d.images) {
+    DescriptorBuilder each(module);
+    each.add(StringRef(image.arch));
+    each.add(
+        each.global(ConstantDataArray::getString(c, image.data, false), ""));
+    each.add(static_cast<int64_t>(image.data.size()));
+    images.push_back(each.finish());
+  }
+  b.addArray(images);
+  b.add(static_cast<int64_t>(images.size()));
+  b.add(d.threads);
+  return b.global(b.finish(), "");
+}
+
 /// FpmoeLevel, in the order of its fields.
 Constant *makeLevel(Module &module, const LevelDescription &d,
                     size_t numLevels) {
@@ -138,6 +162,7 @@ Constant *makeLevel(Module &module, const LevelDescription &d,
   for (StringRef name :
        {"fpmoe_decode", "fpmoe_prefill", "fpmoe_dot_peak", "fpmoe_read_peak"})
     b.addFunction(getLevelSymbol(name, d.name, numLevels));
+  b.add(makeCuda(module, d));
   return b.finish();
 }
 
