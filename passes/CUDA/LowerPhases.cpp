@@ -125,7 +125,8 @@ struct LowerPhasesToBlocksPass
     });
     if (walk.wasInterrupted())
       return signalPassFailure();
-    addSharedMemory(module);
+    if (!phases.empty())
+      addSharedMemory(module);
     for (mega::PhaseOp phase : phases) {
       auto function = phase->getParentOfType<LLVM::LLVMFuncOp>();
       lowerPhase(phase, symbols);
