@@ -122,9 +122,9 @@ static Status prefillTokens(Session &session,
 
 /// Decodes `count` tokens of each of some sequences behind `depth` tokens that
 /// are made up.
-static void decodeTogether(Stepper &stepper, std::vector<Sequence> &sequences,
-                           const std::vector<int32_t> &tokens, int64_t depth,
-                           int64_t count) {
+static Status decodeTogether(Stepper &stepper, std::vector<Sequence> &sequences,
+                             const std::vector<int32_t> &tokens, int64_t depth,
+                             int64_t count) {
   for (Sequence &sequence : sequences) {
     sequence.tokens.assign(depth, 0);
     sequence.resume(depth);
@@ -135,10 +135,13 @@ static void decodeTogether(Stepper &stepper, std::vector<Sequence> &sequences,
       sequences[s].tokens.push_back(tokens[(i + s * 17) % tokens.size()]);
       runs.push_back(sequences[s].plan(1, sequences[s].size() - 1));
     }
-    stepper.step(runs);
+    Status status = stepper.step(runs);
+    if (status.failed())
+      return status;
     for (size_t s = 0; s < sequences.size(); ++s)
       sequences[s].advance(runs[s]);
   }
+  return Status::success();
 }
 
 /// Sequences with pages of their own, and the memory of their steps.
@@ -201,10 +204,10 @@ static Status measure(Engine &engine, Session &session, Measured &measured) {
     start = seconds();
     status = decodeTokens(session, tokens, measured.depth, measured.generate);
     measured.decode.add(measured.generate / (seconds() - start));
-    if (stepper) {
+    if (stepper && !status.failed()) {
       start = seconds();
-      decodeTogether(*stepper, sequences, tokens, measured.depth,
-                     measured.generate);
+      status = decodeTogether(*stepper, sequences, tokens, measured.depth,
+                              measured.generate);
       measured.together.add(measured.sequences * measured.generate /
                             (seconds() - start));
     }

@@ -195,23 +195,24 @@ int fpmoe::runServe(const std::string &program, int count, char **arguments) {
       bytesText(double(room * usedLevel().cache_bytes_per_position));
   fprintf(
       stderr,
-      "%s: %s on %d threads\n"
+      "%s: %s on %s\n"
       "%lld texts at a time; the cache of %s has room for %lld tokens, of "
       "a text %lld\n"
       "listening at http://%s%s%s:%d\n",
       printable(fpmoe_model.name).c_str(), usedTarget().c_str(),
-      engine.team->size(), static_cast<long long>(given.sequences),
+      runnerText(*engine.team).c_str(), static_cast<long long>(given.sequences),
       held.c_str(), static_cast<long long>(room), static_cast<long long>(most),
       given.host.find(':') != std::string::npos ? "[" : "", given.host.c_str(),
       given.host.find(':') != std::string::npos ? "]" : "", server.port());
   Api interface(server, service, text, std::move(api));
   served = &server;
   HttpServer::Handlers handlers = interface.handlers();
-  handlers.onTick = [] {
-    if (interrupted())
+  handlers.onTick = [&, ticks = 0]() mutable {
+    // Until the next tick, clients are told why.
+    if (interrupted() || (service.status().failed() && ++ticks > 1))
       served->stop();
   };
   server.run(std::move(handlers));
   service.stop();
-  return exitInterrupted;
+  return service.status().failed() ? fail(service.status()) : exitInterrupted;
 }
