@@ -160,7 +160,7 @@ Status Buffer::allocate(const Device &on, int64_t wanted, const char *what) {
   if (status.failed())
     return status;
   device = &on;
-  bytes = size;
+  bytes = wanted;
   return status;
 }
 
@@ -186,7 +186,7 @@ Status PinnedBuffer::allocate(const Device &on, int64_t wanted,
     return status;
   start = static_cast<uint8_t *>(made);
   device = &on;
-  bytes = size;
+  bytes = wanted;
   return status;
 }
 

@@ -71,7 +71,7 @@ public:
   void release();
 
   CUdeviceptr at() const { return address; }
-  int64_t size() const { return bytes; }
+  int64_t size() const { return bytes; } ///< as asked for
   /// As a field of FpmoeStep has it. The host cannot read there.
   template <typename T> T *as() const { return reinterpret_cast<T *>(address); }
 
@@ -94,7 +94,7 @@ public:
   void release();
 
   uint8_t *data() const { return start; }
-  int64_t size() const { return bytes; }
+  int64_t size() const { return bytes; } ///< as asked for
 
 private:
   const Device *device = nullptr;

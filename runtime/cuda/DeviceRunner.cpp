@@ -13,6 +13,8 @@
 #include "runtime/cuda/DeviceRunner.h"
 #include "runtime/cuda/PackedStep.h"
 
+#include <cstring>
+
 using namespace fpmoe;
 using namespace fpmoe::cuda;
 
@@ -46,11 +48,12 @@ Status DeviceRunner::allocate(const StepperOptions &options) {
   add(shared, level.shared_bytes, "scratch");
   add(logitsMemory, logitsBytes, "the logits");
   add(hostLogits, logitsBytes, "the logits");
-  if (options.recordRoutes && model.top_k > 0)
-    add(routes,
-        model.layers * level.max_tokens * model.top_k *
-            int64_t(sizeof(int32_t)),
-        "the routes");
+  if (options.recordRoutes && model.top_k > 0) {
+    int64_t routesBytes = model.layers * level.max_tokens * model.top_k *
+                          int64_t(sizeof(int32_t));
+    add(routes, routesBytes, "the routes");
+    add(hostRoutes, routesBytes, "the routes");
+  }
   if (!status.failed())
     status = device->check(
         device->driver.cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING),
@@ -71,7 +74,7 @@ DeviceRunner::~DeviceRunner() {
   }
   for (Buffer *buffer : {&cache, &shared, &logitsMemory, &routes, &inputs})
     buffer->release();
-  for (PinnedBuffer *buffer : {&hostLogits, &hostInputs})
+  for (PinnedBuffer *buffer : {&hostLogits, &hostRoutes, &hostInputs})
     buffer->release();
   weights.reset();
 }
@@ -109,12 +112,12 @@ Status DeviceRunner::run(FpmoeStep step, int64_t firstLogitsRow) {
   const Driver &driver = device->driver;
   Device::Current current(*device);
   Status status = current.status();
-  int32_t *hostRoutes = step.routes;
+  int32_t *routesTo = step.routes;
   step.logits = logitsMemory.as<float>();
   step.weights = weights->as<const uint8_t>();
   step.cache = cache.as<uint8_t>();
   step.shared = shared.as<uint8_t>();
-  step.routes = hostRoutes ? routes.as<int32_t>() : nullptr;
+  step.routes = routesTo ? routes.as<int32_t>() : nullptr;
   step.team = nullptr;
   step.workers = device->card.info.multiprocessors;
   if (!status.failed())
@@ -127,7 +130,7 @@ Status DeviceRunner::run(FpmoeStep step, int64_t firstLogitsRow) {
     then(driver.cuMemcpyHtoDAsync(inputs.at(), hostInputs.data(), inputBytes,
                                   stream),
          "did not take a step");
-  if (!status.failed() && hostRoutes)
+  if (!status.failed() && routesTo)
     then(driver.cuMemsetD8Async(routes.at(), 0xff, routes.size(), stream),
          "did not take a step");
   if (!status.failed())
@@ -137,18 +140,20 @@ Status DeviceRunner::run(FpmoeStep step, int64_t firstLogitsRow) {
              logits() + firstLogitsRow * model.vocabulary, logitsMemory.at(),
              step.logits_count * model.vocabulary * sizeof(float), stream),
          "does not give the logits");
-  if (!status.failed() && hostRoutes)
-    then(driver.cuMemcpyDtoHAsync(hostRoutes, routes.at(), routes.size(),
+  if (!status.failed() && routesTo)
+    then(driver.cuMemcpyDtoHAsync(hostRoutes.data(), routes.at(), routes.size(),
                                   stream),
          "does not give the routes");
   // Waits for what was started, whatever came of it.
   CUresult ended = driver.cuStreamSynchronize(stream);
   then(ended, "failed in a step");
+  if (!status.failed() && routesTo)
+    std::memcpy(routesTo, hostRoutes.data(), routes.size());
   if (status.failed())
     broken = Status::error(
         status.message() +
-        "; start the program again, or on the CPU with FPMOE_CPU. Where that "
-        "is lasting, the kernel log (dmesg) tells what NVIDIA's driver says");
+        "; start the program again, or choose the CPU with FPMOE_CPU; the "
+        "kernel log (dmesg) has what NVIDIA's driver says of it");
   return broken;
 }
 

@@ -47,7 +47,7 @@ private:
   std::shared_ptr<Buffer> weights; ///< of all runners of the device
   CUstream stream = nullptr;
   Buffer cache, shared, logitsMemory, routes, inputs;
-  PinnedBuffer hostLogits, hostInputs;
+  PinnedBuffer hostLogits, hostRoutes, hostInputs;
   int64_t inputBytes = 0; ///< of this step
   Status broken = Status::success();
 };

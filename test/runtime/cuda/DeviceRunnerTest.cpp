@@ -32,11 +32,6 @@ struct Steps : GpuModel {
     CHECK_GOOD(
         Stepper::create(model, level, *team, *weights, options, stepper));
   }
-  Status status() {
-    Status status =
-        Stepper::create(model, level, *team, *weights, {5, 4, false}, stepper);
-    return status.failed() ? status : step({1});
-  }
   Status step(std::vector<int32_t> tokens, int64_t position = 0) {
     static const int32_t pages[] = {0, 1, 2};
     StepRun run;
@@ -193,4 +188,219 @@ static void copiesAllWeights() {
 }
 TEST_F(DeviceRunnerTest, copiesAllWeights) {
   EXPECT_PASSES(copiesAllWeights());
+}
+
+// Two have room beside each other only where the weights are there once.
+static void copiesTheWeightsOnce() {
+  setenv("FPMOE_EMULATOR_MEMORY", "1500000", 1);
+  GpuModel m;
+  m.model.weight_bytes = 1 << 20;
+  loadDriver();
+  m.openWeights();
+  auto create = [&](std::unique_ptr<Stepper> &stepper) {
+    return Stepper::create(m.model, m.level, *m.team, *m.weights, {5, 4},
+                           stepper);
+  };
+  std::unique_ptr<Stepper> first, second;
+  CHECK_GOOD(create(first));
+  CHECK_GOOD(create(second));
+  // They are gone with the last one, and copied again.
+  first.reset();
+  second.reset();
+  CHECK_GOOD(create(first));
+  std::unique_ptr<Stepper> large;
+  Status status = Stepper::create(m.model, m.level, *m.team, *m.weights,
+                                  {1 << 20, 4}, large);
+  CHECK_TRUE(status.failed());
+  std::fprintf(stderr, "%s\n", status.message().c_str());
+  CHECK_GOOD(create(second)); // what there was of it is gone
+}
+TEST_F(DeviceRunnerTest, copiesTheWeightsOnce) {
+  EXPECT_EXIT(
+      (copiesTheWeightsOnce(), std::exit(0)), testing::ExitedWithCode(0),
+      "GPU 0 \\(fpmoe emulator sm_90\\) has no room for the key/value cache: "
+      "134217728 bytes are needed, [0-9]+ of 1500000 are free; end what else "
+      "runs there, ");
+}
+
+static void hasNoRoomForTheWeights() {
+  setenv("FPMOE_EMULATOR_MEMORY", "1000", 1);
+  GpuModel m;
+  loadDriver();
+  m.openWeights();
+  std::unique_ptr<Stepper> stepper;
+  Status status =
+      Stepper::create(m.model, m.level, *m.team, *m.weights, {5, 4}, stepper);
+  CHECK_TRUE(status.failed() && !stepper);
+  std::fprintf(stderr, "%s\n", status.message().c_str());
+}
+TEST_F(DeviceRunnerTest, hasNoRoomForTheWeights) {
+  EXPECT_EXIT(
+      (hasNoRoomForTheWeights(), std::exit(0)), testing::ExitedWithCode(0),
+      "has no room for the weights: 1024 bytes are needed, 1000 of 1000 are "
+      "free; ");
+}
+
+/// Tokens 1, `token`, 2: the second step fails, and so do all behind it, and
+/// whatever else needs the device.
+static void failsInTheSecondStep(int32_t token) {
+  Steps s;
+  CHECK_GOOD(s.step({1}));
+  Status status = s.step({token});
+  CHECK_TRUE(status.failed());
+  std::fprintf(stderr, "%s\n", status.message().c_str());
+  Status again = s.step({2});
+  CHECK_TRUE(again.failed() && again.message() == status.message());
+  s.stepper->fillCache();
+  std::unique_ptr<Stepper> other;
+  CHECK_TRUE(
+      Stepper::create(s.model, s.level, *s.team, *s.weights, {5, 4}, other)
+          .failed());
+}
+
+static const char launchFailed[] =
+    "GPU 0 \\(fpmoe emulator sm_90\\) failed in a step: "
+    "CUDA_ERROR_LAUNCH_FAILED \\(719\\): unspecified launch failure; ";
+
+TEST_F(DeviceRunnerTest, kernelTraps) {
+  EXPECT_EXIT((failsInTheSecondStep(9), std::exit(0)),
+              testing::ExitedWithCode(0), launchFailed);
+}
+TEST_F(DeviceRunnerTest, kernelReadsWhereNothingIs) {
+  EXPECT_EXIT((failsInTheSecondStep(8), std::exit(0)),
+              testing::ExitedWithCode(0), launchFailed);
+}
+TEST_F(DeviceRunnerTest, kernelFaults) {
+  setenv("FPMOE_EMULATOR_FAIL_KERNEL", "2", 1);
+  EXPECT_EXIT((failsInTheSecondStep(1), std::exit(0)),
+              testing::ExitedWithCode(0), launchFailed);
+  unsetenv("FPMOE_EMULATOR_FAIL_KERNEL");
+}
+TEST_F(DeviceRunnerTest, deviceIsLost) {
+  setenv("FPMOE_EMULATOR_LOSE_DEVICE", "2", 1);
+  EXPECT_EXIT((failsInTheSecondStep(1), std::exit(0)),
+              testing::ExitedWithCode(0),
+              "cannot start a step: CUDA_ERROR_DEVICE_UNAVAILABLE \\(46\\): ");
+  unsetenv("FPMOE_EMULATOR_LOSE_DEVICE");
+}
+
+// Whatever function of the driver fails, and at which call, is told, or does
+// not matter; nothing crashes or waits.
+static void survives(bool mustTell) {
+  GpuModel m;
+  loadDriver();
+  m.openWeights();
+  std::unique_ptr<Stepper> stepper;
+  Status status = Stepper::create(m.model, m.level, *m.team, *m.weights,
+                                  {5, 4, true}, stepper);
+  if (!status.failed()) {
+    stepper->fillCache();
+    int32_t token = 1, pages[] = {0};
+    StepRun run;
+    run.tokens = &token;
+    run.count = 1;
+    run.pages = pages;
+    status = stepper->step({run});
+  }
+  if (status.failed())
+    std::fprintf(stderr, "told: %s\n", status.message().c_str());
+  CHECK_EQUAL(status.failed(), mustTell);
+}
+TEST_F(DeviceRunnerTest, functionsFail) {
+  for (const char *name : {"cuInit",
+                           "cuDeviceGetCount",
+                           "cuDeviceGet",
+                           "cuDeviceGetName",
+                           "cuDeviceTotalMem_v2",
+                           "cuDeviceGetAttribute",
+                           "cuDevicePrimaryCtxRetain",
+                           "cuCtxPushCurrent_v2",
+                           "cuCtxPushCurrent_v2:2",
+                           "cuCtxPushCurrent_v2:3",
+                           "cuCtxPushCurrent_v2:4",
+                           "cuModuleLoadDataEx",
+                           "cuModuleGetFunction",
+                           "cuModuleGetFunction:2",
+                           "cuFuncGetAttribute",
+                           "cuFuncSetAttribute",
+                           "cuOccupancyMaxActiveBlocksPerMultiprocessor",
+                           "cuMemAlloc_v2",
+                           "cuMemAlloc_v2:2",
+                           "cuMemAlloc_v2:6",
+                           "cuMemHostAlloc",
+                           "cuMemHostAlloc:2",
+                           "cuMemHostAlloc:3",
+                           "cuMemHostAlloc:4",
+                           "cuMemcpyHtoDAsync_v2",
+                           "cuMemcpyHtoDAsync_v2:2",
+                           "cuMemcpyDtoHAsync_v2",
+                           "cuMemcpyDtoHAsync_v2:2",
+                           "cuMemsetD8Async",
+                           "cuMemsetD8Async:2",
+                           "cuMemsetD8Async:3",
+                           "cuStreamCreate",
+                           "cuStreamCreate:2",
+                           "cuStreamSynchronize",
+                           "cuStreamSynchronize:3",
+                           "cuEventCreate",
+                           "cuEventRecord",
+                           "cuEventSynchronize",
+                           "cuLaunchCooperativeKernel"}) {
+    std::string fail = name;
+    size_t colon = fail.find(':');
+    fail.insert(std::min(colon, fail.size()), ":999");
+    setenv("FPMOE_EMULATOR_FAIL", fail.c_str(), 1);
+    EXPECT_EXIT((survives(true), std::exit(0)), testing::ExitedWithCode(0),
+                "told: .*: CUDA_ERROR_UNKNOWN \\(999\\): unknown error")
+        << fail;
+  }
+  for (const char *name :
+       {"cuCtxPopCurrent_v2", "cuModuleUnload", "cuMemFree_v2", "cuMemFreeHost",
+        "cuStreamDestroy_v2", "cuEventDestroy_v2",
+        "cuDevicePrimaryCtxRelease_v2"}) {
+    setenv("FPMOE_EMULATOR_FAIL", (std::string(name) + ":999").c_str(), 1);
+    EXPECT_EXIT((survives(false), std::exit(0)), testing::ExitedWithCode(0), "")
+        << name;
+  }
+  unsetenv("FPMOE_EMULATOR_FAIL");
+}
+
+// A session says what its step said; a scheduler ends all texts, and takes no
+// others.
+static void callersTell() {
+  Steps s;
+  SessionOptions options;
+  options.positions = 20;
+  std::unique_ptr<Session> session;
+  CHECK_GOOD(
+      Session::create(s.model, s.level, *s.team, *s.weights, options, session));
+  struct Text final : Task {
+    explicit Text(int32_t token) { prompt = {token}; }
+    Next next(float *) override { return {8, false}; }
+    void onEnd(End end) override { ended = end; }
+    End ended = End::finished;
+  } running(1), waiting(2), late(3);
+  SchedulerOptions one;
+  one.sequences = 1;
+  std::unique_ptr<Scheduler> scheduler;
+  CHECK_GOOD(
+      Scheduler::create(s.model, s.level, *s.team, *s.weights, one, scheduler));
+  CHECK_GOOD(scheduler->add(running));
+  CHECK_GOOD(scheduler->add(waiting));
+  CHECK_TRUE(scheduler->step() && !scheduler->status().failed());
+  CHECK_TRUE(!scheduler->step() && scheduler->status().failed());
+  for (Text *text : {&running, &waiting}) {
+    CHECK_TRUE(text->ended == Task::End::failed);
+    CHECK_TRUE(text->failure.message() == scheduler->status().message());
+  }
+  CHECK_TRUE(scheduler->add(late).failed() && !scheduler->step());
+  CHECK_EQUAL(scheduler->counts().pagesInUse, 0);
+  int32_t token = 1;
+  Status status = session->feed(&token, 1);
+  CHECK_TRUE(status.failed());
+  std::fprintf(stderr, "%s\n", status.message().c_str());
+}
+TEST_F(DeviceRunnerTest, callersTell) {
+  EXPECT_EXIT((callersTell(), std::exit(0)), testing::ExitedWithCode(0),
+              "CUDA_ERROR_LAUNCH_FAILED");
 }
