@@ -11,18 +11,25 @@
 
 #include "runtime/cuda/Driver.h"
 
+#include <algorithm>
 #include <dlfcn.h>
+#include <link.h>
+#include <sys/auxv.h>
 
 using namespace fpmoe;
 using namespace fpmoe::cuda;
 
-// A program without a loader has no use for them; so it is linked without.
-#pragma weak dlopen
-#pragma weak dlsym
-#pragma weak dlerror
-
 /// The oldest that has all of the functions and reads the PTX of sm_80.
 static constexpr int oldestVersion = 11000;
+
+/// Whether a loader has started the program, without which no library works
+/// that needs one.
+static bool hasLoader() {
+  auto headers = reinterpret_cast<const ElfW(Phdr) *>(getauxval(AT_PHDR));
+  return std::any_of(
+      headers, headers + getauxval(AT_PHNUM),
+      [](const ElfW(Phdr) & header) { return header.p_type == PT_INTERP; });
+}
 
 static std::string textOf(int version) {
   return format("CUDA %d.%d", version / 1000, version % 1000 / 10);
@@ -44,7 +51,7 @@ Status Driver::check(CUresult result, const std::string &what) const {
 Status Driver::open() {
   if (isOpen())
     return Status::success();
-  if (!dlopen || !dlsym || !dlerror)
+  if (!hasLoader())
     return Status::error("a program that was linked with --static cannot open "
                          "NVIDIA's driver; compile it without");
   void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
