@@ -143,7 +143,7 @@ int fpmoe::runServe(const std::string &program, int count, char **arguments) {
   Status status = options.parse(count, arguments);
   if (options.helpWanted())
     return showHelp(options.helpText());
-  int64_t cacheBytes = defaultCacheBytes(given.sequences);
+  int64_t cacheBytes = 0;
   if (!status.failed() && !given.cacheMemory.empty())
     status = parseSize(given.cacheMemory, cacheBytes);
   if (!status.failed() && !isAddress(given.host))
@@ -176,7 +176,8 @@ int fpmoe::runServe(const std::string &program, int count, char **arguments) {
   std::unique_ptr<Scheduler> scheduler;
   SchedulerOptions memory;
   memory.sequences = given.sequences;
-  memory.cacheBytes = cacheBytes;
+  memory.cacheBytes =
+      cacheBytes ? cacheBytes : defaultCacheBytes(given.sequences);
   memory.recordRoutes = fpmoe_model.top_k > 0;
   if (!status.failed())
     status = Scheduler::create(fpmoe_model, usedLevel(), *engine.team,
@@ -208,8 +209,8 @@ int fpmoe::runServe(const std::string &program, int count, char **arguments) {
   served = &server;
   HttpServer::Handlers handlers = interface.handlers();
   handlers.onTick = [&, ticks = 0]() mutable {
-    // Until the next tick, clients are told why.
-    if (interrupted() || (service.status().failed() && ++ticks > 1))
+    // Clients are told why before that.
+    if (interrupted() || (service.status().failed() && ++ticks > 2))
       served->stop();
   };
   server.run(std::move(handlers));
