@@ -29,7 +29,8 @@ static Obstacle findObstacle(const FpmoeLevel &level, const CpuWords &words,
                              int64_t gpu) {
   if (level.cuda) {
     Status status = gpusOf(level).choose(level, gpu);
-    return {status.message(), "Compile it for a CPU, too, with --cpu."};
+    return {status.message(),
+            "Compile it for CPUs, too, with --target=cuda,cpu."};
   }
   std::vector<std::string> missing = missingFeatures(level.cpu_features, words);
   if (!missing.empty()) {

@@ -98,20 +98,18 @@ Status cuda::checkLevel(const Card &card, const FpmoeLevel &level) {
     std::string all;
     for (int64_t i = 0; i < code.image_count; ++i)
       all += std::string(i ? ", " : "") + code.images[i].arch;
-    return Status::error(
-        format("%s is %s, and this program has code for %s; compile it for %s",
-               title.c_str(), card.info.architecture.c_str(), all.c_str(),
-               card.info.architecture.c_str()));
+    return Status::error(format(
+        "%s is %s, and this program has code for %s; compile it with --gpu=%s",
+        title.c_str(), card.info.architecture.c_str(), all.c_str(),
+        card.info.architecture.c_str()));
   }
   if (!card.isCooperative)
     return Status::error(title + " cannot start all blocks of a kernel "
                                  "together (a cooperative launch)");
   if (level.private_bytes > card.sharedBytes)
     return Status::error(format(
-        "%s gives a block %lld bytes of shared memory, and %lld are needed; "
-        "compile the program for %s",
+        "%s gives a block %lld bytes of shared memory, and %lld are needed",
         title.c_str(), static_cast<long long>(card.sharedBytes),
-        static_cast<long long>(level.private_bytes),
-        card.info.architecture.c_str()));
+        static_cast<long long>(level.private_bytes)));
   return Status::success();
 }

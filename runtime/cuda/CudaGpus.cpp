@@ -125,10 +125,10 @@ Status CudaGpus::makeRunner(const FpmoeModel &model, const FpmoeLevel &level,
   std::shared_ptr<Buffer> uploaded;
   if (!status.failed())
     status = start(team, weights, device, uploaded);
-  return status.failed() ? status
-                         : DeviceRunner::create(model, level, std::move(device),
-                                                std::move(uploaded),
-                                                options, runner);
+  return status.failed()
+             ? status
+             : DeviceRunner::create(model, level, std::move(device),
+                                    std::move(uploaded), options, runner);
 }
 
 void *fpmoe_gpus(void) {

@@ -17,6 +17,10 @@
 using namespace fpmoe;
 using namespace fpmoe::cuda;
 
+/// What to do where a device does not do.
+static const char elsewhere[] =
+    "choose another GPU with FPMOE_DEVICE, or the CPU with FPMOE_CPU";
+
 Device::Current::Current(const Device &device)
     : device(device),
       problem(device.check(device.driver.cuCtxPushCurrent(device.context),
@@ -114,10 +118,9 @@ Status Device::getKernel(const FpmoeLevel &level, const char *name,
   int64_t needed = own + level.private_bytes;
   if (needed > card.sharedBytes)
     return Status::error(format(
-        "%s gives a block %lld bytes of shared memory, and %s needs %lld; "
-        "compile the program for %s",
+        "%s gives a block %lld bytes of shared memory, and %s needs %lld; %s",
         card.title().c_str(), static_cast<long long>(card.sharedBytes), name,
-        static_cast<long long>(needed), card.info.architecture.c_str()));
+        static_cast<long long>(needed), elsewhere));
   int shared = static_cast<int>(level.private_bytes);
   status = check(
       driver.cuFuncSetAttribute(
@@ -132,9 +135,9 @@ Status Device::getKernel(const FpmoeLevel &level, const char *name,
   if (!status.failed() && blocks < 1)
     return Status::error(format(
         "%s has no room on a multiprocessor for a block of %s, of %d threads "
-        "and %lld bytes of shared memory; compile the program for %s",
+        "and %lld bytes of shared memory; %s",
         card.title().c_str(), name, threads, static_cast<long long>(needed),
-        card.info.architecture.c_str()));
+        elsewhere));
   return status;
 }
 
@@ -148,10 +151,9 @@ Status Buffer::allocate(const Device &on, int64_t wanted, const char *what) {
     if (on.driver.cuMemGetInfo(&free, &total) == CUDA_SUCCESS)
       return Status::error(format(
           "%s has no room for %s: %lld bytes are needed, %zu of %zu are free; "
-          "end what else runs there, choose another GPU with FPMOE_DEVICE, or "
-          "the CPU with FPMOE_CPU",
+          "end what else runs there, %s",
           on.card.title().c_str(), what, static_cast<long long>(size), free,
-          total));
+          total, elsewhere));
   }
   Status status =
       on.check(result, format("gives no memory for %s, of %lld bytes", what,

@@ -108,14 +108,14 @@ TEST_F(GpusTest, hasNoCodeForTheGpu) {
   Variable capability("FPMOE_EMULATOR_CC", "75");
   EXPECT_REFUSED(choose(LIBCUDA),
                  "GPU 0 \\(fpmoe emulator sm_75\\) is sm_75, and this program "
-                 "has code for compute_80; compile it for sm_75");
+                 "has code for compute_80; compile it with --gpu=sm_75");
 }
 
 TEST_F(GpusTest, hasTooLittleSharedMemory) {
   Variable shared("FPMOE_EMULATOR_SHARED", "999");
   EXPECT_REFUSED(choose(LIBCUDA),
                  "gives a block 999 bytes of shared memory, and 1000 are "
-                 "needed; compile the program for sm_90");
+                 "needed\n");
 }
 
 /// The names of the images that run on a capability, in their order.
@@ -192,7 +192,8 @@ TEST_F(GpusTest, kernelsDoNotFit) {
   Variable shared("FPMOE_EMULATOR_SHARED", "1200");
   EXPECT_REFUSED(start("compute_80", more.c_str()),
                  "gives a block 1200 bytes of shared memory, and fpmoe_decode "
-                 "needs 1500; compile the program for sm_90");
+                 "needs 1500; choose another GPU with FPMOE_DEVICE, or the "
+                 "CPU with FPMOE_CPU");
 }
 
 /// Which of a GPU's level and a CPU's runs, and why not the first.
@@ -226,7 +227,8 @@ TEST_F(GpusTest, choosesLevels) {
   EXPECT_REFUSED(chooseLevels(OLD_LIBCUDA, {"cuda"}),
                  "^FPMOE_CPU is 'cuda', but the NVIDIA driver is too old: .*; "
                  "unset it, or choose another one of cuda, x86-64-v3");
-  EXPECT_REFUSED(chooseLevels(OLD_LIBCUDA, {}, 1),
-                 "^this program was built for x86_64 cuda; the NVIDIA driver "
-                 "is too old: .*. Compile it for a CPU, too, with --cpu.");
+  EXPECT_REFUSED(
+      chooseLevels(OLD_LIBCUDA, {}, 1),
+      "^this program was built for x86_64 cuda; the NVIDIA driver "
+      "is too old: .*. Compile it for CPUs, too, with --target=cuda,cpu.");
 }
