@@ -11,6 +11,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Dialect/X86Vector/X86VectorDialect.h"
@@ -18,6 +19,7 @@
 #include "mlir/Transforms/Passes.h"
 #include "passes/Assemble/Passes.h"
 #include "passes/CPU/Passes.h"
+#include "passes/CUDA/Passes.h"
 #include "passes/Fuse/Passes.h"
 #include "passes/Quantize/Passes.h"
 #include "passes/Schedule/Passes.h"
@@ -26,10 +28,11 @@
 int main(int argc, char **argv) {
   fpmoe::initTool();
   mlir::DialectRegistry registry;
-  registry.insert<
-      fpmoe::FPMoEDialect, mega::MegaDialect, mlir::arith::ArithDialect,
-      mlir::func::FuncDialect, mlir::LLVM::LLVMDialect, mlir::scf::SCFDialect,
-      mlir::vector::VectorDialect, mlir::x86vector::X86VectorDialect>();
+  registry
+      .insert<fpmoe::FPMoEDialect, mega::MegaDialect, mlir::arith::ArithDialect,
+              mlir::func::FuncDialect, mlir::LLVM::LLVMDialect,
+              mlir::NVVM::NVVMDialect, mlir::scf::SCFDialect,
+              mlir::vector::VectorDialect, mlir::x86vector::X86VectorDialect>();
   mlir::registerTransformsPasses();
   fpmoe::registerAssemblePasses();
   fpmoe::registerSpecializePasses();
@@ -37,6 +40,7 @@ int main(int argc, char **argv) {
   fpmoe::registerQuantizePasses();
   fpmoe::registerSchedulePasses();
   fpmoe::registerCPUPasses();
+  fpmoe::registerCudaPasses();
   auto [input, output] = mlir::registerAndParseCLIOptions(
       argc, argv, "fpmoe: passes of the compiler\n", registry);
   fpmoe::InputFiles inputs;

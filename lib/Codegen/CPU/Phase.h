@@ -60,6 +60,11 @@ inline int64_t dim(mlir::Value value, int64_t i) {
 /// Whether a pointer is null (i1).
 mlir::Value isNull(KernelBuilder &b, mlir::Value pointer);
 
+/// How many tiles there are in a dimension of this size (a number, or a
+/// mega::TileSize) of the phase that begins with the op `first`.
+mlir::Value emitTileCount(PhaseContext &phase, mlir::Attribute size,
+                          mlir::Operation &first);
+
 using Tile = llvm::ArrayRef<mlir::Value>;
 
 void emitEmbed(PhaseContext &phase, mega::EmbedOp op, Tile tile);

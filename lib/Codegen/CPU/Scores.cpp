@@ -36,9 +36,7 @@ Value fpmoe::emitPowers(KernelBuilder &b, Value scores, int64_t count,
                         Value largest) {
   return b.loop(b.i64(0), b.i64(count), 1, {b.f32(0.0f)},
                 [&](Value e, ValueRange s) -> SmallVector<Value> {
-                  Value shifted =
-                      b.splat(b.fsub(b.loadF32(scores, e), largest));
-                  Value power = vector::ExtractOp::create(b, b.exp(shifted), 0);
+                  Value power = b.exp(b.fsub(b.loadF32(scores, e), largest));
                   b.storeF32(power, scores, e);
                   return {b.fadd(s[0], power)};
                 })[0];

@@ -109,46 +109,54 @@ Value KernelBuilder::maxLanes(Value vector) {
                                      vector);
 }
 
+Value KernelBuilder::like(Value x, float value) {
+  return isa<VectorType>(x.getType()) ? f32Splat(value) : f32(value);
+}
+
 Value KernelBuilder::exp(Value x) {
   // x = n ln 2 + r with |r| <= ln 2 / 2; e^r by its Taylor series to r^6, whose
   // remainder is below 2e-7; 2^n goes into the exponent bits.
   constexpr float kLog2E = 1.44269504088896341f;
   constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
   constexpr float kRound = 12582912.0f; // 1.5 * 2^23: adding it rounds
+  auto number = [&](float value) { return like(x, value); };
   Value tooSmall = arith::CmpFOp::create(*this, arith::CmpFPredicate::OLT, x,
-                                         f32Splat(-87.0f));
-  Value clamped = arith::MinNumFOp::create(*this, fmax(x, f32Splat(-87.0f)),
-                                           f32Splat(88.0f));
-  Value shifted = fma(clamped, f32Splat(kLog2E), f32Splat(kRound));
-  Value n = fsub(shifted, f32Splat(kRound));
-  Value r = fma(n, f32Splat(-kLn2High), clamped);
-  r = fma(n, f32Splat(-kLn2Low), r);
-  Value y = f32Splat(1.0f / 720);
+                                         number(-87.0f));
+  Value clamped =
+      arith::MinNumFOp::create(*this, fmax(x, number(-87.0f)), number(88.0f));
+  Value shifted = fma(clamped, number(kLog2E), number(kRound));
+  Value n = fsub(shifted, number(kRound));
+  Value r = fma(n, number(-kLn2High), clamped);
+  r = fma(n, number(-kLn2Low), r);
+  Value y = number(1.0f / 720);
   for (float c : {1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f})
-    y = fma(y, r, f32Splat(c));
-  VectorType i32Lanes = lanes(getI32Type());
-  Value bits = arith::FPToSIOp::create(*this, i32Lanes, n);
-  Value shift = arith::ConstantOp::create(
-      *this, DenseElementsAttr::get(i32Lanes, int32_t(23)));
+    y = fma(y, r, number(c));
+  Type integers = getI32Type();
+  Value shift = i32(23);
+  if (isa<VectorType>(x.getType())) {
+    integers = lanes(integers);
+    shift = splat(shift);
+  }
+  Value bits = arith::FPToSIOp::create(*this, integers, n);
   bits = arith::ShLIOp::create(*this, bits, shift);
-  Value yBits = arith::BitcastOp::create(*this, i32Lanes, y);
-  Value scaled = arith::BitcastOp::create(*this, f32Lanes(), add(yBits, bits));
-  return select(tooSmall, f32Splat(0.0f), scaled);
+  Value yBits = arith::BitcastOp::create(*this, integers, y);
+  Value scaled = arith::BitcastOp::create(*this, x.getType(), add(yBits, bits));
+  return select(tooSmall, number(0.0f), scaled);
 }
 
 Value KernelBuilder::sigmoid(Value x) {
-  Value e = exp(fsub(f32Splat(0.0f), x));
-  return fdiv(f32Splat(1.0f), fadd(f32Splat(1.0f), e));
+  Value e = exp(fsub(like(x, 0.0f), x));
+  return fdiv(like(x, 1.0f), fadd(like(x, 1.0f), e));
 }
 
 Value KernelBuilder::at(Value pointer, Value offset) {
-  return LLVM::GEPOp::create(*this, ptrType(), getI8Type(), pointer,
+  return LLVM::GEPOp::create(*this, pointer.getType(), getI8Type(), pointer,
                              ValueRange{offset});
 }
 Value KernelBuilder::at(Value pointer, int64_t offset) {
   if (!offset)
     return pointer;
-  return LLVM::GEPOp::create(*this, ptrType(), getI8Type(), pointer,
+  return LLVM::GEPOp::create(*this, pointer.getType(), getI8Type(), pointer,
                              ArrayRef<LLVM::GEPArg>{int32_t(offset)});
 }
 Value KernelBuilder::load(Type type, Value pointer, unsigned align) {

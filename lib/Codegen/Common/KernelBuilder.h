@@ -76,10 +76,12 @@ public:
   Value iota();
   Value sumLanes(Value vector);
   Value maxLanes(Value vector);
-  /// e^x of 16 lanes, to 2 ulp; 0 below -87.
-  Value exp(Value vector);
-  /// 1 / (1 + e^-x) of 16 lanes.
-  Value sigmoid(Value vector);
+  /// A constant of the type of x: f32, or 16 lanes of it.
+  Value like(Value x, float value);
+  /// e^x of f32 or of 16 lanes, to 2 ulp; 0 below -87.
+  Value exp(Value x);
+  /// 1 / (1 + e^-x) of f32 or of 16 lanes.
+  Value sigmoid(Value x);
 
   // Memory. Offsets are in bytes.
   Value at(Value pointer, Value offset);

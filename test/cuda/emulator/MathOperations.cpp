@@ -85,6 +85,20 @@ static void convertTwo(const Site &site, const uint64_t *in, uint64_t *out) {
       convert(in[0], site.parameter) << 16 | convert(in[1], site.parameter);
 }
 
+// PTX ISA, "dp4a": c and four products of bytes, of which each operand's have a
+// sign or not.
+enum Signs : uint64_t { FirstHasSign = 1, SecondHasSign = 2 };
+static void dotOfBytes(const Site &site, const uint64_t *in, uint64_t *out) {
+  auto byteOf = [&](unsigned operand, unsigned i, uint64_t hasSign) -> int32_t {
+    uint8_t byte = in[operand] >> 8 * i;
+    return site.parameter & hasSign ? int8_t(byte) : byte;
+  };
+  uint32_t sum = in[2];
+  for (unsigned i = 0; i < 4; ++i)
+    sum += byteOf(0, i, FirstHasSign) * byteOf(1, i, SecondHasSign);
+  out[0] = sum;
+}
+
 // PTX ISA, "prmt": a byte of b:a for each nibble of the selector; bit 3 of a
 // nibble repeats the byte's sign.
 static void permute(const Site &, const uint64_t *in, uint64_t *out) {
@@ -171,6 +185,10 @@ static const Operation operations[] = {
     {"ff2f16x2.rz", convertTwo, rounded(Format::F16, true), 80},
     {"asm.cvt.rn.bf16x2.f32", convertTwo, rounded(Format::BF16), 80},
     {"asm.cvt.rn.f16x2.f32", convertTwo, rounded(Format::F16), 80},
+    {"idp4a.s.s", dotOfBytes, FirstHasSign | SecondHasSign, 61},
+    {"idp4a.s.u", dotOfBytes, FirstHasSign, 61},
+    {"idp4a.u.s", dotOfBytes, SecondHasSign, 61},
+    {"idp4a.u.u", dotOfBytes, 0, 61},
     {"prmt", permute},
     {"asm.prmt.b32", permute},
     {"asm.lop3.b32", lookup3},

@@ -1,0 +1,121 @@
+//===- Block.cpp - A block of threads, which does a tile ------------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Codegen/CUDA/Block.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
+using namespace mlir;
+using namespace fpmoe;
+using namespace fpmoe::cuda;
+
+constexpr int32_t kAllLanes = -1;
+
+/// The start of a variable of shared memory, as a pointer to anything.
+static Value sharedMemory(KernelBuilder &b, StringRef symbol) {
+  auto type = LLVM::LLVMPointerType::get(
+      b.getContext(), static_cast<unsigned>(NVVM::NVVMMemorySpace::Shared));
+  Value address = LLVM::AddressOfOp::create(b, type, symbol);
+  return LLVM::AddrSpaceCastOp::create(b, b.ptrType(), address);
+}
+
+BlockContext::BlockContext(const PhaseContext &phase) : PhaseContext(phase) {
+  Value number = NVVM::ThreadIdXOp::create(b, b.getI32Type());
+  thread = arith::ExtUIOp::create(b, b.getI64Type(), number);
+  warp = b.div(thread, kWarpLanes);
+  lane = b.rem(thread, kWarpLanes);
+  partials = sharedMemory(b, kScratchSymbol);
+}
+
+void BlockContext::sync() {
+  NVVM::BarrierOp::create(b, /*res=*/TypeRange(), Value(), Value(),
+                          NVVM::BarrierReductionAttr(), Value());
+}
+void BlockContext::syncWarp() { NVVM::SyncWarpOp::create(b, b.i32(kAllLanes)); }
+
+void BlockContext::forThreads(Value count, Body body) {
+  b.loop(thread, count, kThreads, body);
+}
+void BlockContext::forLanes(int64_t count, Body body) {
+  b.loop(lane, b.i64(count), kWarpLanes, body);
+}
+void BlockContext::forWarps(Value count, Body body) {
+  b.loop(warp, count, kWarps, body);
+}
+void BlockContext::once(function_ref<void()> body) {
+  b.ifThen(b.equal(thread, b.i64(0)), body);
+}
+void BlockContext::oncePerWarp(function_ref<void()> body) {
+  b.ifThen(b.equal(lane, b.i64(0)), body);
+}
+
+Value BlockContext::overWarp(Value value, Combine combine, int64_t first) {
+  for (int64_t apart = first; apart < kWarpLanes; apart *= 2) {
+    Value other = NVVM::ShflOp::create(
+        b, value.getType(), b.i32(kAllLanes), value, b.i32(apart),
+        b.i32(kWarpLanes - 1), NVVM::ShflKind::bfly, UnitAttr());
+    value = combine(value, other);
+  }
+  return value;
+}
+Value BlockContext::sumWarp(Value value) {
+  return overWarp(value, [&](Value x, Value y) { return b.fadd(x, y); });
+}
+
+Value BlockContext::overBlock(Value value, Combine combine) {
+  // All users of scratch have read it before they go on.
+  value = overWarp(value, combine);
+  oncePerWarp([&] { b.storeF32(value, partials, warp); });
+  sync();
+  Value all = b.loadF32(partials, b.i64(0));
+  for (int64_t w = 1; w < kWarps; ++w)
+    all = combine(all, b.loadF32(partials, b.i64(w)));
+  sync();
+  return all;
+}
+Value BlockContext::sumBlock(Value value) {
+  return overBlock(value, [&](Value x, Value y) { return b.fadd(x, y); });
+}
+Value BlockContext::maxBlock(Value value) {
+  return overBlock(value, [&](Value x, Value y) { return b.fmax(x, y); });
+}
+
+Value BlockContext::sumOfSquares(Value row, int64_t padded, Value first,
+                                 int64_t step) {
+  return b.loop(first, b.i64(padded), step, {b.f32(0.0f)},
+                [&](Value i, ValueRange sum) -> SmallVector<Value> {
+                  Value x = b.loadF32(row, i);
+                  return {b.fma(x, x, sum[0])};
+                })[0];
+}
+
+static Value inverseRoot(KernelBuilder &b, Value squares, int64_t columns,
+                         double eps) {
+  Value mean = b.fdiv(squares, b.f32(columns));
+  return b.fdiv(b.f32(1.0f), b.sqrt(b.fadd(mean, b.f32(eps))));
+}
+
+Value BlockContext::inverseRms(Value row, int64_t padded, int64_t columns,
+                               double eps) {
+  Value squares = sumBlock(sumOfSquares(row, padded, thread, kThreads));
+  return inverseRoot(b, squares, columns, eps);
+}
+Value BlockContext::inverseRmsOfWarp(Value row, int64_t padded, int64_t columns,
+                                     double eps) {
+  Value squares = sumWarp(sumOfSquares(row, padded, lane, kWarpLanes));
+  return inverseRoot(b, squares, columns, eps);
+}
+
+void BlockContext::clear(const OperandRows &rows, Value first, Value last,
+                         int64_t from, int64_t to) {
+  if (from == to)
+    return;
+  int64_t width = to - from;
+  forThreads(b.mul(b.sub(last, first), width), [&](Value i) {
+    Value row = b.add(first, b.div(i, width));
+    b.store(b.f32(0.0f), elementAt(rows, row, b.add(b.rem(i, width), from)));
+  });
+}

@@ -1,0 +1,120 @@
+//===- ExpertDown.cpp - Second product of the experts ---------------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+// A tile owns columns of the activations and adds to them what every expert
+// gives, the shared one first, then the routed ones in their order. The whole
+// of K is summed at once: the op's `depth` is for caches.
+//===----------------------------------------------------------------------===//
+
+#include "lib/Codegen/CPU/GroupTable.h"
+#include "lib/Codegen/CUDA/Emit.h"
+#include "lib/Codegen/CUDA/Product.h"
+
+using namespace mlir;
+using namespace fpmoe;
+using namespace fpmoe::cuda;
+
+namespace {
+
+class ExpertDown {
+public:
+  ExpertDown(BlockContext &block, mega::ExpertDownOp op, Value tile)
+      : block(block), op(op), b(block.b), width(dim(op.getX(), 1)),
+        x(block.base(op.getX())) {
+    int64_t vectors = width / kLanes;
+    columns.first = b.mul(tile, op.getVectors());
+    columns.last = b.min(b.add(columns.first, op.getVectors()), b.i64(vectors));
+    columns.unit = 1;
+    columns.most = std::min<int64_t>(op.getVectors(), vectors);
+  }
+
+  void emit() { op.getGroups() ? emitMany() : emitOne(); }
+
+private:
+  /// One token: the experts that it has chosen, the lowest number first.
+  void emitOne() {
+    int64_t slots = dim(op.getAct(), 0);
+    int64_t topK = slots - (op.getSharedDown() ? 1 : 0);
+    auto addOf = [&](Value weight, Value expert, Value slot) {
+      Product product(block, op.getAct(), weight);
+      add(product, slot, b.i64(1), expert, [&](Value) { return b.i64(0); });
+    };
+    if (op.getSharedDown())
+      addOf(op.getSharedDown(), {}, b.i64(topK));
+    if (!topK)
+      return;
+    Value chosen = block.base(op.getExperts());
+    b.loop(b.i64(0), b.i64(topK), 1, {b.i64(-1)},
+           [&](Value, ValueRange last) -> SmallVector<Value> {
+             // The next one in order, and its place; a large number is none.
+             Value none = b.i64(INT32_MAX);
+             SmallVector<Value> next =
+                 b.loop(b.i64(0), b.i64(topK), 1, {none, b.i64(0)},
+                        [&](Value slot, ValueRange best) -> SmallVector<Value> {
+                          Value expert = b.loadIndex(chosen, slot);
+                          Value better =
+                              arith::AndIOp::create(b, b.less(last[0], expert),
+                                                    b.less(expert, best[0]));
+                          return {b.select(better, expert, best[0]),
+                                  b.select(better, slot, best[1])};
+                        });
+             b.ifThen(b.less(next[0], none),
+                      [&] { addOf(op.getDown(), next[0], next[1]); });
+             return {next[0]};
+           });
+  }
+
+  /// Many tokens: expert by expert, block by block.
+  void emitMany() {
+    int64_t experts = op.getDown() ? dim(op.getDown(), 0) : 0;
+    GroupTable table(block, op.getGroups(),
+                     mega::GroupTableLayout::withGroups(
+                         op.getGroups(), experts + (op.getSharedDown() ? 1 : 0),
+                         block.blockRows));
+    if (op.getSharedDown())
+      emitGroup(table, op.getSharedDown(), b.i64(experts), {});
+    if (op.getDown())
+      b.loop(0, experts, 1, [&](Value expert) {
+        emitGroup(table, op.getDown(), expert, expert);
+      });
+  }
+
+  void emitGroup(GroupTable &table, Value weight, Value group, Value expert) {
+    Value firstSlot = b.loadIndex(table.first, group);
+    Value lastSlot = b.loadIndex(table.first, b.add(group, 1));
+    Product product(block, op.getAct(), weight);
+    b.loop(firstSlot, lastSlot, 1, [&](Value slot) {
+      Value tokens = b.at(table.token, b.mul(slot, block.blockRows * 4));
+      add(product, slot, b.loadIndex(table.count, slot), expert,
+          [&](Value row) { return b.loadIndex(tokens, row); });
+    });
+  }
+
+  void add(Product &product, Value number, Value count, Value expert,
+           function_ref<Value(Value)> tokenOf) {
+    product.emit(
+        number, count, expert, columns,
+        [&](Value row, Value vector, Value lane, ArrayRef<Value> sums) {
+          Value column = b.add(b.mul(vector, kLanes), lane);
+          Value place =
+              b.at(x, b.mul(b.add(b.mul(tokenOf(row), width), column), 4));
+          b.store(b.fadd(b.load(b.getF32Type(), place), sums[0]), place);
+        });
+  }
+
+  BlockContext &block;
+  mega::ExpertDownOp op;
+  KernelBuilder &b;
+  int64_t width;
+  Value x;
+  Product::Columns columns;
+};
+
+} // namespace
+
+void cuda::emit(BlockContext &block, mega::ExpertDownOp op, Tile tile) {
+  ExpertDown(block, op, tile[0]).emit();
+}

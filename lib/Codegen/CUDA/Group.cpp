@@ -1,0 +1,18 @@
+//===- Group.cpp - Groups tokens by expert --------------------------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+// One thread does it, as a CPU does.
+//===----------------------------------------------------------------------===//
+
+#include "lib/Codegen/CUDA/Emit.h"
+
+using namespace mlir;
+using namespace fpmoe;
+using namespace fpmoe::cuda;
+
+void cuda::emit(BlockContext &block, mega::GroupOp op, Tile tile) {
+  block.once([&] { emitGroup(block, op); });
+}
