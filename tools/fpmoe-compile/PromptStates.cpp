@@ -104,6 +104,7 @@ Error PartRunner::run(ArrayRef<Tokens> texts, bool withoutAttention) {
   CompileOptions options;
   options.input = model.str();
   options.output = program;
+  options.target = "cpu";
   options.cpu = "native";
   options.weights = "f32";
   options.layerInputs = true;

@@ -85,10 +85,17 @@ fpmoe::translateKernels(mlir::ModuleOp module, StringRef arch,
   Expected<std::unique_ptr<TargetMachine>> machine = createMachine(arch);
   if (!machine)
     return machine.takeError();
+  std::string problems;
+  mlir::ScopedDiagnosticHandler handler(
+      module.getContext(), [&](mlir::Diagnostic &diagnostic) {
+        problems += (problems.empty() ? "" : "; ") + diagnostic.str();
+        return mlir::success();
+      });
   std::unique_ptr<llvm::Module> result =
       mlir::translateModuleToLLVMIR(module, context, "cuda");
   if (!result)
-    return createStringError("the NVVM dialect could not be translated");
+    return createStringError("the code for GPUs could not be translated: " +
+                             problems);
   result->setTargetTriple((*machine)->getTargetTriple());
   result->setDataLayout((*machine)->createDataLayout());
   for (GlobalValue &value : result->global_values()) {

@@ -182,5 +182,6 @@ TEST_F(PtxTest, whatIsLeftOfOtherDialects) {
   auto code = translateKernels(*module, "sm_80", llvm);
   ASSERT_FALSE(bool(code));
   EXPECT_EQ(llvm::toString(code.takeError()),
-            "the NVVM dialect could not be translated");
+            "the code for GPUs could not be translated: LLVM Translation "
+            "failed for operation: builtin.unrealized_conversion_cast");
 }
