@@ -36,6 +36,9 @@ for feature, modules in {"torch": "torch, transformers", "gguf": "gguf"}.items()
 if shutil.which("unshare") and subprocess.run(
         ["unshare", "--map-root-user", "true"], stderr=subprocess.DEVNULL).returncode == 0:
     config.available_features.add("unshare")
+# As lib/Target/CUDA looks for it.
+if shutil.which("ptxas") or os.path.exists("/usr/local/cuda/bin/ptxas"):
+    config.available_features.add("ptxas")
 # What models write is compiled and run, which takes a sandbox.
 if all(map(shutil.which, ["ghc", "ocamlc", "scalac"])) and shutil.which("bwrap") and \
         subprocess.run(["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"],

@@ -182,8 +182,16 @@ Error OptionsParser::compile(const toml::table &table) {
     Error e = Error::success();
     if (key.str() == "weights") {
       e = readString(node, "weights", options.weights);
+    } else if (key.str() == "target") {
+      e = readString(node, "target", options.target);
+      if (!e && !isTargetChoice(*options.target))
+        return errorAt(node.source(), "'target' is " + quoted(*options.target) +
+                                          ", it must be 'cpu', 'cuda' or "
+                                          "'cuda,cpu'");
     } else if (key.str() == "cpu") {
       e = readString(node, "cpu", options.cpu);
+    } else if (key.str() == "gpu") {
+      e = readString(node, "gpu", options.gpu);
     } else if (key.str() == "cache") {
       e = readString(node, "cache", options.cache);
       if (!e && !isCacheFormat(*options.cache))
@@ -225,9 +233,10 @@ Error OptionsParser::compile(const toml::table &table) {
         return wrongType(node, "static", "true or false");
       options.isStatic = value->get();
     } else {
-      return unknown(key, "'weights', 'cpu', 'cache', 'languages', "
-                          "'prefill_tokens', 'context', 'rope_scaling', "
-                          "'chat_template', 'static' and 'weights_file'");
+      return unknown(key,
+                     "'weights', 'target', 'cpu', 'gpu', 'cache', 'languages', "
+                     "'prefill_tokens', 'context', 'rope_scaling', "
+                     "'chat_template', 'static' and 'weights_file'");
     }
     if (e)
       return e;

@@ -45,6 +45,12 @@ inline bool isCacheFormat(llvm::StringRef name) {
   return name == "f32" || name == "bf16";
 }
 
+/// Whether a program can be made for these machines, in either order.
+inline bool isTargetChoice(llvm::StringRef name) {
+  return name == "cpu" || name == "cuda" || name == "cuda,cpu" ||
+         name == "cpu,cuda";
+}
+
 /// What `fpmoe.toml` says; a member without value was not in the file.
 struct FileOptions {
   /// `[experts] names`: well-formed, not yet compared with each other and with
@@ -58,7 +64,9 @@ struct FileOptions {
   std::optional<std::string> weights;
   /// `[weights]`, "pattern=format" in the order of the file.
   std::vector<std::string> weightRules;
+  std::optional<std::string> target; ///< "cpu", "cuda" or both
   std::optional<std::string> cpu;
+  std::optional<std::string> gpu;
   std::optional<std::string> cache; ///< "f32" or "bf16"
   std::optional<std::vector<std::string>> languages;
   std::optional<int64_t> prefillTokens;

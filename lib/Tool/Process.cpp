@@ -12,6 +12,7 @@
 #include "lib/Checkpoint/Input.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/ErrorHandling.h"
+#include "llvm/Support/Program.h"
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/WithColor.h"
 
@@ -32,7 +33,6 @@ static std::atomic<pid_t> childToKill{0};
 static std::atomic<int> numBlocking{0};
 
 void fpmoe::setDirectoryToRemove(const char *path) { directoryToRemove = path; }
-void fpmoe::setChildToKill(int id) { childToKill = id; }
 
 /// Removes a directory that has no directories in it. opendir() would allocate.
 static void removeDirectory(const char *path) {
@@ -235,6 +235,20 @@ int fpmoe::reportError(const Twine &message, int code) {
   WithColor::error() << printable(message.str(), StringRef::npos) << "\n";
   errs().clear_error(); // nobody has to read it
   return code;
+}
+
+int fpmoe::runChild(ArrayRef<StringRef> arguments, StringRef log,
+                    std::string &problem) {
+  bool failed = false;
+  sys::ProcessInfo child =
+      sys::ExecuteNoWait(arguments.front(), arguments, std::nullopt,
+                         {StringRef(), log, log}, 0, &problem, &failed);
+  if (failed)
+    return -1;
+  childToKill = child.Pid;
+  int status = sys::Wait(child, std::nullopt, &problem).ReturnCode;
+  childToKill = 0;
+  return status;
 }
 
 std::string fpmoe::printableLines(StringRef text) {

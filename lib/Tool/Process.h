@@ -10,6 +10,7 @@
 #ifndef FPMOE_LIB_TOOL_PROCESS_H
 #define FPMOE_LIB_TOOL_PROCESS_H
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/Twine.h"
 
 #include <csignal>
@@ -50,8 +51,11 @@ private:
 /// the process; null: none. The text must stay where it is.
 void setDirectoryToRemove(const char *path);
 
-/// Has a child killed when a signal or a failure ends the process; 0: none.
-void setChildToKill(int id);
+/// Runs a program, whose output goes to the file `log`. Should this process
+/// end, so does that. Returns its exit code; where there is none, or a negative
+/// one, `problem` says why.
+int runChild(llvm::ArrayRef<llvm::StringRef> arguments, llvm::StringRef log,
+             std::string &problem);
 
 } // namespace fpmoe
 

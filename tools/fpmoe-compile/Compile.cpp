@@ -10,6 +10,7 @@
 #include "tools/fpmoe-compile/Compile.h"
 #include "dialects/Mega/Mega.h"
 #include "lib/Checkpoint/Gguf.h"
+#include "lib/Target/CUDA/Assemble.h"
 #include "lib/Target/Link/Link.h"
 #include "lib/Target/Link/Payload.h"
 #include "lib/Tokenizer/Chat.h"
@@ -23,6 +24,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "tools/fpmoe-compile/Diagnostics.h"
 #include "tools/fpmoe-compile/EmitCheckpoint.h"
 #include "tools/fpmoe-compile/Explain.h"
@@ -30,6 +32,7 @@
 #include "tools/fpmoe-compile/PromptStates.h"
 #include "tools/fpmoe-compile/Quantizer.h"
 #include "tools/fpmoe-compile/ReadModel.h"
+#include "tools/fpmoe-compile/Targets.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -54,6 +57,7 @@ public:
     registry.insert<FPMoEDialect, mega::MegaDialect, mlir::func::FuncDialect>();
     mlir::registerBuiltinDialectTranslation(registry);
     mlir::registerLLVMDialectTranslation(registry);
+    mlir::registerNVVMDialectTranslation(registry);
     context.appendDialectRegistry(registry);
     context.loadAllAvailableDialects();
   }
@@ -75,7 +79,6 @@ private:
   std::string printModules();
   Error runPasses(Phase phase);
   Error runPasses(Phase phase, mlir::ModuleOp module);
-  std::vector<std::string> dumpPaths(Phase phase) const;
   Error dump(Phase phase);
   Error describe();
   Error explain();
@@ -92,7 +95,7 @@ private:
   CompileOptions options;
   bool namesWeightsFile; ///< the command line does, not the model or nobody
   PhaseOptions phases;   ///< their target is that of the level whose passes run
-  std::vector<CpuTarget> targets;
+  Targets targets;
   mlir::MLIRContext context;
   Diagnostics diagnostics;
   Model model;
@@ -110,8 +113,7 @@ Error Compiler::run() {
   chooseWeightsFile();
   // Dumps have the names of the levels.
   if (!options.printRecipe && !options.emitCheckpoint)
-    if (Error error =
-            getCpuTargets(options.cpu.value_or("native")).moveInto(targets))
+    if (Error error = chooseTargets(options).moveInto(targets))
       return error;
   if (Error error = checkOutputs())
     return error;
@@ -162,7 +164,7 @@ Error Compiler::run() {
           quantizer.describeMatrices(*scheduled, makesProgram(), description))
     return error;
   if (Error error = makeProgram(options,
-                                {getLevels(), description, *scheduled,
+                                {getLevels(), targets, description, *scheduled,
                                  model.checkpoint.get(), quantizer.getGroups()},
                                 diagnostics))
     return error;
@@ -193,8 +195,12 @@ void Compiler::addInputs(InputFiles &inputs) const {
     else
       consumeError(files.takeError());
   }
+  if (!targets.gpus.empty())
+    if (std::optional<std::string> ptxas = findPtxas())
+      inputs.addFile(*ptxas);
   // What is wrong with it is reported where it is needed.
-  Expected<std::string> runtime = findRuntimeDirectory(targets.front().arch);
+  Expected<std::string> runtime =
+      findRuntimeDirectory(targets.levels.front().arch);
   if (!runtime)
     return consumeError(runtime.takeError());
   inputs.addFolder(*runtime);
@@ -210,9 +216,9 @@ std::vector<std::string> Compiler::listOutputs() const {
   if (makesProgram())
     append_range(paths, options.reports);
   if (!options.dumpDirectory.empty())
-    for (Phase phase : irPhases)
-      if (phase <= options.stopAfter)
-        append_range(paths, dumpPaths(phase));
+    for (int phase = 0; phase <= static_cast<int>(options.stopAfter); ++phase)
+      append_range(paths, listDumps(options.dumpDirectory,
+                                    static_cast<Phase>(phase), targets));
   return paths;
 }
 
@@ -319,18 +325,22 @@ Error Compiler::printRecipe(StringRef name) {
 /// panels are is theirs to say: that depends on the levels beside them.
 Error Compiler::checkTargets() {
   mega::TargetAttr known = mega::getTarget(*model.module);
-  targets.front().columns = known.getColumns();
-  if (targets.size() == 1 && known == targets.front().getAttr(&context))
+  CpuTarget &first = targets.levels.front();
+  first.columns = known.getColumns();
+  if (targets.levels.size() == 1 && known == first.getAttr(&context))
     return Error::success();
+  auto names =
+      map_range(targets.levels, [](auto &level) { return level.name; });
+  bool hasGpu = first.isGpu || known.getCpu() == "cuda";
   return createStringError("the programs in this IR are for cpu '" +
-                           known.getCpu() + "', not for '" +
-                           options.cpu.value_or(targets.front().name) +
-                           "'; choose the same by --cpu");
+                           known.getCpu() + "', not for '" + join(names, ",") +
+                           "'; choose the same by " +
+                           (hasGpu ? "--target" : "--cpu"));
 }
 
 /// From here on the code of every level goes its own way.
 void Compiler::makeLevels() {
-  for (const CpuTarget &target : targets) {
+  for (const CpuTarget &target : targets.levels) {
     code.push_back(model.module->clone());
     (*code.back())->setAttr(mega::kTargetAttr, target.getAttr(&context));
   }
@@ -338,7 +348,7 @@ void Compiler::makeLevels() {
 
 std::vector<LevelModule> Compiler::getLevels() {
   std::vector<LevelModule> levels;
-  for (auto [target, module] : zip(targets, code))
+  for (auto [target, module] : zip(targets.levels, code))
     levels.push_back({target, *module});
   return levels;
 }
@@ -382,29 +392,14 @@ std::string Compiler::printModules() {
               "// -----\n");
 }
 
-/// One, or one for each level.
-std::vector<std::string> Compiler::dumpPaths(Phase phase) const {
-  auto path = [&](const Twine &level) {
-    SmallString<128> path(options.dumpDirectory);
-    sys::path::append(path, Twine(static_cast<int>(phase)) + "-" +
-                                getPhaseName(phase) + level + ".mlir");
-    return std::string(path);
-  };
-  if (phase < Phase::Schedule || targets.size() <= 1)
-    return {path("")};
-  std::vector<std::string> paths;
-  for (const CpuTarget &target : targets)
-    paths.push_back(path("." + target.name));
-  return paths;
-}
-
 Error Compiler::dump(Phase phase) {
   if (options.dumpDirectory.empty())
     return Error::success();
   if (std::error_code error =
           sys::fs::create_directories(options.dumpDirectory))
     return createStringError(options.dumpDirectory + ": " + error.message());
-  for (auto [i, path] : enumerate(dumpPaths(phase))) {
+  for (auto [i, path] :
+       enumerate(listDumps(options.dumpDirectory, phase, targets))) {
     mlir::ModuleOp module = code.empty() ? *model.module : *code[i];
     if (Error error = writeText(path, printModule(module)))
       return error;

@@ -23,7 +23,9 @@ struct CompileOptions {
   Phase stopAfter = Phase::Link;
   std::string
       dumpDirectory; ///< IR after every phase goes there; empty: nowhere
+  std::optional<std::string> target;  ///< cpu, cuda, or both; cpu
   std::optional<std::string> cpu;     ///< a list of levels; native
+  std::optional<std::string> gpu;     ///< architectures; sm_80,sm_90a
   std::optional<std::string> weights; ///< as the checkpoint
   std::optional<std::string> cache;   ///< of keys and values; as the weights
   std::optional<CalibrationOptions>
@@ -50,6 +52,11 @@ struct CompileOptions {
   bool withoutAttention = false; ///< its products are zero
   bool assembly = false;         ///< Phase::Object writes assembly text
   bool verbose = false;          ///< says what happened and how long it took
+
+  /// Whether the program is for such a machine, "cpu" or "cuda".
+  bool isFor(llvm::StringRef machine) const {
+    return llvm::StringRef(target ? *target : "cpu").contains(machine);
+  }
 };
 
 /// Compiles. On failure nothing is left behind but complete dumps.

@@ -204,16 +204,25 @@ std::string fpmoe::explainProgram(const ProgramDescription &d, StringRef graph,
     text += line("cache", formatBytes(level.cacheBytesPerPosition) +
                               " a position, " + formatBytes(cache) +
                               " for the whole context" + of);
-    text +=
-        line("scratch", formatBytes(level.sharedBytes) + ", and " +
-                            formatBytes(level.privateBytes) + " a thread" + of);
-    most = std::max(most, cache + level.sharedBytes + level.privateBytes);
+    text += line("scratch", formatBytes(level.sharedBytes) + ", and " +
+                                formatBytes(level.privateBytes) +
+                                (level.isGpu ? " a block" : " a thread") + of);
+    // A block's is in the GPU's processor.
+    most = std::max(most, cache + level.sharedBytes +
+                              (level.isGpu ? 0 : level.privateBytes));
   }
   text += line("memory", formatBytes(d.weightBytes + most) +
                              " in all, with one thread and the whole context");
   text +=
       line("target",
            d.target + " " +
-               join(map_range(d.levels, [](auto &l) { return l.name; }), ", "));
+               join(map_range(d.levels,
+                              [](auto &l) {
+                                return l.name +
+                                       (l.isGpu ? " (only emulated so far, on "
+                                                  "no GPU)"
+                                                : "");
+                              }),
+                    ", "));
   return text;
 }

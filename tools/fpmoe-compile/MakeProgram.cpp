@@ -16,6 +16,8 @@
 #include "lib/Weights/Write.h"
 #include "mlir/Pass/PassManager.h"
 #include "passes/CPU/Passes.h"
+#include "passes/CUDA/Passes.h"
+#include "tools/fpmoe-compile/DeviceCode.h"
 #include "tools/fpmoe-compile/Progress.h"
 #include "tools/fpmoe-compile/PromptStates.h"
 #include "llvm/Support/Errno.h"
@@ -32,11 +34,13 @@ class ProgramMaker {
 public:
   ProgramMaker(const CompileOptions &options, ProgramParts parts,
                Diagnostics &diagnostics)
-      : options(options), parts(parts), diagnostics(diagnostics) {}
+      : options(options), parts(parts), description(parts.description),
+        diagnostics(diagnostics) {}
 
   Error run();
 
 private:
+  Error lower();
   Expected<std::unique_ptr<llvm::Module>> translate();
   Error emit(OutputFile &object, StringRef name);
   Expected<std::string> link();
@@ -45,9 +49,12 @@ private:
 
   /// The level that asks for the least.
   const CpuTarget &getBase() const { return parts.levels.back().target; }
+  bool hasCpu() const { return !getBase().isGpu; }
 
   const CompileOptions &options;
   ProgramParts parts;
+  ProgramDescription description; ///< with the code for GPUs
+  DeviceCode device;              ///< of a level of GPUs
   Diagnostics &diagnostics;
   LLVMContext context;
 };
@@ -57,9 +64,12 @@ Error ProgramMaker::run() {
     Expected<std::unique_ptr<llvm::Module>> translated = translate();
     if (!translated)
       return translated.takeError();
-    std::string text;
+    std::string text = device.ir;
     raw_string_ostream os(text);
-    (*translated)->print(os, nullptr);
+    if (hasCpu()) {
+      os << (text.empty() ? "" : "; -----\n");
+      (*translated)->print(os, nullptr);
+    }
     return writeText(options.output, text);
   }
   if (options.stopAfter == Phase::Object) {
@@ -108,15 +118,31 @@ Error ProgramMaker::run() {
   return program->keep();
 }
 
-Expected<std::unique_ptr<llvm::Module>> ProgramMaker::translate() {
-  for (const LevelModule &level : parts.levels) {
+/// The code of a level of GPUs becomes part of the description.
+Error ProgramMaker::lower() {
+  for (auto [level, described] : zip(parts.levels, description.levels)) {
     mlir::ModuleOp module = level.module;
     mlir::PassManager pm(module.getContext());
-    populateLowerToLLVMPipeline(pm);
+    bool isGpu = level.target.isGpu;
+    isGpu ? populateLowerToNVVMPipeline(pm) : populateLowerToLLVMPipeline(pm);
     if (mlir::failed(pm.run(module)))
       return diagnostics.take("the code could not be lowered to LLVM");
+    if (!isGpu)
+      continue;
+    if (Error error =
+            makeDeviceCode(options, parts.targets, module).moveInto(device))
+      return error;
+    described.threads = device.threads;
+    if (!options.assembly)
+      described.images = device.images;
   }
-  return translateToLLVM(parts.levels, parts.description, context);
+  return Error::success();
+}
+
+Expected<std::unique_ptr<llvm::Module>> ProgramMaker::translate() {
+  if (Error error = lower())
+    return std::move(error);
+  return translateToLLVM(parts.levels, description, context);
 }
 
 /// Errors call the object `name`.
@@ -125,8 +151,12 @@ Error ProgramMaker::emit(OutputFile &object, StringRef name) {
   if (!translated)
     return translated.takeError();
   raw_fd_ostream out(object.descriptor(), /*shouldClose=*/false);
-  if (Error failed = emitObject(**translated, getBase(), out, options.assembly))
-    return failed;
+  if (options.assembly)
+    out << device.ptx << (hasCpu() && !device.ptx.empty() ? "// -----\n" : "");
+  if (hasCpu() || !options.assembly)
+    if (Error failed =
+            emitObject(**translated, getBase(), out, options.assembly))
+      return failed;
   out.flush();
   if (std::error_code error = out.error()) {
     out.clear_error();

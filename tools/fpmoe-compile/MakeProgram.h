@@ -11,14 +11,15 @@
 #include "lib/Checkpoint/Checkpoint.h"
 #include "lib/Target/CPU/Describe.h"
 #include "lib/Weights/GroupFile.h"
-#include "tools/fpmoe-compile/Compile.h"
 #include "tools/fpmoe-compile/Diagnostics.h"
+#include "tools/fpmoe-compile/Targets.h"
 
 namespace fpmoe {
 
 /// What a program is made of.
 struct ProgramParts {
   std::vector<LevelModule> levels; ///< of the codegen phase; they are lowered
+  const Targets &targets;
   const ProgramDescription &description;
   mlir::ModuleOp scheduled; ///< of the schedule phase: how weights are made
   const Checkpoint *checkpoint;

@@ -8,6 +8,7 @@
 #include "tools/fpmoe-compile/Phases.h"
 #include "passes/Assemble/Passes.h"
 #include "passes/CPU/Passes.h"
+#include "passes/CUDA/Passes.h"
 #include "passes/Fuse/Passes.h"
 #include "passes/Quantize/Passes.h"
 #include "passes/Schedule/Passes.h"
@@ -61,7 +62,8 @@ void populatePhase(mlir::OpPassManager &pm, Phase phase,
                        options.target.tileRows}),
              options.layerInputs});
   case Phase::Codegen:
-    return populateCodegenPipeline(pm);
+    return options.target.isGpu ? populateCudaCodegenPipeline(pm)
+                                : populateCodegenPipeline(pm);
   case Phase::Import:
   case Phase::LLVM:
   case Phase::Object:

@@ -21,7 +21,6 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/Program.h"
 
 using namespace llvm;
 using namespace fpmoe;
@@ -96,22 +95,6 @@ Error PartRunner::check(PromptStateOp op) const {
   return Error::success();
 }
 
-/// Runs a program, whose output goes to the file `log`. Should this process
-/// end, so does that.
-static int execute(ArrayRef<StringRef> arguments, StringRef log,
-                   std::string &problem) {
-  bool failed = false;
-  sys::ProcessInfo child =
-      sys::ExecuteNoWait(arguments.front(), arguments, std::nullopt,
-                         {StringRef(), log, log}, 0, &problem, &failed);
-  if (failed)
-    return -1;
-  setChildToKill(child.Pid);
-  int status = sys::Wait(child, std::nullopt, &problem).ReturnCode;
-  setChildToKill(0);
-  return status;
-}
-
 Error PartRunner::run(ArrayRef<Tokens> texts, bool withoutAttention) {
   TemporaryDirectory directory;
   if (Error e = directory.create())
@@ -121,6 +104,7 @@ Error PartRunner::run(ArrayRef<Tokens> texts, bool withoutAttention) {
   CompileOptions options;
   options.input = model.str();
   options.output = program;
+  options.target = "cpu";
   options.cpu = "native";
   options.weights = "f32";
   options.layerInputs = true;
@@ -142,8 +126,8 @@ Error PartRunner::run(ArrayRef<Tokens> texts, bool withoutAttention) {
 
   std::string problem;
   int status =
-      execute({program, "score", "--ids", ids, "--lines", "--logits", output},
-              log, problem);
+      runChild({program, "score", "--ids", ids, "--lines", "--logits", output},
+               log, problem);
   if (status != 0) {
     if (ErrorOr<std::unique_ptr<MemoryBuffer>> text =
             MemoryBuffer::getFile(log);

@@ -111,7 +111,11 @@ Error Reader::readGraph() {
 }
 
 void Reader::inheritOptions(const FileOptions &file) {
-  inherit(options.cpu, file.cpu);
+  inherit(options.target, file.target);
+  if (options.isFor("cpu"))
+    inherit(options.cpu, file.cpu);
+  if (options.isFor("cuda"))
+    inherit(options.gpu, file.gpu);
   inherit(options.cache, file.cache);
   // The file's rules go with its format: an option stands for both.
   if (!options.weights && (file.weights || !file.weightRules.empty())) {

@@ -35,6 +35,16 @@ static cl::opt<std::string> compileTo(
 static cl::opt<std::string>
     dumpDirectory("dump-dir", cl::value_desc("directory"), cl::cat(category),
                   cl::desc("Write the IR after every phase there"));
+static cl::opt<std::string> target(
+    "target", cl::value_desc("machines"), cl::cat(category),
+    cl::desc("cpu (the default); cuda, for NVIDIA GPUs, which has only been "
+             "emulated so far; or cuda,cpu, for a GPU where the program finds "
+             "one when it starts"));
+static cl::opt<std::string>
+    gpu("gpu", cl::value_desc("architectures"), cl::cat(category),
+        cl::desc("With cuda in --target: the GPUs that the program holds "
+                 "ready code for, such as sm_86 or sm_80,sm_90a (the default); "
+                 "later ones compile it when it starts first"));
 static cl::opt<std::string>
     cpu("cpu", cl::value_desc("levels"), cl::cat(category),
         cl::desc("native (this machine, the default), amx-bf16, avx512-bf16, "
@@ -233,8 +243,16 @@ int main(int argc, char **argv) {
     return reportError(
         "a program cannot go to the standard output; give -o FILE", 2);
   options.dumpDirectory = dumpDirectory;
+  if (target.getNumOccurrences()) {
+    if (!isTargetChoice(target))
+      return reportError(
+          "--target is '" + target + "', it must be cpu, cuda or cuda,cpu", 2);
+    options.target = target;
+  }
   if (cpu.getNumOccurrences())
     options.cpu = cpu;
+  if (gpu.getNumOccurrences())
+    options.gpu = gpu;
   if (weights.getNumOccurrences())
     options.weights = weights;
   if (cache.getNumOccurrences()) {

@@ -181,6 +181,7 @@ LevelDescription describeLevel(LevelModule level) {
   LevelDescription d;
   d.name = level.target.name;
   d.cpuFeatures = level.target.requiredFeatures;
+  d.isGpu = level.target.isGpu;
   level.module.walk([&](mega::ProgramOp program) {
     d.maxTokens = std::max<int64_t>(d.maxTokens, program.getMaxTokens());
     d.blockRows = std::max<int64_t>(d.blockRows, program.getRows());

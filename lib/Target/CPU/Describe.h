@@ -38,6 +38,7 @@ struct LevelDescription {
   uint32_t cpuFeatures = 0;
   int64_t maxTokens = 0, blockRows = 0, cacheBytesPerPosition = 0,
           sharedBytes = 0, privateBytes = 0, tickets = 0;
+  bool isGpu = false;
   std::vector<CudaImage> images; ///< a GPU's
   int64_t threads = 0;           ///< of a block of a GPU's
 };

@@ -6,11 +6,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Target/CPU/Object.h"
+#include "lib/Target/CPU/Optimize.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/Linker/Linker.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 
@@ -78,6 +78,8 @@ fpmoe::translateToLLVM(ArrayRef<LevelModule> levels,
                        LLVMContext &context) {
   std::unique_ptr<llvm::Module> result;
   for (const LevelModule &level : levels) {
+    if (level.target.isGpu)
+      continue; // its code is the images of the description
     Expected<std::unique_ptr<llvm::Module>> code =
         translateLevel(level, levels.size(), description.name, context);
     if (!code)
@@ -88,6 +90,16 @@ fpmoe::translateToLLVM(ArrayRef<LevelModule> levels,
       return createStringError("the code of the level " + level.target.name +
                                " could not be added to that of the others");
   }
+  if (!result) {
+    const CpuTarget &host = levels.back().target;
+    Expected<std::unique_ptr<TargetMachine>> machine = createMachine(host);
+    if (!machine)
+      return machine.takeError();
+    result = std::make_unique<llvm::Module>(description.name, context);
+    result->setTargetTriple(Triple(host.triple));
+    result->setDataLayout((*machine)->createDataLayout());
+    result->setPICLevel(PICLevel::BigPIC);
+  }
   addDescriptor(*result, description);
   return std::move(result);
 }
@@ -97,23 +109,7 @@ Error fpmoe::emitObject(llvm::Module &module, const CpuTarget &target,
   Expected<std::unique_ptr<TargetMachine>> machine = createMachine(target);
   if (!machine)
     return machine.takeError();
-  // What is worth unrolling and vectorising was so by the kernels.
-  PipelineTuningOptions tuning;
-  tuning.LoopVectorization = false;
-  tuning.SLPVectorization = false;
-  tuning.LoopUnrolling = false;
-  PassBuilder builder(machine->get(), tuning);
-  LoopAnalysisManager loops;
-  FunctionAnalysisManager functions;
-  CGSCCAnalysisManager sccs;
-  ModuleAnalysisManager modules;
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(sccs);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, sccs, modules);
-  builder.buildPerModuleDefaultPipeline(OptimizationLevel::O2)
-      .run(module, modules);
+  optimizeModule(module, **machine);
   legacy::PassManager codegen;
   if ((*machine)->addPassesToEmitFile(codegen, out, nullptr,
                                       assembly ? CodeGenFileType::AssemblyFile

@@ -122,6 +122,13 @@ Expected<CpuTarget> fpmoe::getCpuTarget(StringRef name, const CpuWords &words) {
                            listCpuTargets());
 }
 
+Expected<CpuTarget> fpmoe::getBaseTarget() {
+  for (const Level &level : reverse(kLevels))
+    if (level.arch == kHostArch)
+      return makeTarget(level);
+  return createStringError("there is no level for this machine's architecture");
+}
+
 /// Names of a list, "all" replaced by what it stands for.
 static SmallVector<StringRef> splitNames(StringRef list) {
   SmallVector<StringRef> names;

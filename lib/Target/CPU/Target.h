@@ -20,7 +20,8 @@
 
 namespace fpmoe {
 
-/// A level of an instruction set.
+/// A level of an instruction set, or that of GPUs (lib/Target/CUDA), which says
+/// of the CPU beside them what an object file needs.
 struct CpuTarget {
   std::string name; ///< as on the command line: "avx512-bf16"
   std::string arch; ///< "x86_64" or "aarch64"
@@ -31,6 +32,7 @@ struct CpuTarget {
   mega::DotInstruction dot;  ///< these: see #mega.target
   mega::IntDotInstruction intDot;
   int64_t rows, tileRows, accumulators, columns, prefetch;
+  bool isGpu = false;
 
   /// What passes know of it: the module attribute `mega.target`.
   mega::TargetAttr getAttr(mlir::MLIRContext *context) const;
@@ -47,6 +49,9 @@ llvm::Expected<CpuTarget> getCpuTarget(llvm::StringRef name,
 /// have all of them.
 llvm::Expected<std::vector<CpuTarget>>
 getCpuTargets(llvm::StringRef names, const CpuWords &words = readCpuWords());
+
+/// The level of this machine's architecture that asks for the least.
+llvm::Expected<CpuTarget> getBaseTarget();
 
 /// Names of all levels, for messages: "native, avx512-bf16, ...".
 std::string listCpuTargets();

@@ -134,8 +134,8 @@ TEST(MixtureRecipe, RefusesUnknownKeys) {
             "'path', 'of', 'scale'");
   EXPECT_EQ(faultWith("languages =", "language ="),
             "r.toml:43:1: unknown key 'language', known here are 'weights', "
-            "'cpu', 'cache', 'languages', 'prefill_tokens', 'context', "
-            "'rope_scaling', 'chat_template', 'static' and 'weights_file'");
+            "'target', 'cpu', 'gpu', 'cache', 'languages', "
+            "'prefill_tokens', 'context', 'rope_scaling', 'chat_template', 'static' and 'weights_file'");
 }
 
 TEST(MixtureRecipe, RefusesUnknownMethods) {

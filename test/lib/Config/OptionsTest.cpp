@@ -27,7 +27,9 @@ TEST(Options, ReadsEveryKey) {
                               "names = [\"haskell\", \"c++\"]\n"
                               "[compile]\n"
                               "weights = \"bf16\"\n"
+                              "target = \"cuda,cpu\"\n"
                               "cpu = \"native\"\n"
+                              "gpu = \"sm_86\"\n"
                               "cache = \"f32\"\n"
                               "languages = [\"haskell\"]\n"
                               "prefill_tokens = 512\n"
@@ -45,7 +47,9 @@ TEST(Options, ReadsEveryKey) {
   EXPECT_EQ(options->ignoreConfig, (Strings{"a", "b"}));
   EXPECT_EQ(options->expertNames, (Strings{"haskell", "c++"}));
   EXPECT_EQ(options->weights, "bf16");
+  EXPECT_EQ(options->target, "cuda,cpu");
   EXPECT_EQ(options->cpu, "native");
+  EXPECT_EQ(options->gpu, "sm_86");
   EXPECT_EQ(options->cache, "f32");
   EXPECT_EQ(options->languages, Strings{"haskell"});
   EXPECT_EQ(options->prefillTokens, 512);
@@ -136,10 +140,13 @@ TEST(Options, UnknownKey) {
             "fpmoe.toml:2:1: unknown key 'name', known here are 'names'");
   EXPECT_EQ(fault("[compile]\n  threads = 1\n"),
             "fpmoe.toml:2:3: unknown key 'threads', known here are 'weights', "
-            "'cpu', 'cache', 'languages', 'prefill_tokens', 'context', "
-            "'rope_scaling', 'chat_template', 'static' and 'weights_file'");
+            "'target', 'cpu', 'gpu', 'cache', 'languages', "
+            "'prefill_tokens', 'context', 'rope_scaling', 'chat_template', 'static' and 'weights_file'");
   EXPECT_EQ(fault("[compile]\ncache = \"int8\"\n"),
             "fpmoe.toml:2:9: 'cache' is 'int8', it must be 'f32' or 'bf16'");
+  EXPECT_EQ(fault("[compile]\ntarget = \"gpu\"\n"),
+            "fpmoe.toml:2:10: 'target' is 'gpu', it must be 'cpu', 'cuda' or "
+            "'cuda,cpu'");
 }
 
 TEST(Options, WrongType) {
