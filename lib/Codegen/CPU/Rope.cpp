@@ -81,7 +81,7 @@ private:
 
 } // namespace
 
-void fpmoe::emitRope(PhaseContext &phase, mega::RopeOp op, Tile tile) {
+void fpmoe::emit(PhaseContext &phase, mega::RopeOp op, Tile tile) {
   KernelBuilder &b = phase.b;
   Doubles doubles(b);
   int64_t half = dim(op.getFrequencies(), 0), columns = 2 * half;
