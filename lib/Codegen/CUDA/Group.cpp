@@ -14,5 +14,6 @@ using namespace fpmoe;
 using namespace fpmoe::cuda;
 
 void cuda::emit(BlockContext &block, mega::GroupOp op, Tile tile) {
-  block.once([&] { emitGroup(block, op); });
+  block.once(
+      [&] { fpmoe::emit(static_cast<PhaseContext &>(block), op, tile); });
 }
