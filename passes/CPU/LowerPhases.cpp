@@ -24,8 +24,6 @@ using namespace fpmoe;
 
 namespace {
 
-}
-
 /// Whether rows are what the formats of the weights multiply on the target.
 LogicalResult checkProduct(mega::TileOpInterface op, mega::TargetAttr target) {
   mega::TileProduct product = op.getProduct();

@@ -34,19 +34,17 @@ LogicalResult checkProduct(mega::TileOpInterface op) {
     return success();
   auto type = cast<MemRefType>(product.rows.getType());
   for (Value weight : product.weights) {
-    if (!weight)
-      continue;
     const Format &format =
         getFormat(cast<ShapedType>(weight.getType()).getElementType());
     bool fits = format.takesIntegers()
                     ? type.getElementType().isInteger(8)
                     : type.getElementType().isF32() && type.getDimSize(3) == 1;
     if (!fits)
-      return op.emitOpError("multiplies rows of ")
+      return op->emitOpError("multiplies rows of ")
              << type << ", which blocks of threads do not; schedule for 'cuda'";
   }
   if (type.getDimSize(2) > cuda::kMostRows)
-    return op.emitOpError("multiplies ")
+    return op->emitOpError("multiplies ")
            << type.getDimSize(2) << " rows at a time; blocks of threads do "
            << cuda::kMostRows << " at most; schedule for 'cuda'";
   return success();
