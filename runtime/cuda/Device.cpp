@@ -71,6 +71,15 @@ Device::~Device() {
   (void)driver.cuDevicePrimaryCtxRelease(card.device);
 }
 
+/// Whether a newer driver may take what this one does not.
+static bool isAboutCode(CUresult error) {
+  return error == CUDA_ERROR_INVALID_IMAGE ||
+         error == CUDA_ERROR_NO_BINARY_FOR_GPU ||
+         error == CUDA_ERROR_INVALID_PTX ||
+         error == CUDA_ERROR_JIT_COMPILER_NOT_FOUND ||
+         error == CUDA_ERROR_UNSUPPORTED_PTX_VERSION;
+}
+
 /// A driver can be too old for code that the card runs: then older code serves.
 Status Device::load(const FpmoeLevel &level) {
   Status status = Status::success();
@@ -91,11 +100,12 @@ Status Device::load(const FpmoeLevel &level) {
                    format("does not take the code for %s", each->arch).c_str());
     std::string why = log;
     why = why.substr(0, why.find('\n'));
-    status = Status::error(format(
-        "%s%s%s; update the driver, which runs %s, or choose the CPU with "
-        "FPMOE_CPU",
-        status.message().c_str(), why.empty() ? "" : ", ", why.c_str(),
-        driver.versionText().c_str()));
+    std::string update;
+    if (isAboutCode(loaded))
+      update = format("update the driver, which runs %s, ",
+                      driver.versionText().c_str());
+    status = Status::error(status.message() + (why.empty() ? "" : ", ") + why +
+                           "; " + update + elsewhere);
   }
   return status;
 }

@@ -167,11 +167,11 @@ static void fillsTheCache() {
 }
 TEST_F(DeviceRunnerTest, fillsTheCache) { EXPECT_PASSES(fillsTheCache()); }
 
-// More than both pinned buffers together hold; it ends within one.
+// Each pinned buffer is used twice; the last time not all of it.
 static void copiesAllWeights() {
   loadDriver();
   GpuModel m;
-  m.model.weight_bytes = (40 << 20) + 64;
+  m.model.weight_bytes = (50 << 20) + 64;
   m.openWeights();
   std::unique_ptr<Stepper> stepper;
   CHECK_GOOD(
@@ -181,7 +181,7 @@ static void copiesAllWeights() {
   run.tokens = &token;
   run.count = 1;
   run.pages = pages;
-  for (token = 10; token < 40; ++token) {
+  for (token = 10; token < 50; ++token) {
     CHECK_GOOD(stepper->step({run}));
     CHECK_EQUAL(stepper->logits()[shownFarWeight], token << 18);
   }

@@ -172,7 +172,8 @@ TEST_F(GpusTest, startsWhatTheDriverTakes) {
       "does not take the code for sm_90: CUDA_ERROR_INVALID_PTX "
       "\\(218\\): a PTX JIT compilation failed, the image is neither "
       "LLVM IR nor PTX nor a cubin; update the driver, which runs "
-      "CUDA 12.8, or choose the CPU with FPMOE_CPU");
+      "CUDA 12.8, choose another GPU with FPMOE_DEVICE, or the "
+      "CPU with FPMOE_CPU");
 }
 
 TEST_F(GpusTest, lacksAKernel) {
