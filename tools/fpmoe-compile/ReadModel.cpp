@@ -54,7 +54,7 @@ public:
 
 private:
   Error checkParts();
-  void inheritOptions(const FileOptions &file);
+  Error inheritOptions(const FileOptions &file);
   void muteAttention();
   template <typename T>
   static void inherit(std::optional<T> &own, const std::optional<T> &file) {
@@ -110,7 +110,7 @@ Error Reader::readGraph() {
   return Checkpoint::open(source).moveInto(model.checkpoint);
 }
 
-void Reader::inheritOptions(const FileOptions &file) {
+Error Reader::inheritOptions(const FileOptions &file) {
   inherit(options.cpu, file.cpu);
   inherit(options.cache, file.cache);
   // The file's rules go with its format: an option stands for both.
@@ -124,13 +124,18 @@ void Reader::inheritOptions(const FileOptions &file) {
   inherit(options.prefillTokens, file.prefillTokens);
   inherit(options.context, file.context);
   inherit(options.ropeScaling, file.ropeScaling);
-  inherit(options.chatTemplate, file.chatTemplate);
+  if (!options.chatTemplate && file.chatTemplate)
+    if (Error error =
+            ChatChoice::create(*file.chatTemplate, file.chatTemplatePlace)
+                .moveInto(options.chatTemplate))
+      return error;
   inherit(options.isStatic, file.isStatic);
   if (options.weightsFile || !file.weightsFile)
-    return;
+    return Error::success();
   SmallString<128> path = sys::path::parent_path(options.output);
   sys::path::append(path, *file.weightsFile);
   options.weightsFile = std::string(path);
+  return Error::success();
 }
 
 /// Opened when a prompt is there to need it.
@@ -152,7 +157,8 @@ Error Reader::readRecipe() {
   Expected<MixtureRecipe> recipe = readMixtureRecipe(options.input);
   if (!recipe)
     return recipe.takeError();
-  inheritOptions(recipe->options);
+  if (Error error = inheritOptions(recipe->options))
+    return error;
   recipe->options.context = options.context;
   recipe->options.ropeScaling = options.ropeScaling;
   PromptTokens tokens;
@@ -227,7 +233,8 @@ Error Reader::readModel() {
   if (!file)
     return file.takeError();
   if (!options.layerInputs)
-    inheritOptions(*file);
+    if (Error error = inheritOptions(*file))
+      return error;
 
   file->context = options.context;
   file->ropeScaling = options.ropeScaling;
