@@ -129,7 +129,7 @@ def main():
     check("IR", "fpmoe-compile", work / "m.mlir", "--compile-to=fuse", "-o", out, shown=False)
     check("IR evaluated", "fpmoe-eval", work / "m.mlir", "--ids", work / "m.mlir", shown=False)
     for name, text in {"line": module, "symbol": 2 * 'func.func private @"k\\1B[31m"()\n',
-                       "split": "// -----\n" + module}.items():
+                       "split": "module {}\n// -----\n" + module}.items():
         (work / "opt.mlir").write_text(text)
         check_lines(f"{name} of IR in passes", "fpmoe-opt", work / "opt.mlir",
                     "--split-input-file")
