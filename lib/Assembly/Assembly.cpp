@@ -19,7 +19,6 @@
 #include "lib/Import/Import.h"
 
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -28,7 +27,8 @@ using mlir::Value;
 
 namespace fpmoe {
 
-/// The longest tokenizer.json that is compared.
+static constexpr StringLiteral tokenizerName = "tokenizer.json";
+/// The longest one that is compared.
 static constexpr uint64_t maxTokenizerFile = uint64_t(1) << 28;
 
 static std::string pathIn(StringRef directory, StringRef name) {
@@ -150,14 +150,14 @@ Error Assembly::compareTensors(const PartSpec &part) {
 
 /// Same bytes, or the same vocabulary and steps.
 Error Assembly::compareTokenizer(const PartSpec &part) {
-  std::string own = pathIn(part.path, "tokenizer.json");
-  std::string base = pathIn(getBaseDirectory(), "tokenizer.json");
-  if (!sys::fs::exists(own) || !sys::fs::exists(base))
+  std::optional<std::string> own = findFile(part.path, tokenizerName);
+  std::optional<std::string> base = findFile(getBaseDirectory(), tokenizerName);
+  if (!own || !base)
     return Error::success();
-  Expected<std::string> ownText = readSmallFile(own, maxTokenizerFile);
+  Expected<std::string> ownText = readSmallFile(*own, maxTokenizerFile);
   if (!ownText)
     return ownText.takeError();
-  Expected<std::string> baseText = readSmallFile(base, maxTokenizerFile);
+  Expected<std::string> baseText = readSmallFile(*base, maxTokenizerFile);
   if (!baseText)
     return baseText.takeError();
   if (*ownText == *baseText)
@@ -174,10 +174,10 @@ Error Assembly::compareTokenizer(const PartSpec &part) {
     json::Object *object = value->getAsObject();
     return object ? std::move(*object) : json::Object();
   };
-  Expected<json::Object> ownJson = parse(*ownText, own);
+  Expected<json::Object> ownJson = parse(*ownText, *own);
   if (!ownJson)
     return ownJson.takeError();
-  Expected<json::Object> baseJson = parse(*baseText, base);
+  Expected<json::Object> baseJson = parse(*baseText, *base);
   if (!baseJson)
     return baseJson.takeError();
   for (StringRef key :
@@ -187,7 +187,7 @@ Error Assembly::compareTokenizer(const PartSpec &part) {
       return recipe.errorAt(part.path, "the part " + quoted(part.name) +
                                            " has another tokenizer than the "
                                            "base: '" +
-                                           key + "' differs in " + own);
+                                           key + "' differs in " + *own);
   }
   return Error::success();
 }
@@ -322,7 +322,7 @@ void Assembly::findVocabulary() {
       continue;
     config.vocabSize = table->shape[0];
     configJson["vocab_size"] = config.vocabSize;
-    if (sys::fs::exists(pathIn(directory, "tokenizer.json")))
+    if (findFile(directory, tokenizerName))
       tokenizerDirectory = directory.text;
   }
 }

@@ -99,11 +99,13 @@ private:
   Error compile(const toml::table &table);
   Error weights(const toml::table &table);
 
+  std::string placeOf(const toml::source_region &region) const {
+    return (fileName + ":" + Twine(region.begin.line) + ":" +
+            Twine(region.begin.column))
+        .str();
+  }
   Error errorAt(const toml::source_region &region, const Twine &what) const {
-    return fileError((fileName + ":" + Twine(region.begin.line) + ":" +
-                      Twine(region.begin.column))
-                         .str(),
-                     what);
+    return fileError(placeOf(region), what);
   }
   Error wrongType(const toml::node &node, StringRef key,
                   StringRef wanted) const {
@@ -227,6 +229,7 @@ Error OptionsParser::compile(const toml::table &table) {
       options.ropeScaling = *scaling;
     } else if (key.str() == "chat_template") {
       e = readString(node, "chat_template", options.chatTemplate);
+      options.chatTemplatePlace = placeOf(node.source()) + ": 'chat_template'";
     } else if (key.str() == "static") {
       const auto *value = node.as_boolean();
       if (!value)

@@ -74,6 +74,7 @@ struct FileOptions {
   std::optional<int64_t> context;
   std::optional<RopeScalingOption> ropeScaling;
   std::optional<std::string> chatTemplate; ///< a family, or "none"
+  std::string chatTemplatePlace;           ///< where it stands, for messages
   std::optional<bool> isStatic;
   std::optional<std::string> weightsFile; ///< a name in the program's folder
 };

@@ -156,7 +156,12 @@ static const ChatFamily *findFamily(StringRef name) {
   return found == families.end() ? nullptr : found;
 }
 
-bool isChatChoice(StringRef name) { return name == "none" || findFamily(name); }
+Expected<ChatChoice> ChatChoice::create(StringRef name, StringRef place) {
+  if (name != "none" && !findFamily(name))
+    return createStringError(place + " is " + quoted(name) + ", it must be " +
+                             listChatChoices());
+  return ChatChoice{name.str(), place.str()};
+}
 
 std::string listChatChoices() {
   std::string names;
@@ -305,17 +310,19 @@ static void append(std::vector<uint8_t> &tables, const ChatImage &image) {
 static constexpr StringLiteral option = "--chat-template";
 
 Error addChat(std::vector<uint8_t> &tables, const ChatSource &source,
-              StringRef choice, function_ref<void(const Twine &)> note) {
+              const std::optional<ChatChoice> &choice,
+              function_ref<void(const Twine &)> note) {
   ChatImage none;
-  if (choice == "none") {
+  if (choice && choice->name == "none") {
     none[ChatText::Problem] =
         "this program was compiled with " + option.str() + "=none";
     append(tables, none);
     return Error::success();
   }
   Found found;
-  if (!choice.empty())
-    found = {findFamily(choice), findFamily(choice)->begin.str(), ""};
+  if (choice)
+    found = {findFamily(choice->name), findFamily(choice->name)->begin.str(),
+             ""};
   else if (source.text)
     found = recognise(*source.text);
   else
@@ -333,10 +340,10 @@ Error addChat(std::vector<uint8_t> &tables, const ChatSource &source,
       append(tables, image);
       return Error::success();
     }
-    problem = (choice.empty() ? "is of the family '" : "'") +
-              found.family->name.str() + "', but " + problem;
-    if (!choice.empty())
-      return createStringError(option + ": " + problem);
+    problem = found.family->name.str() + "', but " + problem;
+    if (choice)
+      return createStringError(choice->place + " is '" + problem);
+    problem = "is of the family '" + problem;
   }
   none[ChatText::Problem] = "the chat template of this model " + problem +
                             "; fpmoe-compile takes one by " + option.str() +
@@ -349,16 +356,14 @@ Error addChat(std::vector<uint8_t> &tables, const ChatSource &source,
   return Error::success();
 }
 
-Error addChat(std::vector<uint8_t> &tables, StringRef model, StringRef choice,
+Error addChat(std::vector<uint8_t> &tables, StringRef model,
+              const std::optional<ChatChoice> &choice,
               function_ref<void(const Twine &)> note) {
-  if (!choice.empty() && !isChatChoice(choice))
-    return createStringError(option + " is '" + choice + "', it must be " +
-                             listChatChoices());
   if (tables.empty())
-    return choice.empty() || choice == "none"
+    return !choice || choice->name == "none"
                ? Error::success()
-               : createStringError(option + " is '" + choice + "', but " +
-                                   model + " has no tokenizer");
+               : createStringError(choice->place + " is '" + choice->name +
+                                   "', but " + model + " has no tokenizer");
   Expected<ChatSource> source = readChatSource(model);
   return source ? addChat(tables, *source, choice, note) : source.takeError();
 }

@@ -37,26 +37,33 @@ struct ChatSource {
 llvm::Expected<ChatSource> readChatSource(llvm::StringRef model);
 llvm::Expected<ChatSource> readChatSource(const GgufMetadata &metadata);
 
-/// Whether a user can choose this: a family, or "none".
-bool isChatChoice(llvm::StringRef name);
+/// What somebody chose: a family, or "none".
+struct ChatChoice {
+  /// Fails for other names. `place` is what gave it, for messages: an option of
+  /// the command line, or a field of a file.
+  static llvm::Expected<ChatChoice> create(llvm::StringRef name,
+                                           llvm::StringRef place);
+
+  std::string name, place;
+};
 /// "chatml, llama2, ... or none".
 std::string listChatChoices();
 
 /// Adds to the tables of a tokenizer how conversations are written: as
-/// `choice` says, or as the model does if it is empty. Where the model has no
+/// `choice` says, or as the model does without one. Where the model has no
 /// template the tables stay as they are.
 ///
 /// If the family of the model's template is not known, or its tokens are not
 /// there, the program has no chat and `note` is told why. For a chosen family
 /// that is an error.
 llvm::Error addChat(std::vector<uint8_t> &tables, const ChatSource &source,
-                    llvm::StringRef choice,
+                    const std::optional<ChatChoice> &choice,
                     llvm::function_ref<void(const llvm::Twine &)> note);
 
 /// The same for what readChatSource() reads. `tables` may be empty, for a model
 /// without tokenizer.
 llvm::Error addChat(std::vector<uint8_t> &tables, llvm::StringRef model,
-                    llvm::StringRef choice,
+                    const std::optional<ChatChoice> &choice,
                     llvm::function_ref<void(const llvm::Twine &)> note);
 
 } // namespace fpmoe

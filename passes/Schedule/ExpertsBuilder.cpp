@@ -146,15 +146,11 @@ LogicalResult ExpertsBuilder::build() {
   // Expert blocks of the shared expert alone are the blocks of the tokens.
   addLowRank(b, rows, op.getUpLowRank(), op.getUpRanksAttr(), "up_low_rank");
   Value ofExperts = op.getUpLowRank() ? Value() : groups;
-  if (b.one && !op.getUpLowRank())
-    b.beginQuantize(rows, anyGateUp(), ofExperts);
   buildUp(
       b.multiplied(rows, anyGateUp(), ofExperts, rankOf(op.getUpLowRank())));
   addLowRank(b, act, op.getDownLowRank(), op.getDownRanksAttr(),
              "down_low_rank");
   ofExperts = op.getDownLowRank() ? Value() : groups;
-  if (!op.getDownLowRank())
-    b.beginQuantize(act, widerDown(), ofExperts);
   act = b.multiplied(act, widerDown(), ofExperts, rankOf(op.getDownLowRank()));
   buildDown();
   return success();
@@ -185,12 +181,14 @@ void ExpertsBuilder::buildRoute(Value rows) {
                         chosen, weights, scores, op.getEpsAttr(),
                         op.getRoutingAttr(), b.getI64IntegerAttr(experts),
                         op.getMultiplierAttr());
-  if (!b.shape.routeColumns)
-    return;
-  b.beginPhase("record_routes", {b.sizeOfMany(TileSize::Tokens)});
-  mega::RecordRoutesOp::create(b, b.loc, topK ? chosen : Value(),
-                               b.input(StepInput::Routes), b.layer,
-                               b.shape.routeColumns, b.shape.routeTokens);
+  if (b.shape.routeColumns) {
+    b.beginPhase("record_routes", {b.sizeOfMany(TileSize::Tokens)});
+    mega::RecordRoutesOp::create(b, b.loc, topK ? chosen : Value(),
+                                 b.input(StepInput::Routes), b.layer,
+                                 b.shape.routeColumns, b.shape.routeTokens);
+  }
+  // What is made of the rows is no part of it.
+  b.endPhase();
 }
 
 /// Adds to the tokens' lists the experts of the segments that are complete.

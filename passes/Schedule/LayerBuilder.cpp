@@ -362,9 +362,6 @@ LogicalResult LayerBuilder::buildLinear(LinearOp op) {
   if (!op.getNorm()) {
     addLowRank(b, source, op.getLowRank(), op.getRanksAttr(),
                "output_low_rank");
-    // Heads are tiles of their own: integers are made of whole rows.
-    if (!op.getLowRank())
-      b.beginQuantize(source, op.getWeight(), /*groups=*/Value());
     source = b.multiplied(source, op.getWeight(), /*groups=*/Value(),
                           rankOf(op.getLowRank()));
   }

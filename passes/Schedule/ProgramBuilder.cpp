@@ -69,6 +69,20 @@ Value ProgramBuilder::operand(StringRef name, BufferSpace space, Value weight,
   return value;
 }
 
+/// Whether the phase that is built makes whole blocks of rows, each where their
+/// integers are wanted: for many tokens in one tile; for one token in every
+/// worker, which is less than to meet.
+bool ProgramBuilder::makesBlocks() {
+  auto phase = dyn_cast<mega::PhaseOp>(getInsertionBlock()->getParentOp());
+  if (!phase || !phase.getTiles())
+    return phase != nullptr;
+  for (TileSize blocks :
+       {TileSize::Blocks, TileSize::ExpertBlocks, TileSize::LogitsBlocks})
+    if (phase.getTilesAttr() == getArrayAttr(size(blocks)))
+      return !one;
+  return false;
+}
+
 Value ProgramBuilder::multiplied(Value rows, Value weight, Value groups,
                                  int64_t tail) {
   const Format &format =
@@ -87,10 +101,10 @@ Value ProgramBuilder::multiplied(Value rows, Value weight, Value groups,
               format.getOperandExtent(target)},
              format.getOperandElement(target));
   int64_t columns = cast<ShapedType>(weight.getType()).getShape().back() - tail;
-  // Of one token every worker has its own integers; a tile would make those of
-  // one worker.
-  if (one && cast<mega::PhaseOp>(getInsertionBlock()->getParentOp()).getTiles())
-    beginPhase("quantize", {});
+  if (!makesBlocks())
+    beginPhase("quantize", one ? Sizes()
+                               : Sizes{size(groups ? TileSize::ExpertBlocks
+                                                   : TileSize::Blocks)});
   mega::QuantizeOp::create(*this, loc, rows, integers, groups,
                            getI64IntegerAttr(columns), getI64IntegerAttr(tail));
   return integers;
@@ -130,16 +144,6 @@ void ProgramBuilder::beginPhase(StringRef name, const Sizes &sizes) {
                             sizes.empty() ? ArrayAttr() : getArrayAttr(sizes));
   mega::BarrierOp::create(*this, loc);
   setInsertionPointToStart(&phase.getBody().emplaceBlock());
-}
-
-void ProgramBuilder::beginQuantize(Value rows, Value weight, Value groups) {
-  if (!getFormat(cast<ShapedType>(weight.getType()).getElementType())
-           .takesIntegers())
-    return;
-  // Of one token, every worker makes all: that is less than to meet.
-  beginPhase("quantize", one ? Sizes()
-                             : Sizes{size(groups ? TileSize::ExpertBlocks
-                                                 : TileSize::Blocks)});
 }
 
 void ProgramBuilder::beginTopPhase(StringRef name, const Sizes &sizes) {

@@ -74,10 +74,10 @@ public:
   /// rows of `columns` columns, a multiple of 16.
   Value operand(llvm::StringRef name, BufferSpace space, Value weight,
                 int64_t count, int64_t rows, int64_t columns);
-  /// The rows as `weight` multiplies them: themselves, or integers, which the
-  /// phase makes that is built, or one behind it. `tail`: of columns that low
-  /// ranks put behind. Where several weights multiply them, `weight` is the
-  /// widest.
+  /// The rows as `weight` multiplies them: themselves, or integers. Those the
+  /// phase makes that is built, if it makes whole blocks of rows, else one of
+  /// their own. `tail`: of columns that low ranks put behind. Where several
+  /// weights multiply them, `weight` is the widest.
   Value multiplied(Value rows, Value weight, Value groups, int64_t tail);
   /// What the caller says of the step.
   Value input(mega::StepInput input);
@@ -103,8 +103,6 @@ public:
   /// Starts a phase, and a barrier behind it; later ops go into the phase. With
   /// no sizes, every worker does all of it.
   void beginPhase(llvm::StringRef name, const Sizes &sizes);
-  /// Starts a phase for `multiplied`, if it makes integers.
-  void beginQuantize(Value rows, Value weight, Value groups);
   /// Sets the place behind the last phase.
   void endPhase() { setInsertionPointToEnd(phases); }
   /// Names of phases of a layer are counted anew.
@@ -115,6 +113,7 @@ public:
 
 private:
   Value createOnTop(llvm::function_ref<Value()> create);
+  bool makesBlocks();
 
   mlir::Block *top = nullptr;
   llvm::DenseMap<mega::StepInput, Value> inputs;

@@ -13,7 +13,6 @@
 #include "lib/Target/CUDA/Assemble.h"
 #include "lib/Target/Link/Link.h"
 #include "lib/Target/Link/Payload.h"
-#include "lib/Tokenizer/Chat.h"
 #include "lib/Tokenizer/Gguf.h"
 #include "lib/Tokenizer/Tokenizer.h"
 #include "lib/Tool/InputFiles.h"
@@ -418,8 +417,8 @@ Error Compiler::describe() {
     return error;
   if (!makesProgram() || options.layerInputs)
     return Error::success();
-  return addChat(description.tokenizer, source,
-                 options.chatTemplate.value_or(""), [](const Twine &what) {
+  return addChat(description.tokenizer, source, options.chatTemplate,
+                 [](const Twine &what) {
                    errs() << "note: " << printableLines(what.str()) << "\n";
                  });
 }

@@ -9,6 +9,7 @@
 #define FPMOE_TOOLS_FPMOE_COMPILE_COMPILE_H
 
 #include "lib/Config/Options.h"
+#include "lib/Tokenizer/Chat.h"
 #include "tools/fpmoe-compile/CalibrationText.h"
 #include "tools/fpmoe-compile/Phases.h"
 
@@ -35,7 +36,7 @@ struct CompileOptions {
   std::optional<int64_t> prefillTokens;              ///< 512
   std::optional<int64_t> context;                    ///< all positions
   std::optional<RopeScalingOption> ropeScaling;      ///< as the model says
-  std::optional<std::string> chatTemplate;           ///< as the model says
+  std::optional<ChatChoice> chatTemplate;            ///< as the model says
   std::optional<bool> isStatic;                      ///< false
   std::optional<std::string> weightsFile;            ///< inside the program
   std::optional<uint64_t> randomSeed; ///< the checkpoint's weights

@@ -54,7 +54,7 @@ public:
 
 private:
   Error checkParts();
-  void inheritOptions(const FileOptions &file);
+  Error inheritOptions(const FileOptions &file);
   void muteAttention();
   template <typename T>
   static void inherit(std::optional<T> &own, const std::optional<T> &file) {
@@ -110,7 +110,7 @@ Error Reader::readGraph() {
   return Checkpoint::open(source).moveInto(model.checkpoint);
 }
 
-void Reader::inheritOptions(const FileOptions &file) {
+Error Reader::inheritOptions(const FileOptions &file) {
   inherit(options.target, file.target);
   if (options.isFor("cpu"))
     inherit(options.cpu, file.cpu);
@@ -128,13 +128,18 @@ void Reader::inheritOptions(const FileOptions &file) {
   inherit(options.prefillTokens, file.prefillTokens);
   inherit(options.context, file.context);
   inherit(options.ropeScaling, file.ropeScaling);
-  inherit(options.chatTemplate, file.chatTemplate);
+  if (!options.chatTemplate && file.chatTemplate)
+    if (Error error =
+            ChatChoice::create(*file.chatTemplate, file.chatTemplatePlace)
+                .moveInto(options.chatTemplate))
+      return error;
   inherit(options.isStatic, file.isStatic);
   if (options.weightsFile || !file.weightsFile)
-    return;
+    return Error::success();
   SmallString<128> path = sys::path::parent_path(options.output);
   sys::path::append(path, *file.weightsFile);
   options.weightsFile = std::string(path);
+  return Error::success();
 }
 
 /// Opened when a prompt is there to need it.
@@ -156,7 +161,8 @@ Error Reader::readRecipe() {
   Expected<MixtureRecipe> recipe = readMixtureRecipe(options.input);
   if (!recipe)
     return recipe.takeError();
-  inheritOptions(recipe->options);
+  if (Error error = inheritOptions(recipe->options))
+    return error;
   recipe->options.context = options.context;
   recipe->options.ropeScaling = options.ropeScaling;
   PromptTokens tokens;
@@ -231,7 +237,8 @@ Error Reader::readModel() {
   if (!file)
     return file.takeError();
   if (!options.layerInputs)
-    inheritOptions(*file);
+    if (Error error = inheritOptions(*file))
+      return error;
 
   file->context = options.context;
   file->ropeScaling = options.ropeScaling;

@@ -314,11 +314,9 @@ int main(int argc, char **argv) {
     options.ropeScaling = *scaling;
   }
   if (chatTemplate.getNumOccurrences()) {
-    if (!isChatChoice(chatTemplate))
-      return reportError("--chat-template is '" + chatTemplate +
-                             "', it must be " + listChatChoices(),
-                         2);
-    options.chatTemplate = chatTemplate;
+    if (Error error = ChatChoice::create(chatTemplate, "--chat-template")
+                          .moveInto(options.chatTemplate))
+      return reportError(toString(std::move(error)), 2);
   }
   if (isStatic.getNumOccurrences())
     options.isStatic = isStatic;

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialects/Mega/Mega.h"
+#include "lib/Tool/EscapedErrors.h"
 #include "lib/Tool/InputFiles.h"
 #include "lib/Tool/Process.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -27,6 +28,7 @@
 
 int main(int argc, char **argv) {
   fpmoe::initTool();
+  fpmoe::escapeErrors(); // MLIR prints lines of the input
   mlir::DialectRegistry registry;
   registry
       .insert<fpmoe::FPMoEDialect, mega::MegaDialect, mlir::arith::ArithDialect,

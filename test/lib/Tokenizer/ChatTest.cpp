@@ -125,7 +125,7 @@ TEST(ChatSource, HasToBeUtf8) {
     given.replace(given.find("$SYSTEM"), 7, system);
     std::string note;
     std::vector<uint8_t> program = tables;
-    cantFail(addChat(program, ChatSource{"f", given, "", ""}, "",
+    cantFail(addChat(program, ChatSource{"f", given, "", ""}, std::nullopt,
                      [&](const Twine &what) { note = what.str(); }));
     EXPECT_EQ(note.empty(), isKnown) << note;
     Tokenizer tokenizer;
@@ -230,14 +230,17 @@ TEST(TemplateTokens, MatchPatterns) {
 
 TEST(ChatFamilies, HaveNamesAndPatterns) {
   for (const ChatFamily &family : getChatFamilies()) {
-    EXPECT_TRUE(isChatChoice(family.name));
+    EXPECT_EQ(cantFail(ChatChoice::create(family.name, "here")).name,
+              family.name);
     EXPECT_FALSE(family.templates.empty());
     for (StringRef pattern : family.templates)
       EXPECT_TRUE(readTemplate(pattern)) << pattern.str();
   }
-  EXPECT_TRUE(isChatChoice("none"));
-  EXPECT_FALSE(isChatChoice(""));
-  EXPECT_FALSE(isChatChoice("gpt"));
+  EXPECT_EQ(cantFail(ChatChoice::create("none", "here")).name, "none");
+  EXPECT_EQ(message(ChatChoice::create("", "here")),
+            "here is '', it must be " + listChatChoices());
+  EXPECT_EQ(message(ChatChoice::create("gpt", "f:1:2: 'chat_template'")),
+            "f:1:2: 'chat_template' is 'gpt', it must be " + listChatChoices());
 }
 
 } // namespace

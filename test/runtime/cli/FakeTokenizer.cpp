@@ -24,7 +24,9 @@ int main(int count, char **arguments) {
       orExit(fpmoe::compileTokenizer(arguments[1], /*vocabularySize=*/300));
   fpmoe::ChatSource source;
   source.endToken = "<stop>";
-  orExit(fpmoe::addChat(tables, source, "zephyr", nullptr));
+  orExit(fpmoe::addChat(
+      tables, source,
+      orExit(fpmoe::ChatChoice::create("zephyr", "fake-tokenizer")), nullptr));
   std::error_code code;
   llvm::raw_fd_ostream stream(arguments[2], code);
   stream.write(reinterpret_cast<const char *>(tables.data()), tables.size());

@@ -73,7 +73,10 @@ public:
       : tables(makeTables(given)) {
     ChatSource source = {"tokenizer_config.json", textOf(given, "template"),
                          textOf(given, "bos"), textOf(given, "eos")};
-    if (llvm::Error e = addChat(tables, source, choice,
+    std::optional<ChatChoice> chosen;
+    if (!choice.empty())
+      chosen = llvm::cantFail(ChatChoice::create(choice, "--chat-template"));
+    if (llvm::Error e = addChat(tables, source, chosen,
                                 [&](const llvm::Twine &w) { note = w.str(); }))
       error = llvm::toString(std::move(e));
     std::string problem;
@@ -268,7 +271,7 @@ TEST(ChatTemplate, FollowsAChoice) {
             "this program was compiled with --chat-template=none");
   Chat wrong(given, "llama3");
   EXPECT_EQ(wrong.error,
-            "--chat-template: 'llama3', but '<|start_header_id|>' is no "
+            "--chat-template is 'llama3', but '<|start_header_id|>' is no "
             "special token of the tokenizer");
   EXPECT_FALSE(wrong.chat->isKnown());
 }

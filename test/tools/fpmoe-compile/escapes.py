@@ -31,6 +31,15 @@ def check(what, *command, shown=True):
         print(f"FAIL: {what}: {result.returncode}, {text!r}")
 
 
+def check_lines(what, *command):
+    """The same of several lines, as passes print theirs."""
+    result = subprocess.run(list(map(str, command)), capture_output=True, timeout=120)
+    text = (result.stdout + result.stderr).decode(errors="replace")
+    if not (result.returncode == 1 and "\\x1b[31m" in text
+            and all(ch.isprintable() or ch == "\n" for ch in text)):
+        print(f"FAIL: {what}: {result.returncode}, {text!r}")
+
+
 def copy(case, name):
     target = work / name
     shutil.copytree(case, target)
@@ -119,6 +128,12 @@ def main():
     (work / "m.mlir").write_text(module)
     check("IR", "fpmoe-compile", work / "m.mlir", "--compile-to=fuse", "-o", out, shown=False)
     check("IR evaluated", "fpmoe-eval", work / "m.mlir", "--ids", work / "m.mlir", shown=False)
+    for name, text in {"line": module, "symbol": 2 * 'func.func private @"k\\1B[31m"()\n',
+                       "split": "module {}\n// -----\n" + module}.items():
+        (work / "opt.mlir").write_text(text)
+        check_lines(f"{name} of IR in passes", "fpmoe-opt", work / "opt.mlir",
+                    "--split-input-file")
+    check_lines("option of passes", "fpmoe-opt", f"--{BAD}")
     check("name of a file", "fpmoe-compile", work / BAD, "-o", out)
     check("name of an output", "fpmoe-compile", golden / "top1-raw", "-o", work / BAD / "x")
     if out.exists():
