@@ -149,7 +149,7 @@ def Mega_GatherOp : Mega_TileOp<"gather", [], ["allowsTileSize"]> {
   }];
 }
 
-def Mega_ExpertUpOp : Mega_TileOp<"expert_up", [AttrSizedOperandSegments]> {
+def Mega_ExpertUpOp : Mega_TileOp<"expert_up", [AttrSizedOperandSegments], ["getProduct"]> {
   let summary = "silu(gate x) * up x of some columns of one expert";
   let description = [{
     Tiles: one dimension over all experts' chunks of `pairs` pairs of a gate and an
@@ -177,7 +177,7 @@ def Mega_ExpertUpOp : Mega_TileOp<"expert_up", [AttrSizedOperandSegments]> {
   }];
 }
 
-def Mega_ExpertDownOp : Mega_TileOp<"expert_down", [AttrSizedOperandSegments]> {
+def Mega_ExpertDownOp : Mega_TileOp<"expert_down", [AttrSizedOperandSegments], ["getProduct"]> {
   let summary = "Columns of the second product, summed over the experts";
   let description = [{
     Tiles: chunks of `vectors` vectors of 16 columns. Adds to the activations the shared

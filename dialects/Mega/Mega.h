@@ -13,8 +13,8 @@
 
 #include "dialects/FPMoE/FPMoE.h"
 #include "dialects/Mega/Packing.h"
-#include "mlir/IR/TensorEncoding.h"
 #include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/TensorEncoding.h"
 
 namespace mega {
 
@@ -25,6 +25,12 @@ struct TileAccess {
   mlir::Value buffer;
   bool write;
   llvm::SmallVector<int64_t, 2> dims;
+};
+
+/// What a tile multiplies: the rows of an operand by all of the weights.
+struct TileProduct {
+  mlir::Value rows;
+  llvm::SmallVector<mlir::Value, 2> weights;
 };
 
 } // namespace mega

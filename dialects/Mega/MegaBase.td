@@ -90,7 +90,10 @@ def Mega_TileOpInterface : OpInterface<"TileOpInterface"> {
       "Whether a phase of which it is the first op can have so many tiles.",
       "bool", "allowsTileSize", (ins "::mega::TileSize":$size), [{}], [{
         return size == ::mega::TileSize::Tokens || size == ::mega::TileSize::Blocks;
-      }]>
+      }]>,
+    InterfaceMethod<
+      "Which rows it multiplies by which packed weights; none where it does not.",
+      "::mega::TileProduct", "getProduct", (ins), [{}], [{ return {}; }]>
   ];
 }
 

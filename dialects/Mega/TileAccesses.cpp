@@ -28,6 +28,14 @@ static void add(Operation *op, Accesses &accesses, Value buffer, bool write,
   accesses.push_back({buffer, write, std::move(dims)});
 }
 
+/// The product with those of the weights that the op has.
+static TileProduct multiply(Value rows, ArrayRef<Value> weights) {
+  TileProduct product{rows, {}};
+  llvm::copy_if(weights, std::back_inserter(product.weights),
+                [](Value weight) { return weight != nullptr; });
+  return product;
+}
+
 int64_t EmbedOp::getTileRank() { return 1; }
 void EmbedOp::getAccesses(Accesses &accesses) {
   add(*this, accesses, getTokens(), kRead, {0});
@@ -68,6 +76,9 @@ void LowRankOp::getAccesses(Accesses &accesses) {
   add(*this, accesses, getOperand(), kRead, {0});
   add(*this, accesses, getOperand(), kWrite, {0});
 }
+TileProduct LowRankOp::getProduct() {
+  return multiply(getOperand(), {getWeight()});
+}
 
 int64_t QkvOp::getTileRank() { return 2; }
 bool QkvOp::allowsTileSize(TileSize size) {
@@ -80,6 +91,9 @@ void QkvOp::getAccesses(Accesses &accesses) {
   add(*this, accesses, getQuery(), kWrite, {0, 1});
   add(*this, accesses, getCache(), kWrite, {0, 1});
   add(*this, accesses, getHead(), kWrite, {});
+}
+TileProduct QkvOp::getProduct() {
+  return multiply(getOperand(), {getWeight()});
 }
 
 int64_t HeadsOp::getTileRank() { return 1; }
@@ -135,6 +149,9 @@ void LinearOp::getAccesses(Accesses &accesses) {
   if (getAccumulate())
     add(*this, accesses, getOut(), kRead, {0, 1});
   add(*this, accesses, getOut(), kWrite, {0, 1});
+}
+TileProduct LinearOp::getProduct() {
+  return multiply(getOperand(), {getWeight()});
 }
 
 int64_t KeepRowsOp::getTileRank() { return 1; }
@@ -202,6 +219,9 @@ void ExpertUpOp::getAccesses(Accesses &accesses) {
   add(*this, accesses, getWeights(), kRead, {});
   add(*this, accesses, getAct(), kWrite, {0});
 }
+TileProduct ExpertUpOp::getProduct() {
+  return multiply(getOperand(), {getGateUp(), getSharedGateUp()});
+}
 
 int64_t ExpertDownOp::getTileRank() { return 1; }
 void ExpertDownOp::getAccesses(Accesses &accesses) {
@@ -210,4 +230,7 @@ void ExpertDownOp::getAccesses(Accesses &accesses) {
   add(*this, accesses, getExperts(), kRead, {});
   add(*this, accesses, getX(), kRead, {0});
   add(*this, accesses, getX(), kWrite, {0});
+}
+TileProduct ExpertDownOp::getProduct() {
+  return multiply(getAct(), {getDown(), getSharedDown()});
 }

@@ -110,7 +110,7 @@ def Mega_QuantizeOp : Mega_TileOp<"quantize", [], ["allowsTileSize"]> {
   }];
 }
 
-def Mega_LowRankOp : Mega_TileOp<"low_rank"> {
+def Mega_LowRankOp : Mega_TileOp<"low_rank", [], ["getProduct"]> {
   let summary = "Low-rank activations behind the rows of an operand";
   let description = [{
     Tiles: blocks, or none. Of the columns of a row that the weight has, makes the
@@ -131,7 +131,8 @@ def Mega_LowRankOp : Mega_TileOp<"low_rank"> {
   }];
 }
 
-def Mega_QkvOp : Mega_TileOp<"qkv", [AttrSizedOperandSegments], ["allowsTileSize"]> {
+def Mega_QkvOp : Mega_TileOp<"qkv", [AttrSizedOperandSegments],
+                             ["allowsTileSize", "getProduct"]> {
   let summary = "Projects a head of q, k or v, finishes it, and stores it";
   let description = [{
     Tiles: heads of q, k and v, groups of `group` blocks. Heads of q go to
@@ -286,7 +287,8 @@ def Mega_MergeSpansOp : Mega_TileOp<"merge_spans"> {
   }];
 }
 
-def Mega_LinearOp : Mega_TileOp<"linear", [AttrSizedOperandSegments], ["allowsTileSize"]> {
+def Mega_LinearOp : Mega_TileOp<"linear", [AttrSizedOperandSegments],
+                                ["allowsTileSize", "getProduct"]> {
   let summary = "Columns of a product";
   let description = [{
     Tiles: chunks of `vectors` vectors of 16 columns, groups of `group` blocks. The

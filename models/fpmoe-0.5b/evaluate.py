@@ -37,19 +37,31 @@ def fail(message):
     sys.exit(1)
 
 
-class Lines(dict):
-    """A file of JSON lines that only grows, by a key of each. Half a line, which an end has
-    left, is cut."""
+def reason(error):
+    """Why something is not what was written."""
+    return f"has no {error}" if isinstance(error, KeyError) else error
 
-    def __init__(self, path, key):
+
+class Lines(dict):
+    """A file of JSON lines that only grows, by a key of each, and with a value in each. Half
+    a line, which an end has left, is cut."""
+
+    def __init__(self, path, key, value):
         self.path, self.key = path, key
-        if path.exists():
-            text = path.read_bytes()
-            whole = text[:text.rfind(b"\n") + 1]
-            if whole != text:
-                path.write_bytes(whole)
-            lines = map(json.loads, whole.splitlines())
-            self.update((key(line), line) for line in lines)
+        if not path.exists():
+            return
+        text = path.read_bytes()
+        whole = text[:text.rfind(b"\n") + 1]
+        for number, written in enumerate(whole.splitlines(), 1):
+            try:
+                line = json.loads(written)
+                line[value]
+                self[key(line)] = line
+            except (ValueError, KeyError, TypeError) as error:
+                fail(f"{path}:{number}: is damaged: {reason(error)}; without this line, "
+                     "what it said is made again")
+        if whole != text:
+            path.write_bytes(whole)
 
     def append(self, line):
         with self.path.open("a") as file:
@@ -74,8 +86,9 @@ class Run:
         self.name, self.program, self.options = name, program, options
         self.folder = options.results / name
         self.check_settings()
-        self.answers = Lines(self.folder / "completions.jsonl", key_of)
-        self.verdicts = Lines(self.folder / "verdicts.jsonl", lambda line: line["files"])
+        self.answers = Lines(self.folder / "completions.jsonl", key_of, "completion")
+        self.verdicts = Lines(self.folder / "verdicts.jsonl", lambda line: line["files"],
+                              "verdict")
 
     def check_settings(self):
         """Answers that were made otherwise are not mixed with others."""
@@ -92,7 +105,13 @@ class Run:
         path = self.folder / "settings.json"
         if not path.exists():
             path.write_text(json.dumps(settings, indent=1) + "\n")
-        for name, value in json.loads(path.read_text()).items():
+        try:
+            kept = json.loads(path.read_text())
+            kept = {name: kept[name] for name in settings}
+        except (ValueError, KeyError, TypeError) as error:
+            fail(f"{path}: is damaged: {reason(error)}; another NAME= or --results starts "
+                 "anew")
+        for name, value in kept.items():
             if settings[name] != value:
                 fail(f"{path}: {name} is {value}, this run has {settings[name]}; "
                      f"another NAME= or --results starts anew")

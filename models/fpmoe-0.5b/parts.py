@@ -18,6 +18,7 @@ HERE = Path(__file__).resolve().parent
 sys.path += [str(HERE.parent / "recipes"), str(HERE.parent / "nano")]
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 import base as bases
@@ -54,21 +55,46 @@ def write(state, out):
              "settings": state["settings"]}, indent=2) + "\n")
 
 
+def damaged(path, why):
+    bases.fail(f"{path}: is damaged: {why}; parts.py writes it anew")
+
+
+class Tensors(dict):
+    """What `write` stored in a file, as f32."""
+
+    def __init__(self, path):
+        self.path = path
+        try:
+            self.update((name, tensor.float()) for name, tensor in load_file(path).items())
+        except (OSError, SafetensorError) as error:
+            damaged(path, error)
+
+    def __missing__(self, name):
+        damaged(self.path, f"has no {name}")
+
+
 def read(folder):
     """What `write` knew of the mixture in `folder`: step, names, settings, adapters and
     routers, both as f32. None where there is none."""
-    if not (folder / TRAINING).exists():
+    path = folder / TRAINING
+    if not path.exists():
         return None
-    state = json.loads((folder / TRAINING).read_text())
-    gate = load_file(folder / "gate/model.safetensors")
-    state["routers"] = torch.stack([gate[f"model.layers.{layer}.mlp.gate.weight"].float()
+    try:
+        state = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        damaged(path, error)
+    for name in ("step", "names", "settings"):
+        if name not in state:
+            damaged(path, f"has no {name}")
+    gate = Tensors(folder / "gate/model.safetensors")
+    state["routers"] = torch.stack([gate[f"model.layers.{layer}.mlp.gate.weight"]
                                     for layer in range(len(gate))])
-    stored = [load_file(folder / name / "adapter_model.safetensors")
+    stored = [Tensors(folder / name / "adapter_model.safetensors")
               for name in state["names"]]
     state["adapters"] = {
         f"model.layers.{layer}.mlp.{kind}.{name}": torch.stack(
             [tensors[f"base_model.model.model.layers.{layer}.mlp.{name}.{kind}.weight"]
-             .float() for tensors in stored])
+             for tensors in stored])
         for layer in range(len(gate)) for kind in ("lora_A", "lora_B")
         for name in PROJECTIONS}
     return state

@@ -8,11 +8,11 @@
 // emitted by lib/Codegen/CPU.
 //===----------------------------------------------------------------------===//
 
+#include "dialects/Mega/TileOpVisitor.h"
 #include "lib/Codegen/CPU/Attention.h"
 #include "lib/Codegen/CPU/GroupTable.h"
 #include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 #include "passes/CPU/Passes.h"
-#include "llvm/ADT/TypeSwitch.h"
 
 namespace fpmoe {
 #define GEN_PASS_DEF_LOWERPHASES
@@ -24,59 +24,13 @@ using namespace fpmoe;
 
 namespace {
 
-void emitTile(PhaseContext &phase, Operation &op, ArrayRef<Value> tile) {
-  llvm::TypeSwitch<Operation *>(&op)
-      .Case([&](mega::EmbedOp o) { emitEmbed(phase, o, tile); })
-      .Case([&](mega::RopeOp o) { emitRope(phase, o, tile); })
-      .Case([&](mega::NormOp o) { emitNorm(phase, o, tile); })
-      .Case([&](mega::HeadsOp o) { emitHeads(phase, o, tile); })
-      .Case([&](mega::QuantizeOp o) { emitQuantize(phase, o, tile); })
-      .Case([&](mega::LowRankOp o) { emitLowRank(phase, o, tile); })
-      .Case([&](mega::QkvOp o) { emitQkv(phase, o, tile); })
-      .Case([&](mega::AttentionOp o) { emitAttention(phase, o, tile); })
-      .Case([&](mega::AttendSpanOp o) { emitAttendSpan(phase, o, tile); })
-      .Case([&](mega::MergeSpansOp o) { emitMergeSpans(phase, o, tile); })
-      .Case([&](mega::LinearOp o) { emitLinear(phase, o, tile); })
-      .Case([&](mega::KeepRowsOp o) { emitKeepRows(phase, o, tile); })
-      .Case([&](mega::RouteOp o) { emitRoute(phase, o, tile); })
-      .Case([&](mega::RecordRoutesOp o) { emitRecordRoutes(phase, o, tile); })
-      .Case([&](mega::SegmentScoresOp o) { emitSegmentScores(phase, o, tile); })
-      .Case([&](mega::SegmentChooseOp o) { emitSegmentChoose(phase, o); })
-      .Case([&](mega::GroupOp o) { emitGroup(phase, o); })
-      .Case([&](mega::GatherOp o) { emitGather(phase, o, tile); })
-      .Case([&](mega::ExpertUpOp o) { emitExpertUp(phase, o, tile); })
-      .Case([&](mega::ExpertDownOp o) { emitExpertDown(phase, o, tile); })
-      .Default([](Operation *op) {
-        llvm::report_fatal_error("'" + op->getName().getStringRef() +
-                                 "' has no code for CPUs");
-      });
-}
-
-/// The rows that a tile op multiplies, and the weights that it does so by.
-std::pair<Value, SmallVector<Value>> getProduct(Operation &op) {
-  using Result = std::pair<Value, SmallVector<Value>>;
-  return llvm::TypeSwitch<Operation *, Result>(&op)
-      .Case<mega::LinearOp, mega::QkvOp, mega::LowRankOp>([](auto o) -> Result {
-        return {o.getOperand(), {o.getWeight()}};
-      })
-      .Case([](mega::ExpertUpOp o) -> Result {
-        return {o.getOperand(), {o.getGateUp(), o.getSharedGateUp()}};
-      })
-      .Case([](mega::ExpertDownOp o) -> Result {
-        return {o.getAct(), {o.getDown(), o.getSharedDown()}};
-      })
-      .Default([](Operation *) -> Result { return {}; });
-}
-
 /// Whether rows are what the formats of the weights multiply on the target.
-LogicalResult checkProduct(Operation &op, mega::TargetAttr target) {
-  auto [rows, weights] = getProduct(op);
-  for (Value weight : weights) {
-    if (!weight)
-      continue;
+LogicalResult checkProduct(mega::TileOpInterface op, mega::TargetAttr target) {
+  mega::TileProduct product = op.getProduct();
+  for (Value weight : product.weights) {
     const Format &format =
         getFormat(cast<ShapedType>(weight.getType()).getElementType());
-    auto type = cast<MemRefType>(rows.getType());
+    auto type = cast<MemRefType>(product.rows.getType());
     bool fits = type.getElementType() == format.getOperandElement(target) &&
                 type.getDimSize(3) == format.getOperandExtent(target);
     if (format.takesRowMajor(target))
@@ -84,7 +38,7 @@ LogicalResult checkProduct(Operation &op, mega::TargetAttr target) {
     if (format.usesTiles(target))
       fits &= type.getDimSize(2) == 1 || type.getDimSize(2) % 16 == 0;
     if (!fits)
-      return op.emitOpError("multiplies ")
+      return op->emitOpError("multiplies ")
              << type << " by " << weight.getType() << ", which cpu '"
              << target.getCpu() << "' does not; schedule for the same "
              << mega::kTargetAttr;
@@ -146,7 +100,7 @@ void lowerPhase(mega::PhaseOp op, SymbolTable &symbols) {
   phase.count = phase.i64Field(offsetof(FpmoeStep, count));
   auto emitOps = [&](ArrayRef<Value> tile) {
     for (Operation &tileOp : op.getBody().front())
-      emitTile(phase, tileOp, tile);
+      mega::visitTileOp(tileOp, [&](auto o) { emit(phase, o, tile); });
   };
   if (!op.getTiles())
     return emitOps({});
@@ -183,7 +137,7 @@ struct LowerPhasesPass : fpmoe::impl::LowerPhasesBase<LowerPhasesPass> {
         if (!function || !function->hasAttr("mega.rows"))
           return phase.emitOpError("stands in no function of its own; run "
                                    "mega-outline-phases first");
-        for (Operation &tile : phase.getBody().front())
+        for (auto tile : phase.getBody().getOps<mega::TileOpInterface>())
           if (failed(checkProduct(tile, mega::getTarget(module))))
             return WalkResult::interrupt();
         phases.push_back(phase);

@@ -8,11 +8,12 @@
 // does changes nothing of what they give.
 //===----------------------------------------------------------------------===//
 
+#include "dialects/Mega/TileOpVisitor.h"
 #include "lib/Codegen/CUDA/Emit.h"
+#include "lib/Codegen/Formats/Format.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/IR/SymbolTable.h"
 #include "passes/CUDA/Passes.h"
-#include "llvm/ADT/TypeSwitch.h"
 
 namespace fpmoe {
 #define GEN_PASS_DEF_LOWERPHASESTOBLOCKS
@@ -25,28 +26,29 @@ using cuda::BlockContext;
 
 namespace {
 
-template <typename OpTy>
-constexpr bool isTileOp =
-    std::is_base_of_v<mega::TileOpInterface::Trait<OpTy>, OpTy>;
-
-template <typename... OpTys> struct OpList {
-  /// Emits an op that is one of them.
-  static void emit(BlockContext &block, Operation &op, Tile tile) {
-    (emitIf<OpTys>(block, op, tile), ...);
+/// Whether threads multiply rows like these: of f32, or of groups of integers,
+/// so many at a time as their registers hold sums of.
+LogicalResult checkProduct(mega::TileOpInterface op) {
+  mega::TileProduct product = op.getProduct();
+  if (!product.rows)
+    return success();
+  auto type = cast<MemRefType>(product.rows.getType());
+  for (Value weight : product.weights) {
+    const Format &format =
+        getFormat(cast<ShapedType>(weight.getType()).getElementType());
+    bool fits = format.takesIntegers()
+                    ? type.getElementType().isInteger(8)
+                    : type.getElementType().isF32() && type.getDimSize(3) == 1;
+    if (!fits)
+      return op->emitOpError("multiplies rows of ")
+             << type << ", which blocks of threads do not; schedule for 'cuda'";
   }
-
-private:
-  template <typename OpTy>
-  static void emitIf(BlockContext &block, Operation &op, Tile tile) {
-    if constexpr (isTileOp<OpTy>)
-      if (auto tileOp = dyn_cast<OpTy>(op))
-        cuda::emit(block, tileOp, tile);
-  }
-};
-using MegaOps = OpList<
-#define GET_OP_LIST
-#include "dialects/Mega/MegaOps.cpp.inc"
-    >;
+  if (type.getDimSize(2) > cuda::kMostRows)
+    return op->emitOpError("multiplies ")
+           << type.getDimSize(2) << " rows at a time; blocks of threads do "
+           << cuda::kMostRows << " at most; schedule for 'cuda'";
+  return success();
+}
 
 /// Emits the code of a phase in the place where it stands.
 void lowerPhase(mega::PhaseOp op, SymbolTable &symbols) {
@@ -70,7 +72,7 @@ void lowerPhase(mega::PhaseOp op, SymbolTable &symbols) {
   BlockContext block(phase);
   auto emitOps = [&](Tile tile) {
     for (Operation &tileOp : op.getBody().front()) {
-      MegaOps::emit(block, tileOp, tile);
+      mega::visitTileOp(tileOp, [&](auto op) { cuda::emit(block, op, tile); });
       block.sync();
     }
   };
@@ -109,6 +111,9 @@ struct LowerPhasesToBlocksPass
         if (!function || !function->hasAttr("mega.rows"))
           return phase.emitOpError("stands in no function of its own; run "
                                    "mega-outline-phases first");
+        for (auto tile : phase.getBody().getOps<mega::TileOpInterface>())
+          if (failed(checkProduct(tile)))
+            return WalkResult::interrupt();
         phases.push_back(phase);
       }
       if (auto buffer = dyn_cast<mega::BufferOp>(op))
@@ -125,7 +130,8 @@ struct LowerPhasesToBlocksPass
     });
     if (walk.wasInterrupted())
       return signalPassFailure();
-    addSharedMemory(module);
+    if (!phases.empty())
+      addSharedMemory(module);
     for (mega::PhaseOp phase : phases) {
       auto function = phase->getParentOfType<LLVM::LLVMFuncOp>();
       lowerPhase(phase, symbols);

@@ -33,6 +33,10 @@ struct MakeKernelsPass : fpmoe::impl::MakeKernelsBase<MakeKernelsPass> {
                        "first");
       return signalPassFailure();
     }
+    if (!barrier.isExternal()) {
+      module.emitError("has kernels already");
+      return signalPassFailure();
+    }
     module->setAttr(LLVM::LLVMDialect::getTargetTripleAttrName(),
                     StringAttr::get(&getContext(), "nvptx64-nvidia-cuda"));
     // Calls of the barrier give it the team, which is the grid here, and the

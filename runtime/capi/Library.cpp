@@ -290,9 +290,9 @@ int fpmoe_start(fpmoe_engine *engine, const fpmoe_request *given,
   };
   std::shared_ptr<Completion> task = s->task;
   engine->service->post([task](Scheduler &scheduler) {
-    // Ids and size were checked.
-    if (scheduler.add(*task).failed())
-      task->onDone(Completion::Reason::error);
+    Status status = scheduler.add(*task);
+    if (status.failed())
+      task->refuse(status);
   });
   *result = sequence.release();
   return 0;
@@ -321,8 +321,7 @@ int fpmoe_next(fpmoe_sequence *s, int32_t timeout, fpmoe_event *event) {
   s->logprobs.clear();
   bool isEnd = s->isDone && s->toldText.empty() && s->toldTokens.empty();
   if (isEnd && s->reason == Completion::Reason::error)
-    return fail(s->task->status().failed() ? s->task->status().message()
-                                           : "the sequence was refused");
+    return fail(s->task->status());
   all.kind = isEnd ? FPMOE_EVENT_END : FPMOE_EVENT_TEXT;
   all.reason = s->reason == Completion::Reason::stop     ? FPMOE_END_STOP
                : s->reason == Completion::Reason::length ? FPMOE_END_LENGTH

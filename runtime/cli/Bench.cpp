@@ -32,16 +32,18 @@ static const char details[] =
     "it;\n"
     "its limit is the rate at which the same threads read the same weights "
     "and\n"
-    "do nothing else. Both limits are measured between the repetitions. Token\n"
-    "ids are random, the same in every run; those of --depth are not "
-    "computed:\n"
-    "their keys and values are made up. With --sequences, so many texts are\n"
-    "decoded at a time, too, a token of each in every step. With --drafts, a\n"
-    "step takes so many guesses beside a token: how much longer it lasts says\n"
-    "how many of them have to be right. With --load, texts are read and "
-    "written\n"
-    "as a server does it: so many at a time, each of its own prompt, and four\n"
-    "times as many in all.";
+    "do nothing else. Both limits are measured between the repetitions; those\n"
+    "of a GPU are not. Token ids are random, the same in every run; those of\n"
+    "--depth are not computed: their keys and values are made up. With\n"
+    "--sequences, so many texts are decoded at a time, too, a token of each "
+    "in\n"
+    "every step. With --drafts, a step takes so many guesses beside a token: "
+    "how\n"
+    "much longer it lasts says how many of them have to be right. With "
+    "--load,\n"
+    "texts are read and written as a server does it: so many at a time, each "
+    "of\n"
+    "its own prompt, and four times as many in all.";
 
 static const char examples[] = "  PROGRAM bench\n"
                                "  PROGRAM bench --threads 1 --repeat 9\n"
@@ -80,8 +82,11 @@ struct Measured {
   double neededGuesses() const {
     return decode.median() / guessing.median() - 1;
   }
+  double bytesPerSecond() const {
+    return decode.median() * double(bytesPerToken());
+  }
   double shareOfBandwidth() const {
-    return share(decode.median() * double(bytesPerToken()), reads.median());
+    return share(bytesPerSecond(), reads.median());
   }
 };
 } // namespace
@@ -122,9 +127,9 @@ static Status prefillTokens(Session &session,
 
 /// Decodes `count` tokens of each of some sequences behind `depth` tokens that
 /// are made up.
-static void decodeTogether(Stepper &stepper, std::vector<Sequence> &sequences,
-                           const std::vector<int32_t> &tokens, int64_t depth,
-                           int64_t count) {
+static Status decodeTogether(Stepper &stepper, std::vector<Sequence> &sequences,
+                             const std::vector<int32_t> &tokens, int64_t depth,
+                             int64_t count) {
   for (Sequence &sequence : sequences) {
     sequence.tokens.assign(depth, 0);
     sequence.resume(depth);
@@ -135,10 +140,13 @@ static void decodeTogether(Stepper &stepper, std::vector<Sequence> &sequences,
       sequences[s].tokens.push_back(tokens[(i + s * 17) % tokens.size()]);
       runs.push_back(sequences[s].plan(1, sequences[s].size() - 1));
     }
-    stepper.step(runs);
+    Status status = stepper.step(runs);
+    if (status.failed())
+      return status;
     for (size_t s = 0; s < sequences.size(); ++s)
       sequences[s].advance(runs[s]);
   }
+  return Status::success();
 }
 
 /// Sequences with pages of their own, and the memory of their steps.
@@ -201,10 +209,10 @@ static Status measure(Engine &engine, Session &session, Measured &measured) {
     start = seconds();
     status = decodeTokens(session, tokens, measured.depth, measured.generate);
     measured.decode.add(measured.generate / (seconds() - start));
-    if (stepper) {
+    if (stepper && !status.failed()) {
       start = seconds();
-      decodeTogether(*stepper, sequences, tokens, measured.depth,
-                     measured.generate);
+      status = decodeTogether(*stepper, sequences, tokens, measured.depth,
+                              measured.generate);
       measured.together.add(measured.sequences * measured.generate /
                             (seconds() - start));
     }
@@ -238,24 +246,31 @@ static std::string asJson(const Measured &measured, const Engine &engine) {
   json.value("target", usedTarget());
   json.value("weight_format", fpmoe_model.weight_format);
   json.value("weight_bytes", fpmoe_model.weight_bytes);
-  json.value("cpu", cpuName());
-  json.value("threads", int64_t(engine.team->size()));
-  json.value("huge_page_share", measured.hugeShare);
-  json.value("copied", engine.weights->isCopied());
-  json.value("copy_seconds", measured.copySeconds);
+  const GpuInfo *gpu = usedGpu();
+  if (gpu) {
+    json.value("gpu", gpu->name);
+  } else {
+    json.value("cpu", cpuName());
+    json.value("threads", int64_t(engine.team->size()));
+    json.value("huge_page_share", measured.hugeShare);
+    json.value("copied", engine.weights->isCopied());
+    json.value("copy_seconds", measured.copySeconds);
+  }
   json.value("repeat", measured.repeat);
   json.value("depth", measured.depth);
   json.key("prefill");
   json.beginObject();
   json.value("tokens", measured.prompt);
   writeSamples(json, "tokens_per_second", measured.prefill);
-  json.value("share_of_peak", measured.shareOfPeak());
+  if (!gpu)
+    json.value("share_of_peak", measured.shareOfPeak());
   json.endObject();
   json.key("decode");
   json.beginObject();
   json.value("tokens", measured.generate);
   writeSamples(json, "tokens_per_second", measured.decode);
-  json.value("share_of_bandwidth", measured.shareOfBandwidth());
+  if (!gpu)
+    json.value("share_of_bandwidth", measured.shareOfBandwidth());
   json.value("weight_bytes_per_token", fpmoe_model.decode_weight_bytes);
   json.value("bytes_per_token", measured.bytesPerToken());
   json.endObject();
@@ -292,28 +307,31 @@ static std::string asJson(const Measured &measured, const Engine &engine) {
     }
     json.endObject();
   }
-  json.key("limits");
-  json.beginObject();
-  json.value("read_bytes_per_second", measured.reads.median());
-  json.value("dot_ops_per_second", measured.dots.median());
-  writeSamples(json, "read_spread", measured.reads);
-  writeSamples(json, "dot_spread", measured.dots);
-  json.endObject();
+  if (!gpu) {
+    json.key("limits");
+    json.beginObject();
+    json.value("read_bytes_per_second", measured.reads.median());
+    json.value("dot_ops_per_second", measured.dots.median());
+    writeSamples(json, "read_spread", measured.reads);
+    writeSamples(json, "dot_spread", measured.dots);
+    json.endObject();
+  }
   json.endObject();
   return json.take();
 }
 
 static std::string asTable(const Measured &measured, const Engine &engine) {
-  std::string text =
-      format("%s, %s, %s of weights, %d threads, %s\n",
-             printable(fpmoe_model.name).c_str(), fpmoe_model.weight_format,
-             bytesText(fpmoe_model.weight_bytes).c_str(), engine.team->size(),
-             usedTarget().c_str());
-  text +=
-      format("%.0f%% of the weights in huge pages", 100 * measured.hugeShare);
+  std::string text = format(
+      "%s, %s, %s of weights, %s, %s\n", printable(fpmoe_model.name).c_str(),
+      fpmoe_model.weight_format, bytesText(fpmoe_model.weight_bytes).c_str(),
+      runnerText(*engine.team).c_str(), usedTarget().c_str());
+  const bool isGpu = usedGpu();
+  if (!isGpu)
+    text +=
+        format("%.0f%% of the weights in huge pages", 100 * measured.hugeShare);
   if (engine.weights->isCopied())
     text += format(", copied in %.2f s", measured.copySeconds);
-  text += "\n";
+  text += isGpu ? "" : "\n";
   text += format("\n%-32s %10s %10s %10s\n", "", "min", "median", "max");
   auto row = [&](const std::string &name, const Samples &samples, double unit) {
     text += format("%-32s %10.1f %10.1f %10.1f\n", name.c_str(),
@@ -330,11 +348,13 @@ static std::string asTable(const Measured &measured, const Engine &engine) {
   row(format("prefill of %lld%s, tokens/s",
              static_cast<long long>(measured.prompt), behind.c_str()),
       measured.prefill, 1);
-  row("  dot product peak, Gop/s", measured.dots, 1e9);
+  if (!isGpu)
+    row("  dot product peak, Gop/s", measured.dots, 1e9);
   row(format("decode of %lld%s, tokens/s",
              static_cast<long long>(measured.generate), behind.c_str()),
       measured.decode, 1);
-  row("  reading the weights, GB/s", measured.reads, 1e9);
+  if (!isGpu)
+    row("  reading the weights, GB/s", measured.reads, 1e9);
   if (measured.sequences > 1)
     row(format("  the same of %lld texts",
                static_cast<long long>(measured.sequences)),
@@ -347,11 +367,16 @@ static std::string asTable(const Measured &measured, const Engine &engine) {
     row(format("%lld texts read and made, tokens/s",
                static_cast<long long>(measured.sequences)),
         measured.load->tokens, 1);
-  text += format("\nprefill reaches %s of the peak, decode %s of the read "
-                 "bandwidth (%s per token)\n",
-                 percent(measured.shareOfPeak()).c_str(),
-                 percent(measured.shareOfBandwidth()).c_str(),
-                 bytesText(measured.bytesPerToken()).c_str());
+  if (isGpu)
+    text += format("\ndecode reads %.1f GB/s (%s per token)\n",
+                   measured.bytesPerSecond() / 1e9,
+                   bytesText(measured.bytesPerToken()).c_str());
+  else
+    text += format("\nprefill reaches %s of the peak, decode %s of the read "
+                   "bandwidth (%s per token)\n",
+                   percent(measured.shareOfPeak()).c_str(),
+                   percent(measured.shareOfBandwidth()).c_str(),
+                   bytesText(measured.bytesPerToken()).c_str());
   if (measured.drafts)
     text += format("guesses pay where %.2f of %lld are right\n",
                    measured.neededGuesses(),

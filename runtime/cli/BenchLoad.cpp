@@ -81,6 +81,8 @@ Status BenchLoad::run(bool (*stop)()) {
     if (texts.empty() || stop())
       break;
     scheduler->step();
+    if (scheduler->status().failed())
+      return scheduler->status();
   }
   for (std::unique_ptr<LoadedText> &text : texts)
     scheduler->cancel(*text);

@@ -22,16 +22,49 @@
 
 using namespace fpmoe;
 
-static const FpmoeLevel *used;
+static LevelChoice used;
 
-Status fpmoe::chooseLevel() {
-  return chooseLevel(fpmoe_model, readCpuWords(), getenv("FPMOE_CPU"), used);
+/// More than any machine has.
+static constexpr int64_t mostGpus = 1024;
+
+static bool hasGpuLevel() {
+  const FpmoeLevel *levels = fpmoe_model.levels;
+  return std::any_of(levels, levels + fpmoe_model.level_count,
+                     [](const FpmoeLevel &level) { return level.cuda; });
 }
 
-const FpmoeLevel &fpmoe::usedLevel() { return *used; }
+Status fpmoe::chooseLevel() {
+  LevelWish wish;
+  wish.name = getenv("FPMOE_CPU");
+  const char *gpu = getenv("FPMOE_DEVICE");
+  if (gpu && *gpu && hasGpuLevel() &&
+      (!parseInteger(gpu, wish.gpu) || wish.gpu < 0 || wish.gpu >= mostGpus))
+    return Status::error(format("FPMOE_DEVICE is '%s', it has to be the number "
+                                "of a GPU, from 0 on; unset it, or name one "
+                                "that nvidia-smi lists",
+                                gpu));
+  LevelChoice choice;
+  Status status = chooseLevel(fpmoe_model, readCpuWords(), wish, choice);
+  if (!status.failed() && !used.level) // other engines of a process have it
+    used = choice;
+  return status;
+}
+
+const std::string &fpmoe::whyNoGpu() { return used.noGpu; }
+
+const FpmoeLevel &fpmoe::usedLevel() { return *used.level; }
+
+const GpuInfo *fpmoe::usedGpu() {
+  return used.level->cuda ? &gpusOf(*used.level).chosen() : nullptr;
+}
 
 std::string fpmoe::usedTarget() {
-  return format("%s %s", fpmoe_model.target, used->name);
+  return format("%s %s", fpmoe_model.target, used.level->name);
+}
+
+std::string fpmoe::runnerText(const Team &team) {
+  const GpuInfo *gpu = usedGpu();
+  return gpu ? gpu->name : format("%d threads", team.size());
 }
 
 void Engine::declare(Arguments &arguments) {
@@ -42,15 +75,37 @@ void Engine::declare(Arguments &arguments) {
   arguments.choice(hugePages, "--huge-pages", {"auto", "on", "off"},
                    "copy the weights into huge pages, which makes decoding\n"
                    "faster and takes their size in memory (default: auto)");
+  if (hasGpuLevel())
+    arguments.integer(gpu, "--device", 0, mostGpus - 1,
+                      "number of the GPU to run on (default: FPMOE_DEVICE, or\n"
+                      "the first that can)");
 }
 
 std::string Engine::weightsPath() const {
   return fpmoe::weightsPath(weightsFile, fpmoe_weights_file);
 }
 
+/// The GPU of --device instead of the one that was chosen with the level.
+static Status chooseGpu(int64_t number) {
+  if (number < 0)
+    return Status::success();
+  if (!used.level->cuda)
+    return Status::error(
+        format("--device is %lld, but %s is in use: %s",
+               static_cast<long long>(number), used.level->name,
+               used.noGpu.empty() ? "FPMOE_CPU names it" : used.noGpu.c_str()));
+  Status status = gpusOf(*used.level).choose(*used.level, number);
+  return status.failed() ? Status::error(format("--device is %lld, but %s",
+                                                static_cast<long long>(number),
+                                                status.message().c_str()))
+                         : status;
+}
+
 Status Engine::open() {
-  Status status = Weights::open(weightsPath(), fpmoe_model,
-                                fpmoe_weights_fingerprint, weights);
+  Status status = chooseGpu(gpu);
+  if (!status.failed())
+    status = Weights::open(weightsPath(), fpmoe_model,
+                           fpmoe_weights_fingerprint, weights);
   if (status.failed())
     return status;
   int32_t wanted = threads ? static_cast<int32_t>(threads) : usableCpus();
@@ -65,17 +120,19 @@ Status Engine::open() {
 }
 
 HugePages Engine::hugePagesChoice() const {
-  return hugePages == "on"    ? HugePages::on
-         : hugePages == "off" ? HugePages::off
-                              : HugePages::automatic;
+  if (used.level->cuda || hugePages == "off")
+    return HugePages::off;
+  return hugePages == "on" ? HugePages::on : HugePages::automatic;
 }
 
 int64_t fpmoe::defaultCacheBytes(int64_t sequences) {
-  int64_t position = used->cache_bytes_per_position;
+  int64_t position = used.level->cache_bytes_per_position;
   int64_t pages =
       (fpmoe_model.context + pagePositions - 1) / pagePositions * sequences;
-  int64_t memory = int64_t(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
-  int64_t most = std::max<int64_t>(memory / 4 / position / pagePositions, 1);
+  int64_t memory = int64_t(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE) / 4;
+  if (const GpuInfo *gpu = usedGpu()) // all but the weights is for this
+    memory = (gpu->memoryBytes - fpmoe_model.weight_bytes) / 2;
+  int64_t most = std::max<int64_t>(memory / position / pagePositions, 1);
   return std::min(pages, most) * pagePositions * position;
 }
 

@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 //
 // Opens what the commands that run the model need (weights and a team of
-// threads) from the options they share.
+// threads, maybe a GPU) from the options they share.
 //
 //===----------------------------------------------------------------------===//
 
@@ -14,18 +14,27 @@
 #define FPMOE_RUNTIME_CLI_ENGINE_H
 
 #include "runtime/cli/Arguments.h"
+#include "runtime/core/Gpus.h"
 #include "runtime/core/Session.h"
 
 #include <memory>
 
 namespace fpmoe {
 
-/// Chooses the level of the program that this CPU runs (runtime/core/Level.h),
-/// or the one that FPMOE_CPU names. Comes before everything else here.
+/// Chooses the level of the program that this machine runs
+/// (runtime/core/Level.h), or the one that FPMOE_CPU names, on the GPU that
+/// FPMOE_DEVICE numbers. Comes before everything else here.
 Status chooseLevel();
+
+/// Why the level in use is not that of a GPU that the program has; "" if it is,
+/// or was named.
+const std::string &whyNoGpu();
 
 /// The level that was chosen.
 const FpmoeLevel &usedLevel();
+
+/// The GPU that it runs on; null where it is a CPU's.
+const GpuInfo *usedGpu();
 
 /// The machine that the code in use was compiled for: "x86_64 avx512-bf16".
 std::string usedTarget();
@@ -33,25 +42,31 @@ std::string usedTarget();
 /// Most threads that --threads accepts.
 constexpr int64_t mostThreads = 4096;
 
+/// "NVIDIA H100 80GB HBM3", or "8 threads": what runs the model.
+std::string runnerText(const Team &team);
+
 /// Bytes of a cache for so many texts: what they can need, unless that is much
-/// of the machine's memory.
+/// of the memory that it is in.
 int64_t defaultCacheBytes(int64_t sequences);
 
 struct Engine {
   /// 0: one per usable CPU.
   int64_t threads = 0;
+  /// -1: the one that was chosen with the level.
+  int64_t gpu = -1;
   std::string weightsFile;
   std::string hugePages = "auto";
 
   std::unique_ptr<Weights> weights;
   std::unique_ptr<Team> team;
 
-  /// Adds --threads, --weights and --huge-pages.
+  /// Adds --threads, --weights and --huge-pages, and --device where the program
+  /// has a level for GPUs.
   void declare(Arguments &arguments);
   Status open();
   /// The file with the weights: the program, where none is beside it.
   std::string weightsPath() const;
-  /// The choice of --huge-pages.
+  /// The choice of --huge-pages; off where the weights are on a GPU.
   HugePages hugePagesChoice() const;
 };
 

@@ -27,8 +27,8 @@ public:
       : texts(texts), options(options) {}
 
   Status open(Engine &engine);
-  /// Runs one step. Returns false if nothing is left.
-  bool step();
+  /// Runs one step, if something is left.
+  Status step(bool &isLeft);
   Status tell(const OnFed &onFed);
 
 private:
@@ -114,7 +114,7 @@ bool Feeder::plan(Piece &piece, int64_t most) {
   return piece.run.count <= most || inStep == 0;
 }
 
-bool Feeder::step() {
+Status Feeder::step(bool &isLeft) {
   std::vector<StepRun> runs;
   inStep = 0;
   for (int64_t left = options.chunk; left > 0;) {
@@ -131,10 +131,8 @@ bool Feeder::step() {
         piece.run.position + piece.run.count < piece.sequence.size())
       break;
   }
-  if (runs.empty())
-    return false;
-  stepper->step(runs, options.wholeText);
-  return true;
+  isLeft = !runs.empty();
+  return isLeft ? stepper->step(runs, options.wholeText) : Status::success();
 }
 
 Status Feeder::tell(const OnFed &onFed) {
@@ -163,7 +161,12 @@ Status fpmoe::feedTexts(Engine &engine,
                         const OnFed &onFed) {
   Feeder feeder(texts, options);
   Status status = feeder.open(engine);
-  while (!status.failed() && !stop() && feeder.step())
-    status = feeder.tell(onFed);
+  for (bool isLeft = true; !status.failed() && !stop();) {
+    status = feeder.step(isLeft);
+    if (!isLeft)
+      break;
+    if (!status.failed())
+      status = feeder.tell(onFed);
+  }
   return status;
 }

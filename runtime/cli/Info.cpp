@@ -78,6 +78,13 @@ static std::string matrixText(const FpmoeMatrix &matrix) {
                 matrix.name);
 }
 
+/// "0: NVIDIA H100 80GB HBM3, sm_90, 132 multiprocessors, 85.0 GB, CUDA 12.8"
+static std::string gpuText(const GpuInfo &gpu) {
+  return format("%d: %s, %s, %d multiprocessors, %s, %s", gpu.number,
+                gpu.name.c_str(), gpu.architecture.c_str(), gpu.multiprocessors,
+                bytesText(gpu.memoryBytes).c_str(), gpu.driver.c_str());
+}
+
 static std::string table(const std::string &family) {
   const FpmoeModel &m = fpmoe_model;
   const FpmoeLevel &level = usedLevel();
@@ -96,6 +103,13 @@ static std::string table(const std::string &family) {
                                            listLevels(m).c_str(), level.name)
                                   : listLevels(m));
   row("this CPU", cpuName() + format(", %d threads", usableCpus()));
+  const GpuInfo *gpu = usedGpu();
+  if (gpu) {
+    row("this GPU", gpuText(*gpu));
+    row("its code", "for " + gpu->image);
+  } else if (!whyNoGpu().empty()) {
+    row("no GPU", whyNoGpu());
+  }
   row("weights",
       format("%s, %s, %.1f bits each, %s per decoded token", m.weight_format,
              bytesText(m.weight_bytes).c_str(), bitsPerWeight(m),
@@ -127,8 +141,8 @@ static std::string table(const std::string &family) {
              countText(m.token_dot_ops).c_str(),
              countText(m.logits_dot_ops).c_str()));
   row("scratch",
-      format("%s shared, %s per thread", bytesText(level.shared_bytes).c_str(),
-             bytesText(level.private_bytes).c_str()));
+      format("%s shared, %s per %s", bytesText(level.shared_bytes).c_str(),
+             bytesText(level.private_bytes).c_str(), gpu ? "block" : "thread"));
   row("tokenizer", m.tokenizer_bytes ? bytesText(m.tokenizer_bytes)
                                      : "none, token ids only");
   row("chat template", family.empty() ? "none" : family);
@@ -183,6 +197,19 @@ static void writeSampling(JsonWriter &json, const FpmoeSampling &given) {
   json.endObject();
 }
 
+static void writeGpu(JsonWriter &json, const GpuInfo &gpu) {
+  json.key("gpu");
+  json.beginObject(/*inOneLine=*/true);
+  json.value("number", int64_t(gpu.number));
+  json.value("name", gpu.name);
+  json.value("architecture", gpu.architecture);
+  json.value("image", gpu.image);
+  json.value("multiprocessors", int64_t(gpu.multiprocessors));
+  json.value("memory_bytes", gpu.memoryBytes);
+  json.value("driver", gpu.driver);
+  json.endObject();
+}
+
 static std::string json(const std::string &family) {
   const FpmoeModel &m = fpmoe_model;
   const FpmoeLevel &level = usedLevel();
@@ -198,6 +225,8 @@ static std::string json(const std::string &family) {
   for (uint32_t i = 0; i < m.level_count; ++i)
     json.value(m.levels[i].name);
   json.endArray();
+  if (const GpuInfo *gpu = usedGpu())
+    writeGpu(json, *gpu);
   json.value("abi_version", int64_t(m.abi_version));
   json.value("weight_format", m.weight_format);
   json.value("weight_bytes", m.weight_bytes);

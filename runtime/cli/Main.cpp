@@ -69,6 +69,9 @@ int main(int count, char **arguments) {
   std::string problem = refusal();
   if (!problem.empty())
     return fail(problem);
+  if (!whyNoGpu().empty())
+    note(format("%s runs the model, not a GPU: %s", usedLevel().name,
+                whyNoGpu().c_str()));
   std::string program = count > 0 ? arguments[0] : "program";
   program = printable(program.substr(program.rfind('/') + 1));
   std::string name = count > 1 ? arguments[1] : "";

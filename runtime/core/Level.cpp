@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "runtime/core/Level.h"
+#include "runtime/core/Gpus.h"
 
 #include <cerrno>
 #include <cstring>
@@ -24,7 +25,13 @@ struct Obstacle {
 };
 } // namespace
 
-static Obstacle findObstacle(const FpmoeLevel &level, const CpuWords &words) {
+static Obstacle findObstacle(const FpmoeLevel &level, const CpuWords &words,
+                             int64_t gpu) {
+  if (level.cuda) {
+    Status status = gpusOf(level).choose(level, gpu);
+    return {status.message(),
+            "Compile it for CPUs, too, with --target=cuda,cpu."};
+  }
   std::vector<std::string> missing = missingFeatures(level.cpu_features, words);
   if (!missing.empty()) {
     std::string names;
@@ -50,46 +57,56 @@ std::string fpmoe::listLevels(const FpmoeModel &model) {
 }
 
 static Status chooseWanted(const FpmoeModel &model, const CpuWords &words,
-                           const char *wanted, const FpmoeLevel *&level) {
+                           const LevelWish &wish, LevelChoice &choice) {
   std::string all = listLevels(model);
   for (uint32_t i = 0; i < model.level_count; ++i) {
-    if (strcmp(model.levels[i].name, wanted) != 0)
+    if (strcmp(model.levels[i].name, wish.name) != 0)
       continue;
-    Obstacle obstacle = findObstacle(model.levels[i], words);
+    Obstacle obstacle = findObstacle(model.levels[i], words, wish.gpu);
     if (!obstacle.reason.empty())
       return Status::error(format(
-          "FPMOE_CPU is '%s', but %s; unset it%s", wanted,
+          "FPMOE_CPU is '%s', but %s; unset it%s", wish.name,
           obstacle.reason.c_str(),
           model.level_count > 1
               ? format(", or choose another one of %s", all.c_str()).c_str()
               : ""));
-    level = &model.levels[i];
+    choice.level = &model.levels[i];
     return Status::success();
   }
   return Status::error(format("FPMOE_CPU is '%s', which is no level of this "
                               "program; unset it, or choose %s%s",
-                              wanted, model.level_count > 1 ? "one of " : "",
+                              wish.name, model.level_count > 1 ? "one of " : "",
                               all.c_str()));
 }
 
 Status fpmoe::chooseLevel(const FpmoeModel &model, const CpuWords &words,
-                          const char *wanted, const FpmoeLevel *&level) {
-  if (wanted && *wanted)
-    return chooseWanted(model, words, wanted, level);
+                          const LevelWish &wish, LevelChoice &choice) {
+  if (wish.name && *wish.name)
+    return chooseWanted(model, words, wish, choice);
   Obstacle obstacle;
   for (uint32_t i = 0; i < model.level_count; ++i) {
-    obstacle = findObstacle(model.levels[i], words);
-    if (!obstacle.reason.empty())
-      continue;
-    level = &model.levels[i];
-    return Status::success();
+    const FpmoeLevel &level = model.levels[i];
+    obstacle = findObstacle(level, words, wish.gpu);
+    if (obstacle.reason.empty()) {
+      choice.level = &level;
+      return Status::success();
+    }
+    if (level.cuda && wish.gpu >= 0)
+      return Status::error(format("FPMOE_DEVICE is %lld, but %s; unset it",
+                                  static_cast<long long>(wish.gpu),
+                                  obstacle.reason.c_str()));
+    if (level.cuda)
+      choice.noGpu = obstacle.reason;
   }
   // The last level is the one that asks for the least.
   std::string last;
   if (model.level_count > 1)
     last = format("for %s, ", model.levels[model.level_count - 1].name);
-  return Status::error(format("this program was built for %s %s; %s%s. %s",
-                              model.target, listLevels(model).c_str(),
-                              last.c_str(), obstacle.reason.c_str(),
-                              obstacle.advice.c_str()));
+  std::string gpu;
+  if (model.level_count > 1 && !choice.noGpu.empty())
+    gpu = choice.noGpu + "; ";
+  return Status::error(
+      format("this program was built for %s %s; %s%s%s. %s", model.target,
+             listLevels(model).c_str(), gpu.c_str(), last.c_str(),
+             obstacle.reason.c_str(), obstacle.advice.c_str()));
 }

@@ -19,12 +19,24 @@
 
 namespace fpmoe {
 
-/// Sets `level` to the first level of the model, which is the best one, that a
-/// CPU with these words runs; or to the one called `wanted`, if that is neither
-/// null nor empty, which it then has to run. Asks the system for the state that
-/// the level needs. The error says what is missing, and what to do.
+/// What is wanted of the level: nothing, as a rule.
+struct LevelWish {
+  const char *name = nullptr; ///< of the level; null or empty: the best one
+  int64_t gpu = -1;           ///< number of a GPU; negative: the first that can
+};
+
+struct LevelChoice {
+  const FpmoeLevel *level = nullptr;
+  std::string noGpu; ///< why a better one, of a GPU, does not run here
+};
+
+/// Chooses the first level of the model, which is the best one, that a CPU with
+/// these words, or a GPU, runs; or the one that is wanted, which then has to
+/// run. A GPU that is wanted has to run a level for GPUs, if there is one to
+/// choose. Asks the system for the state that the level needs. The error says
+/// what is missing, and what to do.
 Status chooseLevel(const FpmoeModel &model, const CpuWords &words,
-                   const char *wanted, const FpmoeLevel *&level);
+                   const LevelWish &wish, LevelChoice &choice);
 
 /// "amx-bf16, x86-64-v3": the names of all levels.
 std::string listLevels(const FpmoeModel &model);

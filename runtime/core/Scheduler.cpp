@@ -50,6 +50,13 @@ struct Scheduler::Part {
   StepRun run;
 };
 
+/// Where a job is in a list of jobs.
+template <typename Jobs, typename Job>
+static auto placeOf(Jobs &jobs, const Job *job) {
+  return std::find_if(jobs.begin(), jobs.end(),
+                      [&](const auto &each) { return each.get() == job; });
+}
+
 static int64_t pagesFor(int64_t positions) {
   return (positions + pagePositions - 1) / pagePositions;
 }
@@ -95,6 +102,8 @@ Scheduler::~Scheduler() = default;
 
 Status Scheduler::add(Task &task) {
   using Number = long long;
+  if (broken.failed())
+    return broken;
   int64_t size = task.prompt.size();
   if (size == 0)
     return Status::error("the prompt is empty");
@@ -132,10 +141,16 @@ void Scheduler::cancel(Task &task) {
 void Scheduler::end(Job &job, Task::End how) {
   releasePages(job);
   Task &task = job.task;
-  running.erase(std::find_if(
-      running.begin(), running.end(),
-      [&](const std::unique_ptr<Job> &each) { return each.get() == &job; }));
+  running.erase(placeOf(running, &job));
   task.onEnd(how);
+}
+
+/// Ends all texts, as no step can be run any more.
+void Scheduler::endAll() {
+  std::move(waiting.begin(), waiting.end(), std::back_inserter(running));
+  waiting.clear();
+  for (; !running.empty(); end(*running.back(), Task::End::failed))
+    running.back()->task.failure = broken;
 }
 
 void Scheduler::releasePages(Job &job) {
@@ -244,9 +259,7 @@ void Scheduler::admit() {
 }
 
 void Scheduler::start(Job &job) {
-  auto place = std::find_if(
-      waiting.begin(), waiting.end(),
-      [&](const std::unique_ptr<Job> &each) { return each.get() == &job; });
+  auto place = placeOf(waiting, &job);
   running.push_back(std::move(*place));
   waiting.erase(place);
   Sequence &sequence = job.sequence;
@@ -342,9 +355,7 @@ void Scheduler::planStep() {
     (job->isWriting() ? writing : reading).push_back(job.get());
   }
   auto isRunning = [&](Job *job) {
-    return std::any_of(
-        running.begin(), running.end(),
-        [&](const std::unique_ptr<Job> &each) { return each.get() == job; });
+    return placeOf(running, job) != running.end();
   };
   auto take = [&](Job *job, int64_t limit) {
     if (!addPart(*job, limit, logits))
@@ -388,7 +399,11 @@ bool Scheduler::step() {
     rows += part.run.count;
   }
   double before = seconds();
-  stepper->step(runs);
+  broken = stepper->step(runs);
+  if (broken.failed()) {
+    endAll();
+    return false;
+  }
   double took = seconds() - before;
   numbers.stepSeconds += took;
   ++numbers.steps;

@@ -76,7 +76,10 @@ public:
     finished, ///< `next` said so
     full,     ///< the context, or the cache, has no room for another token
     cancelled,
+    failed, ///< no step can be run any more: `failure` says why
   };
+  Status failure = Status::success();
+
   /// The last call, and the only one of its kind.
   virtual void onEnd(End end) = 0;
 };
@@ -112,8 +115,10 @@ public:
   Status add(Task &task);
   /// Ends a task that has not ended.
   void cancel(Task &task);
-  /// Runs one step. Returns false if there is nothing to do, or all is held.
+  /// Runs one step. Returns false if there is nothing to do, all is held, or
+  /// steps fail: then all texts have ended, and status() says why.
   bool step();
+  const Status &status() const { return broken; }
 
   const SchedulerCounts &counts();
   /// Positions that the cache has room for, and one sequence can have.
@@ -140,6 +145,7 @@ private:
   void finishPart(const Part &part, int64_t row, int64_t logitsRow);
   void takeToken(Job &job, const Part &part, int64_t logitsRow, int64_t rows);
   void end(Job &job, Task::End how);
+  void endAll();
   int64_t tokensBehind(int64_t pages) const;
   PageKey keyOf(const Job &job, int64_t page) const;
 
@@ -152,6 +158,7 @@ private:
   std::vector<std::unique_ptr<Job>> running; ///< the oldest first
   std::vector<Part> parts;
   SchedulerCounts numbers;
+  Status broken = Status::success();
 };
 
 } // namespace fpmoe

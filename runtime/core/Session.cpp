@@ -112,7 +112,9 @@ Status Session::step(const int32_t *tokens, int64_t count, int64_t logitsFrom) {
   for (int64_t row = 0; sequence.isBehind();) {
     StepRun run = sequence.plan(level.max_tokens, first + logitsFrom);
     stepper->setFirstLogitsRow(row);
-    stepper->step({run});
+    status = stepper->step({run});
+    if (status.failed())
+      return status;
     row += run.count - run.logitsFrom;
     int64_t added = sequence.advance(run);
     for (int64_t i = run.count - added; i < run.count; ++i)

@@ -7,9 +7,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "runtime/core/Stepper.h"
+#include "runtime/core/Gpus.h"
+#include "runtime/core/TeamRunner.h"
 
 #include <algorithm>
-#include <cstring>
 
 using namespace fpmoe;
 
@@ -17,28 +18,16 @@ Status Stepper::create(const FpmoeModel &model, const FpmoeLevel &level,
                        Team &team, Weights &weights,
                        const StepperOptions &options,
                        std::unique_ptr<Stepper> &result) {
-  std::unique_ptr<Stepper> made(new Stepper(model, level, team, weights));
+  std::unique_ptr<Stepper> made(new Stepper(model, level));
   made->cachePages = options.pages;
   made->maxLogits = options.logitsRows;
-  made->privateBytes = (level.private_bytes + 4095) / 4096 * 4096;
-  made->tickets.resize(level.tickets);
   if (options.recordRoutes && model.top_k > 0)
     made->routes.resize(model.layers * level.max_tokens * model.top_k);
-
-  int64_t cacheBytes;
-  if (__builtin_mul_overflow(options.pages * pagePositions,
-                             level.cache_bytes_per_position, &cacheBytes))
-    return Status::error("the key/value cache is larger than memory can be");
-  Status status = made->cache.allocate(cacheBytes, "the key/value cache");
-  if (!status.failed())
-    status = made->shared.allocate(level.shared_bytes, "shared scratch");
-  if (!status.failed())
-    status = made->privates.allocate(made->privateBytes * team.size(),
-                                     "the workers' scratch");
-  if (!status.failed())
-    status = made->logitsMemory.allocate(options.logitsRows * model.vocabulary *
-                                             int64_t(sizeof(float)),
-                                         "the logits");
+  Status status = level.cuda
+                      ? gpusOf(level).makeRunner(model, level, team, weights,
+                                                 options, made->runner)
+                      : TeamRunner::create(model, level, team, weights, options,
+                                           made->runner);
   if (!status.failed())
     result = std::move(made);
   return status;
@@ -74,7 +63,7 @@ void Stepper::addRun(const StepRun &run) {
   addQueryBlocks(first, run.count);
 }
 
-void Stepper::step(const std::vector<StepRun> &runs, bool wholeText) {
+Status Stepper::step(const std::vector<StepRun> &runs, bool wholeText) {
   for (std::vector<int32_t> *rows :
        {&tokens, &positions, &logitsRowsOf, &forced, &languages, &segments})
     rows->clear();
@@ -82,7 +71,6 @@ void Stepper::step(const std::vector<StepRun> &runs, bool wholeText) {
   queryBlocks.clear();
   for (const StepRun &run : runs)
     addRun(run);
-  std::fill(tickets.begin(), tickets.end(), 0);
   std::fill(routes.begin(), routes.end(), -1);
 
   FpmoeStep step = {};
@@ -94,25 +82,14 @@ void Stepper::step(const std::vector<StepRun> &runs, bool wholeText) {
   step.query_block_count = queryBlocks.size();
   step.logits_rows = logitsRowsOf.data();
   step.logits_count = logitsRowsOf.size();
-  step.logits = logitsRow(firstLogitsRow);
-  step.weights = weights.data();
-  step.cache = cache.data();
   step.cache_pages = cachePages;
-  step.shared = shared.data();
-  step.tickets = tickets.data();
   step.routes = routes.empty() ? nullptr : routes.data();
-  step.team = &team;
   step.forced = forced.data();
   step.languages = model.languages > 0 ? languages.data() : nullptr;
   step.segments = segments.data();
   step.segment_count = segments.size();
-  step.workers = team.size();
   step.whole_text = wholeText;
-  // A whole text of one token is no segment.
-  FpmoeStepFn function = step.count == 1 ? level.decode : level.prefill;
-  team.run([&](int64_t worker) {
-    function(&step, worker, privates.data() + worker * privateBytes);
-  });
+  return runner->run(step, firstLogitsRow);
 }
 
 void Stepper::appendRoutes(int64_t row, std::vector<int32_t> &to) const {
@@ -123,9 +100,4 @@ void Stepper::appendRoutes(int64_t row, std::vector<int32_t> &to) const {
     auto from = routes.begin() + (layer * level.max_tokens + row) * k;
     to.insert(to.end(), from, from + k);
   }
-}
-
-void Stepper::fillCache() {
-  // Bytes that are small numbers in every type of cache.
-  std::memset(cache.data(), 0x3c, cache.size());
 }

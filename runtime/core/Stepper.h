@@ -5,27 +5,21 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Holds the memory of steps (cache, scratch, logits) and hands the tokens of
-// sequences to the compiled step functions with the whole team. Nothing that
-// shares a step changes a bit of what another sequence gets.
+// Makes steps of the tokens of sequences, which a team of threads or a GPU runs
+// (StepRunner). Nothing that shares a step changes a bit of what another
+// sequence gets.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef FPMOE_RUNTIME_CORE_STEPPER_H
 #define FPMOE_RUNTIME_CORE_STEPPER_H
 
-#include "include/fpmoe/runtime/abi.h"
-#include "runtime/core/Memory.h"
-#include "runtime/core/Team.h"
-#include "runtime/core/Weights.h"
+#include "runtime/core/StepRunner.h"
 
 #include <memory>
 #include <vector>
 
 namespace fpmoe {
-
-/// Positions that a page of the cache holds, of one sequence.
-constexpr int64_t pagePositions = FPMOE_PAGE_POSITIONS;
 
 /// The next tokens of a sequence, in a step.
 struct StepRun {
@@ -44,15 +38,9 @@ struct StepRun {
   int64_t segments = 0;
 };
 
-struct StepperOptions {
-  int64_t pages = 0;      ///< of the cache, of all sequences
-  int64_t logitsRows = 1; ///< that a step may ask for
-  bool recordRoutes = false;
-};
-
 class Stepper {
 public:
-  /// `level` is that of the model that this CPU runs.
+  /// `level` is that of the model that this machine runs.
   static Status create(const FpmoeModel &model, const FpmoeLevel &level,
                        Team &team, Weights &weights,
                        const StepperOptions &options,
@@ -62,12 +50,13 @@ public:
   /// not empty; a single token goes through the decode function. The caller has
   /// checked ids, positions, pages, and that there are at most maxTokens()
   /// tokens and logitsRows() logits. `wholeText`: the only run is a whole text,
-  /// whose segments are routed by the published rule.
-  void step(const std::vector<StepRun> &runs, bool wholeText = false);
+  /// whose segments are routed by the published rule. After an error, which
+  /// only GPUs have, no other step can be run.
+  Status step(const std::vector<StepRun> &runs, bool wholeText = false);
 
   /// Logits that the last step was asked for, [rows, vocabulary], run by run.
   /// May be changed by the caller.
-  float *logits() { return reinterpret_cast<float *>(logitsMemory.data()); }
+  float *logits() { return runner->logits(); }
   float *logitsRow(int64_t row) { return logits() + row * model.vocabulary; }
   /// The same of a step that is to come: they begin at this row.
   void setFirstLogitsRow(int64_t row) { firstLogitsRow = row; }
@@ -81,27 +70,23 @@ public:
   int64_t logitsRows() const { return maxLogits; }
   int64_t pages() const { return cachePages; }
   /// Makes the cache look as if it were written: for measuring.
-  void fillCache();
+  void fillCache() { runner->fillCache(); }
 
 private:
-  Stepper(const FpmoeModel &model, const FpmoeLevel &level, Team &team,
-          Weights &weights)
-      : model(model), level(level), team(team), weights(weights) {}
+  Stepper(const FpmoeModel &model, const FpmoeLevel &level)
+      : model(model), level(level) {}
   void addRun(const StepRun &run);
   void addQueryBlocks(int64_t first, int64_t count);
 
   const FpmoeModel &model;
   const FpmoeLevel &level;
-  Team &team;
-  Weights &weights;
-  int64_t cachePages = 0, maxLogits = 0, privateBytes = 0, firstLogitsRow = 0;
-  Memory cache, shared, privates, logitsMemory;
+  std::unique_ptr<StepRunner> runner;
+  int64_t cachePages = 0, maxLogits = 0, firstLogitsRow = 0;
   // Of a step; see FpmoeStep.
   std::vector<int32_t> tokens, positions, logitsRowsOf, forced, languages,
       segments;
   std::vector<const int32_t *> pagesOf;
   std::vector<FpmoeQueryBlock> queryBlocks;
-  std::vector<int64_t> tickets;
   std::vector<int32_t> routes; ///< [layers, max_tokens, top_k]
 };
 

@@ -160,11 +160,18 @@ Task::Next Completion::addToken(int32_t token, ScoredToken score) {
   return {token, false};
 }
 
+void Completion::refuse(const Status &why) {
+  problem = why;
+  onDone(Reason::error);
+}
+
 void Completion::onEnd(End how) {
   if (how == End::full)
     reason = Reason::length;
   if (how == End::cancelled)
     reason = Reason::cancelled;
+  if (how == End::failed)
+    return refuse(failure);
   bool isStopped = reason == Reason::stop && !stoppedBy.empty();
   // Half a character may be left of the prompt alone.
   std::string rest = pending + (numMade > 0 ? stream.finish() : "");

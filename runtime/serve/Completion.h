@@ -86,6 +86,8 @@ public:
   void onRoutes(int64_t position, const int32_t *routes) override;
   Next next(float *logits) override;
   void onEnd(End how) override;
+  /// Ends it before it has begun, where the scheduler does not take it.
+  void refuse(const Status &why);
 
 private:
   Next finish(Reason how);

@@ -197,6 +197,9 @@ Status Many::run() {
     if (status.failed())
       break;
     scheduler->step();
+    status = scheduler->status();
+    if (status.failed())
+      break;
     engine.weights->continueCopy(*engine.team, 0.005, 1e9);
     if (!writeFinished())
       break;

@@ -74,8 +74,8 @@ void Api::start(std::shared_ptr<Reply> reply) {
     }
     service.post([=](Scheduler &scheduler) {
       Status status = scheduler.add(*reply->choices[i].task);
-      if (status.failed()) // sizes and ids were checked
-        post([=] { onDone(reply, i, Completion::Reason::error); });
+      if (status.failed())
+        reply->choices[i].task->refuse(status);
     });
   }
 }

@@ -143,7 +143,7 @@ int fpmoe::runServe(const std::string &program, int count, char **arguments) {
   Status status = options.parse(count, arguments);
   if (options.helpWanted())
     return showHelp(options.helpText());
-  int64_t cacheBytes = defaultCacheBytes(given.sequences);
+  int64_t cacheBytes = 0;
   if (!status.failed() && !given.cacheMemory.empty())
     status = parseSize(given.cacheMemory, cacheBytes);
   if (!status.failed() && !isAddress(given.host))
@@ -176,7 +176,8 @@ int fpmoe::runServe(const std::string &program, int count, char **arguments) {
   std::unique_ptr<Scheduler> scheduler;
   SchedulerOptions memory;
   memory.sequences = given.sequences;
-  memory.cacheBytes = cacheBytes;
+  memory.cacheBytes =
+      cacheBytes ? cacheBytes : defaultCacheBytes(given.sequences);
   memory.recordRoutes = fpmoe_model.top_k > 0;
   if (!status.failed())
     status = Scheduler::create(fpmoe_model, usedLevel(), *engine.team,
@@ -195,23 +196,24 @@ int fpmoe::runServe(const std::string &program, int count, char **arguments) {
       bytesText(double(room * usedLevel().cache_bytes_per_position));
   fprintf(
       stderr,
-      "%s: %s on %d threads\n"
+      "%s: %s on %s\n"
       "%lld texts at a time; the cache of %s has room for %lld tokens, of "
       "a text %lld\n"
       "listening at http://%s%s%s:%d\n",
       printable(fpmoe_model.name).c_str(), usedTarget().c_str(),
-      engine.team->size(), static_cast<long long>(given.sequences),
+      runnerText(*engine.team).c_str(), static_cast<long long>(given.sequences),
       held.c_str(), static_cast<long long>(room), static_cast<long long>(most),
       given.host.find(':') != std::string::npos ? "[" : "", given.host.c_str(),
       given.host.find(':') != std::string::npos ? "]" : "", server.port());
   Api interface(server, service, text, std::move(api));
   served = &server;
   HttpServer::Handlers handlers = interface.handlers();
-  handlers.onTick = [] {
-    if (interrupted())
+  handlers.onTick = [&, ticks = 0]() mutable {
+    // Clients are told why before that.
+    if (interrupted() || (service.status().failed() && ++ticks > 2))
       served->stop();
   };
   server.run(std::move(handlers));
   service.stop();
-  return exitInterrupted;
+  return service.status().failed() ? fail(service.status()) : exitInterrupted;
 }

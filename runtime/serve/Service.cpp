@@ -49,6 +49,11 @@ SchedulerCounts Service::counts() {
   return lastCounts;
 }
 
+Status Service::status() {
+  std::lock_guard<std::mutex> lock(mutex);
+  return broken;
+}
+
 void Service::work() {
   bool isIdle = true;
   while (true) {
@@ -69,6 +74,10 @@ void Service::work() {
       lastCounts = scheduler->counts();
     }
     isIdle = !scheduler->step();
+    if (scheduler->status().failed()) {
+      std::lock_guard<std::mutex> lock(mutex);
+      broken = scheduler->status();
+    }
     if (between)
       between();
   }

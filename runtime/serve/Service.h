@@ -41,6 +41,8 @@ public:
   int64_t room() const { return scheduler->room(); }
   /// Those of the last step. From any thread.
   SchedulerCounts counts();
+  /// Failed: no step can be run any more. From any thread.
+  Status status();
 
 private:
   void work();
@@ -51,6 +53,7 @@ private:
   std::condition_variable arrived;
   std::vector<std::function<void(Scheduler &)>> box;
   SchedulerCounts lastCounts;
+  Status broken = Status::success();
   bool isEnding = false, isRunning = false;
   pthread_t thread = {};
 };

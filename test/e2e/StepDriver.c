@@ -54,6 +54,9 @@ static pthread_barrier_t barrier;
 /* The level of the object that runs: its first one, unless an option says. */
 static const FpmoeLevel *level;
 
+/* Levels of GPUs are not run here. */
+void *fpmoe_gpus(void) { return NULL; }
+
 void fpmoe_barrier(void *team, int64_t worker) {
   (void)worker;
   pthread_barrier_wait((pthread_barrier_t *)team);

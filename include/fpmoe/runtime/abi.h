@@ -120,6 +120,11 @@ typedef struct FpmoeSampling {
   int64_t stop_string_count;
 } FpmoeSampling;
 
+/* Provided by the runtime: finds GPUs and runs levels on them (a fpmoe::Gpus,
+ * runtime/core/Gpus.h). Programs without such a level do not refer to it, and
+ * so are linked without that part of the runtime. */
+void *fpmoe_gpus(void);
+
 /* Code of a level for NVIDIA GPUs of some kind. */
 typedef struct FpmoeCudaImage {
   const char *arch;    /* "sm_90a": a cubin for this architecture;
@@ -138,6 +143,7 @@ typedef struct FpmoeCuda {
   const FpmoeCudaImage *images; /* [image_count]: cubins, then PTX            */
   int64_t image_count;
   int64_t threads;              /* of a block                                 */
+  void *(*gpus)(void);          /* fpmoe_gpus                                 */
 } FpmoeCuda;
 
 /* What of a program depends on the machine that it was compiled for. All levels

@@ -12,8 +12,7 @@
 using namespace mlir;
 using namespace fpmoe;
 
-void fpmoe::emitAttendSpan(PhaseContext &phase, mega::AttendSpanOp op,
-                           Tile tile) {
+void fpmoe::emit(PhaseContext &phase, mega::AttendSpanOp op, Tile tile) {
   KernelBuilder &b = phase.b;
   int64_t span = op.getSpan(), group = op.getHeads() / op.getKvHeads();
   int64_t columns = mega::padColumns(op.getValueDim());

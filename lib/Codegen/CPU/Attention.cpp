@@ -168,7 +168,6 @@ private:
 
 } // namespace
 
-void fpmoe::emitAttention(PhaseContext &phase, mega::AttentionOp op,
-                          Tile tile) {
+void fpmoe::emit(PhaseContext &phase, mega::AttentionOp op, Tile tile) {
   AttentionTile(phase, op, tile).emit();
 }

@@ -75,7 +75,7 @@ static void forEachElement(KernelBuilder &b, Type type,
   }
 }
 
-void fpmoe::emitEmbed(PhaseContext &phase, mega::EmbedOp op, Tile tile) {
+void fpmoe::emit(PhaseContext &phase, mega::EmbedOp op, Tile tile) {
   KernelBuilder &b = phase.b;
   auto type = cast<RankedTensorType>(op.getTable().getType());
   mega::PackedLayout layout(type);

@@ -142,7 +142,6 @@ private:
 
 } // namespace
 
-void fpmoe::emitExpertDown(PhaseContext &phase, mega::ExpertDownOp op,
-                           Tile tile) {
+void fpmoe::emit(PhaseContext &phase, mega::ExpertDownOp op, Tile tile) {
   ExpertDown(phase, op, tile[0]).emit();
 }

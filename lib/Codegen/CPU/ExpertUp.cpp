@@ -144,6 +144,6 @@ private:
 
 } // namespace
 
-void fpmoe::emitExpertUp(PhaseContext &phase, mega::ExpertUpOp op, Tile tile) {
+void fpmoe::emit(PhaseContext &phase, mega::ExpertUpOp op, Tile tile) {
   ExpertUp(phase, op, tile[0]).emit();
 }

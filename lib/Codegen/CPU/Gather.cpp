@@ -10,7 +10,7 @@
 using namespace mlir;
 using namespace fpmoe;
 
-void fpmoe::emitGather(PhaseContext &phase, mega::GatherOp op, Tile tile) {
+void fpmoe::emit(PhaseContext &phase, mega::GatherOp op, Tile tile) {
   KernelBuilder &b = phase.b;
   int64_t rows = dim(op.getOperand(), 2), depth = dim(op.getOperand(), 1);
   GroupTable table(phase, op.getGroups(),

@@ -10,7 +10,7 @@
 using namespace mlir;
 using namespace fpmoe;
 
-void fpmoe::emitGroup(PhaseContext &phase, mega::GroupOp op) {
+void fpmoe::emit(PhaseContext &phase, mega::GroupOp op, Tile) {
   KernelBuilder &b = phase.b;
   int64_t rows = phase.blockRows, experts = op.getNumExperts();
   int64_t topK = dim(op.getWeights(), 1) - 1;

@@ -187,6 +187,6 @@ private:
 
 } // namespace
 
-void fpmoe::emitHeads(PhaseContext &phase, mega::HeadsOp op, Tile tile) {
+void fpmoe::emit(PhaseContext &phase, mega::HeadsOp op, Tile tile) {
   TokenHeads(phase, op, tile[0]).emit();
 }

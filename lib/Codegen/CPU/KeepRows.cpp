@@ -12,7 +12,7 @@
 using namespace mlir;
 using namespace fpmoe;
 
-void fpmoe::emitKeepRows(PhaseContext &phase, mega::KeepRowsOp op, Tile tile) {
+void fpmoe::emit(PhaseContext &phase, mega::KeepRowsOp op, Tile tile) {
   KernelBuilder &b = phase.b;
   Value row = tile[0];
   Value count = phase.i64Field(offsetof(FpmoeStep, logits_count));

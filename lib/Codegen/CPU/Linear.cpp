@@ -21,7 +21,7 @@ static void storeValid(KernelBuilder &b, Value lanes, Value to, int64_t valid) {
   LLVM::MaskedStoreOp::create(b, lanes, to, maskValue, /*alignment=*/4);
 }
 
-void fpmoe::emitLinear(PhaseContext &phase, mega::LinearOp op, Tile tile) {
+void fpmoe::emit(PhaseContext &phase, mega::LinearOp op, Tile tile) {
   KernelBuilder &b = phase.b;
   Product product(phase, op.getOperand(), op.getWeight());
   int64_t rows = dim(op.getOperand(), 2), width = dim(op.getOut(), 1);

@@ -88,6 +88,6 @@ private:
 
 } // namespace
 
-void fpmoe::emitLowRank(PhaseContext &phase, mega::LowRankOp op, Tile tile) {
+void fpmoe::emit(PhaseContext &phase, mega::LowRankOp op, Tile tile) {
   LowRank(phase, op, tile).emit();
 }

@@ -10,8 +10,7 @@
 using namespace mlir;
 using namespace fpmoe;
 
-void fpmoe::emitMergeSpans(PhaseContext &phase, mega::MergeSpansOp op,
-                           Tile tile) {
+void fpmoe::emit(PhaseContext &phase, mega::MergeSpansOp op, Tile tile) {
   KernelBuilder &b = phase.b;
   Value head = tile[0];
   int64_t group = dim(op.getPartial(), 2);

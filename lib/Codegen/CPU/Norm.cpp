@@ -24,7 +24,7 @@ Value fpmoe::emitInverseRms(KernelBuilder &b, Value row, int64_t paddedColumns,
   return b.fdiv(b.f32(1.0f), b.sqrt(b.fadd(mean, b.f32(eps))));
 }
 
-void fpmoe::emitNorm(PhaseContext &phase, mega::NormOp op, Tile tile) {
+void fpmoe::emit(PhaseContext &phase, mega::NormOp op, Tile tile) {
   KernelBuilder &b = phase.b;
   int64_t rows = dim(op.getOperand(), 2), padded = dim(op.getX(), 1);
   Value number = tile.empty() ? b.i64(0) : tile[0];

@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 // The state that emitters of tile ops share: where memory is, and how many
-// tokens the step has. One function per tile op emits its code; it lives in the
-// file named after the op.
+// tokens the step has. One overload of `emit` per tile op emits its code; it
+// lives in the file named after the op.
 //===----------------------------------------------------------------------===//
 
 #ifndef FPMOE_LIB_CODEGEN_CPU_PHASE_H
@@ -67,27 +67,27 @@ mlir::Value emitTileCount(PhaseContext &phase, mlir::Attribute size,
 
 using Tile = llvm::ArrayRef<mlir::Value>;
 
-void emitEmbed(PhaseContext &phase, mega::EmbedOp op, Tile tile);
-void emitRope(PhaseContext &phase, mega::RopeOp op, Tile tile);
-void emitNorm(PhaseContext &phase, mega::NormOp op, Tile tile);
-void emitHeads(PhaseContext &phase, mega::HeadsOp op, Tile tile);
-void emitQuantize(PhaseContext &phase, mega::QuantizeOp op, Tile tile);
-void emitLowRank(PhaseContext &phase, mega::LowRankOp op, Tile tile);
-void emitQkv(PhaseContext &phase, mega::QkvOp op, Tile tile);
-void emitAttention(PhaseContext &phase, mega::AttentionOp op, Tile tile);
-void emitAttendSpan(PhaseContext &phase, mega::AttendSpanOp op, Tile tile);
-void emitMergeSpans(PhaseContext &phase, mega::MergeSpansOp op, Tile tile);
-void emitLinear(PhaseContext &phase, mega::LinearOp op, Tile tile);
-void emitKeepRows(PhaseContext &phase, mega::KeepRowsOp op, Tile tile);
-void emitRoute(PhaseContext &phase, mega::RouteOp op, Tile tile);
-void emitRecordRoutes(PhaseContext &phase, mega::RecordRoutesOp op, Tile tile);
-void emitSegmentScores(PhaseContext &phase, mega::SegmentScoresOp op,
-                       Tile tile);
-void emitSegmentChoose(PhaseContext &phase, mega::SegmentChooseOp op);
-void emitGroup(PhaseContext &phase, mega::GroupOp op);
-void emitGather(PhaseContext &phase, mega::GatherOp op, Tile tile);
-void emitExpertUp(PhaseContext &phase, mega::ExpertUpOp op, Tile tile);
-void emitExpertDown(PhaseContext &phase, mega::ExpertDownOp op, Tile tile);
+/// The code of a tile of an op.
+void emit(PhaseContext &phase, mega::EmbedOp op, Tile tile);
+void emit(PhaseContext &phase, mega::RopeOp op, Tile tile);
+void emit(PhaseContext &phase, mega::NormOp op, Tile tile);
+void emit(PhaseContext &phase, mega::HeadsOp op, Tile tile);
+void emit(PhaseContext &phase, mega::QuantizeOp op, Tile tile);
+void emit(PhaseContext &phase, mega::LowRankOp op, Tile tile);
+void emit(PhaseContext &phase, mega::QkvOp op, Tile tile);
+void emit(PhaseContext &phase, mega::AttentionOp op, Tile tile);
+void emit(PhaseContext &phase, mega::AttendSpanOp op, Tile tile);
+void emit(PhaseContext &phase, mega::MergeSpansOp op, Tile tile);
+void emit(PhaseContext &phase, mega::LinearOp op, Tile tile);
+void emit(PhaseContext &phase, mega::KeepRowsOp op, Tile tile);
+void emit(PhaseContext &phase, mega::RouteOp op, Tile tile);
+void emit(PhaseContext &phase, mega::RecordRoutesOp op, Tile tile);
+void emit(PhaseContext &phase, mega::SegmentScoresOp op, Tile tile);
+void emit(PhaseContext &phase, mega::SegmentChooseOp op, Tile tile);
+void emit(PhaseContext &phase, mega::GroupOp op, Tile tile);
+void emit(PhaseContext &phase, mega::GatherOp op, Tile tile);
+void emit(PhaseContext &phase, mega::ExpertUpOp op, Tile tile);
+void emit(PhaseContext &phase, mega::ExpertDownOp op, Tile tile);
 
 } // namespace fpmoe
 

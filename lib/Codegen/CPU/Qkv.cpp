@@ -14,7 +14,7 @@
 using namespace mlir;
 using namespace fpmoe;
 
-void fpmoe::emitQkv(PhaseContext &phase, mega::QkvOp op, Tile tile) {
+void fpmoe::emit(PhaseContext &phase, mega::QkvOp op, Tile tile) {
   KernelBuilder &b = phase.b;
   Product product(phase, op.getOperand(), op.getWeight());
   int64_t rows = dim(op.getOperand(), 2), headDim = op.getHeadDim();

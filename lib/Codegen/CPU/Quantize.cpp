@@ -123,7 +123,7 @@ private:
 
 } // namespace
 
-void fpmoe::emitQuantize(PhaseContext &phase, mega::QuantizeOp op, Tile tile) {
+void fpmoe::emit(PhaseContext &phase, mega::QuantizeOp op, Tile tile) {
   Quantize quantize(phase, op);
   if (!tile.empty())
     return quantize.emit(tile[0]);

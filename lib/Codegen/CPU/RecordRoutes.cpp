@@ -10,8 +10,7 @@
 using namespace mlir;
 using namespace fpmoe;
 
-void fpmoe::emitRecordRoutes(PhaseContext &phase, mega::RecordRoutesOp op,
-                             Tile tile) {
+void fpmoe::emit(PhaseContext &phase, mega::RecordRoutesOp op, Tile tile) {
   KernelBuilder &b = phase.b;
   int64_t columns = op.getColumns();
   int64_t taken = op.getExperts() ? dim(op.getExperts(), 1) : 0;

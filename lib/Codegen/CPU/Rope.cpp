@@ -14,7 +14,7 @@
 using namespace mlir;
 using namespace fpmoe;
 
-void fpmoe::emitRope(PhaseContext &phase, mega::RopeOp op, Tile tile) {
+void fpmoe::emit(PhaseContext &phase, mega::RopeOp op, Tile tile) {
   KernelBuilder &b = phase.b;
   int64_t half = dim(op.getFrequencies(), 0), columns = 2 * half;
   Value token = tile.empty() ? b.i64(0) : tile[0];

@@ -66,7 +66,7 @@ private:
 
 } // namespace
 
-void fpmoe::emitRoute(PhaseContext &phase, mega::RouteOp op, Tile tile) {
+void fpmoe::emit(PhaseContext &phase, mega::RouteOp op, Tile tile) {
   KernelBuilder &b = phase.b;
   Value first = tile.empty() ? b.i64(0) : b.mul(tile[0], phase.blockRows);
   Value last = b.min(b.add(first, phase.blockRows), phase.count);

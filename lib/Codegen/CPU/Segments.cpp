@@ -20,8 +20,7 @@ static Value countSegments(PhaseContext &phase) {
   return phase.i64Field(offsetof(FpmoeStep, segment_count));
 }
 
-void fpmoe::emitSegmentScores(PhaseContext &phase, mega::SegmentScoresOp op,
-                              Tile tile) {
+void fpmoe::emit(PhaseContext &phase, mega::SegmentScoresOp op, Tile tile) {
   KernelBuilder &b = phase.b;
   TwoLevelAttr levels = op.getRouting();
   int64_t length = levels.getWhole().getSegment();
@@ -194,6 +193,6 @@ private:
 
 } // namespace
 
-void fpmoe::emitSegmentChoose(PhaseContext &phase, mega::SegmentChooseOp op) {
+void fpmoe::emit(PhaseContext &phase, mega::SegmentChooseOp op, Tile) {
   SegmentChoose(phase, op).emit();
 }

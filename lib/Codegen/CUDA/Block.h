@@ -21,12 +21,15 @@ namespace fpmoe::cuda {
 constexpr int64_t kThreads = 256, kWarpLanes = 32,
                   kWarps = kThreads / kWarpLanes;
 
+/// Rows that a product takes at a time, at most: registers hold their sums.
+constexpr int64_t kMostRows = 8;
+
 /// Symbols of shared memory: what a block has of private buffers, its size
 /// given with the launch, and scratch of kernels.
 constexpr llvm::StringLiteral kPrivateSymbol = "fpmoe_shared",
                               kScratchSymbol = "fpmoe_partials";
 /// Floats of scratch: sums of each warp, for as many as a product has at once.
-constexpr int64_t kScratchFloats = kWarps * 16 * kLanes;
+constexpr int64_t kScratchFloats = kWarps * 2 * kMostRows * kLanes;
 
 struct BlockContext : PhaseContext {
   explicit BlockContext(const PhaseContext &phase);

@@ -108,14 +108,13 @@ private:
     });
   }
 
-  /// Sets to zero what follows in a group of integers behind the last columns
-  /// of an expert that is narrower than others.
+  /// Sets to zero what follows behind the last columns of an expert that is
+  /// narrower than others: the rows become integers as wide as the widest.
   void clearBehind(Product &product, const Product::Columns &columns,
                    const OperandBlock &act, int64_t rows) {
     int64_t vectors = product.getLayout().vectors();
-    int64_t width = vectors / 2 * kLanes;
-    int64_t end = llvm::alignTo(width, mega::kGroupElements);
-    if (end > width && end <= act.getColumns())
+    int64_t width = vectors / 2 * kLanes, end = act.getColumns();
+    if (end > width)
       b.ifThen(b.equal(columns.last, b.i64(vectors)), [&] {
         block.clear(act.rows, b.i64(0), b.i64(rows), width, end);
       });

@@ -14,5 +14,6 @@ using namespace fpmoe;
 using namespace fpmoe::cuda;
 
 void cuda::emit(BlockContext &block, mega::RecordRoutesOp op, Tile tile) {
-  block.once([&] { emitRecordRoutes(block, op, tile); });
+  block.once(
+      [&] { fpmoe::emit(static_cast<PhaseContext &>(block), op, tile); });
 }

@@ -66,6 +66,7 @@ void cuda::emit(BlockContext &block, mega::SegmentScoresOp op, Tile tile) {
   });
 }
 
-void cuda::emit(BlockContext &block, mega::SegmentChooseOp op, Tile) {
-  block.once([&] { emitSegmentChoose(block, op); });
+void cuda::emit(BlockContext &block, mega::SegmentChooseOp op, Tile tile) {
+  block.once(
+      [&] { fpmoe::emit(static_cast<PhaseContext &>(block), op, tile); });
 }

@@ -32,7 +32,7 @@ static_assert(sizeof(FpmoeLevel) == 104 &&
                   offsetof(FpmoeLevel, decode) == 64 &&
                   offsetof(FpmoeLevel, cuda) == 96,
               "FpmoeLevel changed: change makeLevel with it");
-static_assert(sizeof(FpmoeCudaImage) == 24 && sizeof(FpmoeCuda) == 24,
+static_assert(sizeof(FpmoeCudaImage) == 24 && sizeof(FpmoeCuda) == 32,
               "FpmoeCuda changed: change makeCuda with it");
 static_assert(sizeof(FpmoeSequenceBias) == 24 && sizeof(FpmoeSampling) == 144,
               "FpmoeSampling changed: change makeSampling with it");
@@ -146,6 +146,10 @@ Constant *makeCuda(Module &module, const LevelDescription &d) {
   b.addArray(images);
   b.add(static_cast<int64_t>(images.size()));
   b.add(d.threads);
+  // What runs it is linked for that alone.
+  b.add(cast<Constant>(
+      module.getOrInsertFunction("fpmoe_gpus", PointerType::get(c, 0))
+          .getCallee()));
   return b.global(b.finish(), "");
 }
 

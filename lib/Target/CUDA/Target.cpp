@@ -21,10 +21,11 @@ CpuTarget fpmoe::getCudaTarget(const CpuTarget &host) {
   target.requiredFeatures = 0;
   target.dot = mega::DotInstruction::None;
   target.intDot = mega::IntDotInstruction::None;
-  // A product of tensor cores has 8 rows.
+  // The rows that registers of 256 threads have sums of; a tile of one token
+  // has a vector of columns, so that there are tiles for all blocks.
   target.rows = 8;
   target.tileRows = 0;
-  target.accumulators = 24;
+  target.accumulators = 1;
   target.prefetch = 0;
   target.isGpu = true;
   return target;

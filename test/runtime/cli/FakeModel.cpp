@@ -13,6 +13,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "include/fpmoe/runtime/abi.h"
+#ifdef FAKE_CUDA
+#include "test/runtime/cli/FakeKernels.h"
+#endif
 
 #include <atomic>
 #include <cmath>
@@ -159,9 +162,29 @@ static FpmoeLevel makeLevel(const char *name, uint32_t features) {
   return level;
 }
 
-static const uint32_t features[] = {FAKE_CPU_FEATURES};
+#ifdef FAKE_CUDA
+static const FpmoeCudaImage image = {
+    "compute_80", reinterpret_cast<const uint8_t *>(fakeKernels),
+    sizeof(fakeKernels)};
+static const FpmoeCuda cuda = {&image, 1, /*threads=*/64, fpmoe_gpus};
+
+static FpmoeLevel makeCudaLevel() {
+  FpmoeLevel level = makeLevel<0>("cuda", 0);
+  level.decode = level.prefill = nullptr;
+  level.dot_peak = nullptr;
+  level.read_peak = nullptr;
+  level.cuda = &cuda;
+  return level;
+}
+#endif
+
+[[maybe_unused]] static const uint32_t features[] = {FAKE_CPU_FEATURES};
 static const FpmoeLevel levels[] = {
+#ifdef FAKE_CUDA
+    makeCudaLevel(),
+#else
     makeLevel<0>("avx512-bf16", features[0]),
+#endif
 #ifdef FAKE_LEVELS
     makeLevel<1>("x86-64-v3-vnni", features[1]),
     makeLevel<2>("x86-64-v3", features[2]),

@@ -59,10 +59,13 @@ std::string choose(const CpuWords &words, const char *wanted = nullptr,
   model.target = "x86_64";
   model.levels = levels + first;
   model.level_count = count;
-  const FpmoeLevel *level = nullptr;
-  Status status = chooseLevel(model, words, wanted, level);
-  EXPECT_EQ(status.failed(), level == nullptr);
-  return status.failed() ? status.message() : level->name;
+  LevelWish wish;
+  wish.name = wanted;
+  LevelChoice choice;
+  Status status = chooseLevel(model, words, wish, choice);
+  EXPECT_EQ(status.failed(), choice.level == nullptr);
+  EXPECT_EQ(choice.noGpu, "");
+  return status.failed() ? status.message() : choice.level->name;
 }
 } // namespace
 

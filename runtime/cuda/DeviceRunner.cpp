@@ -1,0 +1,170 @@
+//===- DeviceRunner.cpp - steps on a GPU ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// All of a step is ordered by one stream, and waited for once. What a kernel
+// does wrong is told by that wait, and by all calls behind it.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/cuda/DeviceRunner.h"
+#include "runtime/cuda/PackedStep.h"
+
+#include <cstring>
+
+using namespace fpmoe;
+using namespace fpmoe::cuda;
+
+Status DeviceRunner::create(const FpmoeModel &model, const FpmoeLevel &level,
+                            std::shared_ptr<Device> device,
+                            std::shared_ptr<Buffer> weights,
+                            const StepperOptions &options,
+                            std::unique_ptr<StepRunner> &result) {
+  std::unique_ptr<DeviceRunner> made(
+      new DeviceRunner(model, level, std::move(device), std::move(weights)));
+  Status status = made->allocate(options);
+  if (!status.failed())
+    result = std::move(made);
+  return status;
+}
+
+Status DeviceRunner::allocate(const StepperOptions &options) {
+  int64_t bytes;
+  Status status = cacheBytes(level, options.pages, bytes);
+  if (status.failed())
+    return status;
+  Device::Current current(*device);
+  status = current.status();
+  auto add = [&](auto &buffer, int64_t size, const char *what) {
+    if (!status.failed())
+      status = buffer.allocate(*device, size, what);
+  };
+  int64_t logitsBytes =
+      options.logitsRows * model.vocabulary * int64_t(sizeof(float));
+  add(cache, bytes, "the key/value cache");
+  add(shared, level.shared_bytes, "scratch");
+  add(logitsMemory, logitsBytes, "the logits");
+  add(hostLogits, logitsBytes, "the logits");
+  if (options.recordRoutes && model.top_k > 0) {
+    int64_t routesBytes = model.layers * level.max_tokens * model.top_k *
+                          int64_t(sizeof(int32_t));
+    add(routes, routesBytes, "the routes");
+    add(hostRoutes, routesBytes, "the routes");
+  }
+  if (!status.failed())
+    status = device->check(
+        device->driver.cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING),
+        "cannot be used");
+  // As on a CPU: what no token has written are numbers all the same.
+  if (!status.failed())
+    status = device->check(
+        device->driver.cuMemsetD8Async(cache.at(), 0, cache.size(), stream),
+        "cannot clear the key/value cache");
+  return status;
+}
+
+DeviceRunner::~DeviceRunner() {
+  Device::Current current(*device);
+  if (stream) {
+    (void)device->driver.cuStreamSynchronize(stream);
+    (void)device->driver.cuStreamDestroy(stream);
+  }
+  for (Buffer *buffer : {&cache, &shared, &logitsMemory, &routes, &inputs})
+    buffer->release();
+  for (PinnedBuffer *buffer : {&hostLogits, &hostRoutes, &hostInputs})
+    buffer->release();
+  weights.reset();
+}
+
+/// Puts the step where the device can read it; memory for that grows with them.
+Status DeviceRunner::pack(const FpmoeStep &step) {
+  inputBytes = packStep(step, level.tickets, nullptr, 0);
+  Status status = Status::success();
+  if (inputBytes > inputs.size()) {
+    int64_t room = 2 * inputBytes;
+    status = inputs.allocate(*device, room, "what a step says");
+    if (!status.failed())
+      status = hostInputs.allocate(*device, room, "what a step says");
+  }
+  if (!status.failed())
+    packStep(step, level.tickets, hostInputs.data(), inputs.at());
+  return status;
+}
+
+Status DeviceRunner::launch(const FpmoeStep &step) {
+  CUdeviceptr argument = inputs.at();
+  void *arguments[] = {&argument};
+  // A whole text of one token is no segment.
+  return device->check(
+      device->driver.cuLaunchCooperativeKernel(
+          step.count == 1 ? device->decode : device->prefill, step.workers, 1,
+          1, static_cast<unsigned>(level.cuda->threads), 1, 1,
+          static_cast<unsigned>(level.private_bytes), stream, arguments),
+      "cannot start a step");
+}
+
+Status DeviceRunner::run(FpmoeStep step, int64_t firstLogitsRow) {
+  if (broken.failed())
+    return broken;
+  const Driver &driver = device->driver;
+  Device::Current current(*device);
+  Status status = current.status();
+  int32_t *routesTo = step.routes;
+  step.logits = logitsMemory.as<float>();
+  step.weights = weights->as<const uint8_t>();
+  step.cache = cache.as<uint8_t>();
+  step.shared = shared.as<uint8_t>();
+  step.routes = routesTo ? routes.as<int32_t>() : nullptr;
+  step.team = nullptr;
+  step.workers = device->card.info.multiprocessors;
+  if (!status.failed())
+    status = pack(step);
+  auto then = [&](CUresult result, const char *what) {
+    if (!status.failed())
+      status = device->check(result, what);
+  };
+  if (!status.failed())
+    then(driver.cuMemcpyHtoDAsync(inputs.at(), hostInputs.data(), inputBytes,
+                                  stream),
+         "did not take a step");
+  if (!status.failed() && routesTo)
+    then(driver.cuMemsetD8Async(routes.at(), 0xff, routes.size(), stream),
+         "did not take a step");
+  if (!status.failed())
+    status = launch(step);
+  if (!status.failed() && step.logits_count > 0)
+    then(driver.cuMemcpyDtoHAsync(
+             logits() + firstLogitsRow * model.vocabulary, logitsMemory.at(),
+             step.logits_count * model.vocabulary * sizeof(float), stream),
+         "does not give the logits");
+  if (!status.failed() && routesTo)
+    then(driver.cuMemcpyDtoHAsync(hostRoutes.data(), routes.at(), routes.size(),
+                                  stream),
+         "does not give the routes");
+  // Waits for what was started, whatever came of it.
+  CUresult ended = driver.cuStreamSynchronize(stream);
+  then(ended, "failed in a step");
+  if (!status.failed() && routesTo)
+    std::memcpy(routesTo, hostRoutes.data(), routes.size());
+  if (status.failed())
+    broken = Status::error(
+        status.message() +
+        "; start the program again, or choose the CPU with FPMOE_CPU; the "
+        "kernel log (dmesg) has what NVIDIA's driver says of it");
+  return broken;
+}
+
+void DeviceRunner::fillCache() {
+  if (broken.failed())
+    return;
+  Device::Current current(*device);
+  broken = current.status();
+  if (!broken.failed())
+    broken =
+        device->check(device->driver.cuMemsetD8Async(
+                          cache.at(), filledCacheByte, cache.size(), stream),
+                      "cannot fill the key/value cache");
+}

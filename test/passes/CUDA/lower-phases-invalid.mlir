@@ -1,0 +1,77 @@
+// RUN: fpmoe-opt %s --mega-outline-phases --mega-lower-phases-to-blocks -split-input-file -verify-diagnostics
+// RUN: not fpmoe-opt %S/lower-phases-to-blocks.mlir --mega-lower-phases-to-blocks 2>&1 | FileCheck %s
+
+// CHECK: error: 'mega.phase' op stands in no function of its own; run mega-outline-phases first
+
+// Code needs to know where memory and weights are.
+fpmoe.weight @norm at 0 stride 128 : tensor<16xf32> {
+  %0 = fpmoe.load "norm" : tensor<16xf32>
+  fpmoe.yield %0 : tensor<16xf32>
+}
+mega.program @decode max_tokens 1 rows 1 context 64 {
+  // expected-error@+1 {{has no place; run mega-assign-buffers first}}
+  %x = mega.buffer shared : memref<1x16xf32>
+  %a = mega.buffer private at 0 : memref<1x16x1x1xf32>
+  %norm = mega.weight @norm : tensor<16xf32>
+  mega.phase "norm" {
+    mega.norm %x, %norm into %a eps 1.0e-6 : memref<1x16xf32>, tensor<16xf32>, memref<1x16x1x1xf32>
+  }
+  mega.barrier
+}
+
+// -----
+
+fpmoe.weight @norm : tensor<16xf32> {
+  %0 = fpmoe.load "norm" : tensor<16xf32>
+  fpmoe.yield %0 : tensor<16xf32>
+}
+mega.program @decode max_tokens 1 rows 1 context 64 {
+  %x = mega.buffer shared at 0 : memref<1x16xf32>
+  %a = mega.buffer private at 0 : memref<1x16x1x1xf32>
+  // expected-error@+1 {{has no place; run fpmoe-assign-places first}}
+  %norm = mega.weight @norm : tensor<16xf32>
+  mega.phase "norm" {
+    mega.norm %x, %norm into %a eps 1.0e-6 : memref<1x16xf32>, tensor<16xf32>, memref<1x16x1x1xf32>
+  }
+  mega.barrier
+}
+
+// -----
+
+// A program for a CPU with dot products of bf16.
+module attributes {mega.target = #mega.target<cpu = "this one", dot = avx512_bf16, rows = 4, accumulators = 24, columns = 16>} {
+fpmoe.weight @w at 0 stride 4096 : tensor<32x32xbf16, #mega.packed<n = 16, k = 2>> {
+  %0 = fpmoe.load "w" : tensor<32x32xbf16>
+  %1 = fpmoe.pack %0 : tensor<32x32xbf16> -> tensor<32x32xbf16, #mega.packed<n = 16, k = 2>>
+  fpmoe.yield %1 : tensor<32x32xbf16, #mega.packed<n = 16, k = 2>>
+}
+mega.program @prefill max_tokens 32 rows 4 context 64 {
+  %a = mega.buffer shared at 0 : memref<8x16x4x2xbf16>
+  %x = mega.buffer shared at 8192 : memref<32x32xf32>
+  %w = mega.weight @w : tensor<32x32xbf16, #mega.packed<n = 16, k = 2>>
+  mega.phase "product" tiles [1, block_groups] {
+    // expected-error@+1 {{multiplies rows of 'memref<8x16x4x2xbf16>', which blocks of threads do not; schedule for 'cuda'}}
+    mega.linear %a, %w into %x vectors 2 group 1 : memref<8x16x4x2xbf16>, tensor<32x32xbf16, #mega.packed<n = 16, k = 2>>, memref<32x32xf32>
+  }
+  mega.barrier
+}
+}
+
+// -----
+
+// More rows than threads have sums of.
+mega.program @prefill max_tokens 32 rows 16 context 64 {
+  %a = mega.buffer shared at 0 : memref<2x32x16x1xf32>
+  %x = mega.buffer shared at 8192 : memref<32x32xf32>
+  %w = mega.weight @w : tensor<32x32xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "product" tiles [1, block_groups] {
+    // expected-error@+1 {{multiplies 16 rows at a time; blocks of threads do 8 at most; schedule for 'cuda'}}
+    mega.linear %a, %w into %x vectors 2 group 1 : memref<2x32x16x1xf32>, tensor<32x32xf32, #mega.packed<n = 16, k = 1>>, memref<32x32xf32>
+  }
+  mega.barrier
+}
+fpmoe.weight @w at 0 stride 4096 : tensor<32x32xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "w" : tensor<32x32xf32>
+  %1 = fpmoe.pack %0 : tensor<32x32xf32> -> tensor<32x32xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<32x32xf32, #mega.packed<n = 16, k = 1>>
+}
