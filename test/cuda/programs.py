@@ -7,8 +7,8 @@ Each golden checkpoint becomes a program of --target=cuda in each format. Its dr
 build/lib/emulator/libcuda.so.1, which runs the LLVM IR that the PTX is made of. The checks, all at
 once, token by token, and in chunks of 7:
   logits  in f32 they are those of transformers, to 1e-4 of the largest. Otherwise they are those of
-          a program for x86-64-v3 in the same format: of the typical token to 1e-2, of all to 1e-1,
-          since sums in another order round otherwise, and may choose other experts;
+          a program for x86-64-v3 in the same format: of the typical token to 1e-4 (6e-7 was seen),
+          of all to 1e-1, since sums in another order may round otherwise, and choose other experts;
   grids   they have the same bits on GPUs of other sizes, and whatever the order of threads.
 
 The emulator is slow, so only the first tokens are looked at, and of grids the first chunk. Prints
@@ -31,7 +31,7 @@ from golden import GOLDEN, Failure, difference, execute, floats  # pylint: disab
 
 FORMATS = ("f32", "bf16", "int8", "uint4", "int4")
 BASE = "x86-64-v3"
-F32_BOUND, TYPICAL_BOUND, LARGEST_BOUND = 1e-4, 1e-2, 1e-1
+F32_BOUND, TYPICAL_BOUND, LARGEST_BOUND = 1e-4, 1e-4, 1e-1
 
 
 def numbers(text):
