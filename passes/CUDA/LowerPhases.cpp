@@ -138,8 +138,6 @@ struct LowerPhasesToBlocksPass
       phase.erase();
       function->removeAttr("mega.max_tokens");
       function->removeAttr("mega.rows");
-      function.setNoInline(false);
-      function.setAlwaysInline(true);
     }
     module.walk([](Operation *op) {
       if (isa<mega::BufferOp, mega::InputOp, mega::WeightOp>(op) &&

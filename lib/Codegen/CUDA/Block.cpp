@@ -27,6 +27,8 @@ BlockContext::BlockContext(const PhaseContext &phase) : PhaseContext(phase) {
   thread = arith::ExtUIOp::create(b, b.getI64Type(), number);
   warp = b.div(thread, kWarpLanes);
   lane = b.rem(thread, kWarpLanes);
+  // Where a function names its shared memory itself, LLVM knows it for such.
+  scratch = sharedMemory(b, kPrivateSymbol);
   partials = sharedMemory(b, kScratchSymbol);
 }
 
