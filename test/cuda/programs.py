@@ -29,7 +29,7 @@ sys.path.append(str(ROOT / "test" / "e2e"))
 
 from golden import GOLDEN, Failure, difference, execute, floats  # pylint: disable=C0413
 
-FORMATS = ("f32", "bf16", "int8", "uint4", "int4")
+FORMATS = ("f32", "f16", "bf16", "int8", "uint4", "int4")
 BASE = "x86-64-v3"
 F32_BOUND, TYPICAL_BOUND, LARGEST_BOUND = 1e-4, 1e-4, 1e-1
 
@@ -46,17 +46,24 @@ class Program:
 
     def __init__(self, options, case, weights, work):
         self.options, self.case, self.weights, self.work = options, case, weights, work
-        self.vocabulary = json.loads((case / "config.json").read_text())["vocab_size"]
-        tokens = (case / "ids.txt").read_text().split()[:options.tokens]
-        self.count = len(tokens)
-        self.ids = work / "ids"
-        self.ids.write_text(" ".join(tokens) + "\n")
+        recipe = case / "recipe.toml"
+        self.model = recipe if recipe.exists() else case
+        config = case / ("base" if recipe.exists() else "") / "config.json"
+        self.vocabulary = json.loads(config.read_text())["vocab_size"]
+        self.golden = case / ("expected.bin" if recipe.exists() else "logits.bin")
+        self.count, self.inputs = 0, []
+        for option, name in (("--ids", "ids.txt"), ("--token-languages", "languages.txt")):
+            if (case / name).exists():
+                words = (case / name).read_text().split()[:options.tokens]
+                self.count = self.count or len(words)
+                (work / name).write_text(" ".join(words) + "\n")
+                self.inputs += [option, work / name]
         self.gpu, self.images = work / "gpu", work / "images"
 
     def compile(self, program, *flags):
         # Without ptxas, programs have PTX alone, here as where there is none.
         hidden = () if self.options.ptxas else ("env", "PATH=/bin", f"CUDA_HOME={self.work}")
-        execute([*hidden, self.options.fpmoe_compile, self.case, "-o", program,
+        execute([*hidden, self.options.fpmoe_compile, self.model, "-o", program,
                  f"--weights={self.weights}", *flags], self.options.timeout)
 
     def prepare(self):
@@ -68,7 +75,7 @@ class Program:
             name = hashlib.sha256(image.read_bytes()).hexdigest()
             shutil.copy(dump / "7-llvm.cuda.ll", self.images / f"{name}.bc")
         if self.weights == "f32":
-            self.wanted = floats(self.case / "logits.bin")[:self.count * self.vocabulary]
+            self.wanted = floats(self.golden)[:self.count * self.vocabulary]
             return
         cpu = self.work / "cpu"
         self.compile(cpu, f"--cpu={BASE}")
@@ -78,7 +85,7 @@ class Program:
         out = self.work / "logits"
         out.unlink(missing_ok=True)
         flags = ["--chunk", str(chunk)] if chunk else []
-        execute([*program, "score", "--ids", self.ids, "--logits", out, *flags],
+        execute([*program, "score", *self.inputs, "--logits", out, *flags],
                 self.options.timeout)
         return floats(out)
 
@@ -150,10 +157,11 @@ def arguments():
     for path in (pathlib.Path(options.fpmoe_compile), pathlib.Path(options.libcuda, "libcuda.so.1")):
         if not path.exists():
             parser.error(f"{path} is not there; build it")
-    there = {path.parent.name: path.parent for path in sorted(GOLDEN.glob("*/logits.bin"))}
+    there = {path.parent.name: path.parent
+             for name in ("logits.bin", "expected.bin") for path in GOLDEN.glob(f"*/{name}")}
     if unknown := sorted(set(options.cases) - set(there)):
         parser.error(f"no such case: {', '.join(unknown)}; there are {', '.join(there)}")
-    options.cases = [there[name] for name in options.cases or there]
+    options.cases = [there[name] for name in options.cases or sorted(there)]
     if min(options.tokens, *options.sms, *options.seeds) < 1 or min(options.chunks) < 0:
         parser.error("--tokens, --sms and --seeds take numbers above 0")
     return options

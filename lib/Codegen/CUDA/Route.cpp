@@ -25,10 +25,12 @@ static void emitToken(BlockContext &block, mega::RouteOp op, Value token) {
     return b.fmul(b.fmul(b.loadF32(x, column), inverse),
                   b.loadF32(norm, column));
   };
-  OperandRows row = block.block(op.getRows(), token).rows;
+  OperandBlock row = block.block(op.getRows(), token);
   block.forThreads(padded, [&](Value column) {
-    b.store(normed(column), block.elementAt(row, b.i64(0), column));
+    b.store(normed(column), block.elementAt(row.rows, b.i64(0), column));
   });
+  // Low ranks come behind them later; rows are gathered with what is there.
+  block.clear(row.rows, b.i64(0), b.i64(1), padded, row.getColumns());
 
   /// The normalised row times a row of weights; of the lanes of a warp.
   auto dot = [&](Value weights) {
