@@ -30,8 +30,7 @@ public:
   SpanAttention(BlockContext &block, OpTy op, mlir::Value kvHead)
       : block(block), b(block.b), cache(block, op.getCache(), op.getHeadDim()),
         kvHead(kvHead), scores(block.base(op.getScores())), span(op.getSpan()),
-        headDim(op.getHeadDim()), scale(op.getScale().convertToDouble()),
-        window(op.getWindow()) {}
+        scale(op.getScale().convertToDouble()), window(op.getWindow()) {}
 
   /// Takes, in every thread, the largest score and the sum of powers.
   using Totals = llvm::function_ref<void(mlir::Value largest, mlir::Value sum)>;
@@ -39,18 +38,24 @@ public:
   using Values =
       llvm::function_ref<void(mlir::Value column, mlir::Value value)>;
   /// The span that begins at position `start`, a multiple of its length. All
-  /// threads have met between totals and values, and behind them.
+  /// threads have met when totals are called, and behind the values.
   void emit(const SpanRow &row, mlir::Value start, Totals totals,
             Values values);
 
 private:
   mlir::Value load(mlir::Value from);
+  mlir::Value sumOver(
+      mlir::Value count,
+      llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value)> load,
+      llvm::function_ref<mlir::Value(llvm::ArrayRef<mlir::Value>, mlir::Value)>
+          add);
+  mlir::Value score(const SpanRow &row, mlir::Value position);
 
   BlockContext &block;
   KernelBuilder &b;
   CacheLayout cache;
   mlir::Value kvHead, scores;
-  int64_t span, headDim;
+  int64_t span;
   double scale;
   std::optional<uint64_t> window;
 };

@@ -74,7 +74,7 @@ void Product::emitVectors(LaneProduct &lanes, Value matrix, Value vector,
     starts.push_back(vectorAt(matrix, b.add(vector, v)));
   // Some parts at once, loads first; then those that are left.
   int64_t perRow = kLaneColumns, perVector = rows * perRow;
-  int64_t unroll = std::max<int64_t>(4 / vectors, 1);
+  int64_t unroll = std::max<int64_t>((rows == 1 ? 8 : 4) / vectors, 1);
   auto emitParts = [&](Value part, int64_t parts, ValueRange before) {
     SmallVector<Value> sums(before);
     SmallVector<SmallVector<Value>> loaded, elements;

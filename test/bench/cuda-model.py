@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+# Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Predicts how long a decoded token takes on an NVIDIA GPU, from the schedule of a program.
+
+    fpmoe-compile test/bench/fpmoe-5B --random-weights=1 --weights=bf16 --target=cuda \\
+        --compile-to=schedule -o 5B.mlir
+    test/bench/cuda-model.py 5B.mlir --gpu H100 --context 1024
+
+It is a prediction and no measurement: no GPU has run these programs. A phase takes as long as the
+block with the most tiles. Blocks read weights at what is left of the bandwidth for each of them, or
+at what they have on their way over the latency, whichever is less; attention is counted in
+instructions. --phases prints where the time goes. Exit code 1: the file is no schedule.
+"""
+
+import argparse
+import math
+import re
+import sys
+
+# Multiprocessors, clock (GHz), bytes/s that can be read (nine tenths of what is published).
+GPUS = {
+    "H100": (132, 1.7, 3.35e12 * 0.9),
+    "RTX4090": (128, 2.5, 1.008e12 * 0.9),
+    "L4": (58, 1.7, 0.3e12 * 0.9),
+}
+LATENCY = 0.7e-6   # of a load from memory, under load
+BARRIER = 1.5e-6   # of the grid
+MEETING = 0.1e-6   # of the threads of a block
+ON_THEIR_WAY = 256 * 8 * 16  # bytes: threads, loads of each, bytes of a load
+BITS = {"f32": 32, "f16": 16, "bf16": 16, "!fpmoe.int8": 8.5, "!fpmoe.uint4": 5,
+        "!fpmoe.int4": 4.5}
+WEIGHT = re.compile(r"tensor<([0-9x]+)x(!?[a-z0-9.]+), #mega\.packed")
+
+
+class Phase:
+    """A phase of the program: its tiles, the bytes of weights they read, and its op."""
+
+    def __init__(self, name, tiles):
+        self.name, self.tiles = name, tiles
+        self.bytes, self.ops, self.repeats, self.meets = 0, [], 1, False
+
+    def add(self, line):
+        op = re.match(r"mega\.(\w+)", line).group(1)
+        self.ops.append((op, line))
+        if op == "embed":
+            return
+        chosen = re.search(r"chosen %\w+ : memref<1x(\d+)xi32>", line)
+        for dims, kind in WEIGHT.findall(line):
+            sizes = [int(size) for size in dims.split("x")]
+            if op.startswith("expert") and len(sizes) == 3:
+                sizes[0] = int(chosen.group(1)) if chosen else sizes[0]
+            self.bytes += math.prod(sizes) * BITS[kind] / 8
+
+    def number_of_tiles(self, context):
+        if self.tiles is None:
+            return None
+        return math.prod(math.ceil(context / int(self.number("span"))) if size == "spans"
+                         else int(size) for size in self.tiles)
+
+    def number(self, name):
+        for _, line in self.ops:
+            if found := re.search(rf"\b{name} (\d+)", line):
+                return int(found.group(1))
+        raise KeyError(name)
+
+    def seconds(self, gpu, context):
+        blocks, clock, bandwidth = gpu
+        tiles = self.number_of_tiles(context)
+        cycle = 1e-9 / clock
+        if tiles is None:  # every block does all of it: rows of a few KB, and some meetings
+            return sum(LATENCY + 4 * MEETING for op, _ in self.ops)
+        turns = math.ceil(tiles / blocks)
+        active = min(tiles, blocks)
+        time = LATENCY + 3 * MEETING
+        if self.bytes:
+            rate = min(ON_THEIR_WAY / LATENCY, bandwidth / active)
+            time += self.bytes / tiles / rate
+        for op, _ in self.ops:
+            if op == "attend_span":
+                time += self.attention(cycle, context)
+        return turns * time
+
+    def attention(self, cycle, context):
+        """A position for each thread, then a column for each; heads of a group in turn."""
+        positions = min(self.number("span"), context)
+        warps = math.ceil(min(positions, 256) / 32)
+        scores = math.ceil(positions / 256) * self.number("head_dim") * 10 * max(warps / 4, 1)
+        values = positions * 6 * max(self.number("value_dim") / 32 / 4, 1)
+        heads = self.number("heads") // self.number("kv_heads")
+        return heads * ((scores + values) * cycle + 8 * MEETING)
+
+
+def read(path):
+    """The phases of @decode."""
+    phases, inside, repeats = [], False, 1
+    with open(path, encoding="utf-8") as file:
+        for line in map(str.strip, file):
+            if line.startswith("mega.program"):
+                inside = "@decode" in line
+            if not inside:
+                continue
+            if found := re.match(r"mega\.layers order \[([0-9, ]*)\]", line):
+                repeats = len(found.group(1).split(","))
+            elif found := re.match(r'mega\.phase "([^"]+)"(?: tiles \[([^\]]+)\])? \{', line):
+                phases.append(Phase(found.group(1), found.group(2) and
+                                    found.group(2).replace(" ", "").split(",")))
+                # What stands before and behind the layers is done once.
+                phases[-1].repeats = 1 if found.group(1) in (
+                    "embed", "rope", "final_norm", "logits") else repeats
+            elif line.startswith("mega.barrier"):
+                if phases:
+                    phases[-1].meets = True
+            elif phases and re.match(r"mega\.(?!buffer|input|weight)\w+ ", line):
+                phases[-1].add(line)
+    return phases
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("schedule", help="IR of the schedule phase for --target=cuda")
+    parser.add_argument("--gpu", default="H100", choices=GPUS, help="(default: H100)")
+    parser.add_argument("--context", type=int, default=1024, metavar="N",
+                        help="tokens before this one (default: 1024)")
+    parser.add_argument("--phases", action="store_true", help="prints where the time goes")
+    options = parser.parse_args()
+    if options.context < 1:
+        parser.error("--context takes a number above 0")
+    try:
+        phases = read(options.schedule)
+    except (OSError, UnicodeDecodeError) as error:
+        sys.exit(f"{options.schedule}: {getattr(error, 'strerror', None) or error}")
+    if not phases:
+        sys.exit(f"{options.schedule}: has no 'mega.program @decode'; make it with "
+                 "fpmoe-compile --target=cuda --compile-to=schedule")
+    gpu = GPUS[options.gpu]
+    rows = []
+    for phase in phases:
+        each = phase.seconds(gpu, options.context) + (BARRIER if phase.meets else 0)
+        rows.append((phase, each * phase.repeats))
+    total = sum(time for _, time in rows)
+    read_bytes = sum(phase.bytes * phase.repeats for phase in phases)
+    if options.phases:
+        for phase, time in rows:
+            print(f"{phase.name:20} x {phase.repeats:3} {time * 1e6:9.1f} us {time / total:6.1%} "
+                  f"{phase.bytes * phase.repeats / 1e6:9.1f} MB  "
+                  f"tiles {phase.number_of_tiles(options.context) or 'of every block'}")
+    print(f"{options.gpu}, context {options.context}: {total * 1e3:.2f} ms, {1 / total:.0f} tokens/s, "
+          f"{read_bytes / total / gpu[2]:.0%} of what can be read (predicted, never measured)")
+
+
+if __name__ == "__main__":
+    main()
