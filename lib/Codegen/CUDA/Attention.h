@@ -44,11 +44,12 @@ public:
 
 private:
   mlir::Value load(mlir::Value from);
-  mlir::Value sumOver(
-      mlir::Value count,
-      llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value)> load,
-      llvm::function_ref<mlir::Value(llvm::ArrayRef<mlir::Value>, mlir::Value)>
-          add);
+  llvm::SmallVector<mlir::Value>
+  sumOver(mlir::Value count, int64_t sums, int64_t lot,
+          llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value)> load,
+          llvm::function_ref<void(llvm::ArrayRef<mlir::Value>,
+                                  llvm::MutableArrayRef<mlir::Value>)>
+              add);
   mlir::Value score(const SpanRow &row, mlir::Value position);
 
   BlockContext &block;

@@ -16,6 +16,9 @@ using namespace mlir;
 using namespace fpmoe;
 using namespace fpmoe::cuda;
 
+/// Loads of a thread that are on their way together.
+constexpr int64_t kLoads = 8;
+
 /// An element of the cache as f32.
 Value cuda::SpanAttention::load(Value from) {
   if (cache.depth == 1)
@@ -25,37 +28,37 @@ Value cuda::SpanAttention::load(Value from) {
                                 b.load(b.getIntegerType(16), from, 2)));
 }
 
-/// A chain of additions: load(i) for some i at once, then, in their order, sums
-/// with add(loaded, sum). The loads of a lot are on their way together.
-Value cuda::SpanAttention::sumOver(
-    Value count, function_ref<SmallVector<Value>(Value)> load,
-    function_ref<Value(ArrayRef<Value>, Value)> add) {
-  constexpr int64_t kLot = 8;
-  auto emitLot = [&](Value first, int64_t lot,
-                     ValueRange before) -> SmallVector<Value> {
+/// Chains of additions: load(i) for `lot` numbers i at once, whose loads are
+/// then on their way together; then, in their order, add(loaded, sums).
+SmallVector<Value> cuda::SpanAttention::sumOver(
+    Value count, int64_t sums, int64_t lot,
+    function_ref<SmallVector<Value>(Value)> load,
+    function_ref<void(ArrayRef<Value>, MutableArrayRef<Value>)> add) {
+  auto emitLot = [&](Value first, int64_t some, ValueRange before) {
     SmallVector<SmallVector<Value>> loaded;
-    for (int64_t i = 0; i < lot; ++i)
+    for (int64_t i = 0; i < some; ++i)
       loaded.push_back(load(b.add(first, i)));
-    Value sum = before[0];
+    SmallVector<Value> after(before);
     for (ArrayRef<Value> values : loaded)
-      sum = add(values, sum);
-    return {sum};
+      add(values, after);
+    return after;
   };
-  Value whole = b.mul(b.div(count, kLot), kLot);
-  SmallVector<Value> sum = b.loop(
-      b.i64(0), whole, kLot, {b.f32(0.0f)},
-      [&](Value i, ValueRange before) { return emitLot(i, kLot, before); });
-  return b.loop(whole, count, 1, sum, [&](Value i, ValueRange before) {
+  Value whole = b.mul(b.div(count, lot), lot);
+  SmallVector<Value> all(sums, b.f32(0.0f));
+  all = b.loop(b.i64(0), whole, lot, all, [&](Value i, ValueRange before) {
+    return emitLot(i, lot, before);
+  });
+  return b.loop(whole, count, 1, all, [&](Value i, ValueRange before) {
     return emitLot(i, 1, before);
-  })[0];
+  });
 }
 
 /// The query times the key at a position; a step is all that fills 32 bits.
 Value cuda::SpanAttention::score(const SpanRow &row, Value position) {
   int64_t depth = cache.depth;
   Value key = cache.key(row.pages, kvHead, position);
-  Value sum = sumOver(
-      b.i64(cache.keySteps()),
+  SmallVector<Value> sum = sumOver(
+      b.i64(cache.keySteps()), /*sums=*/1, kLoads,
       [&](Value step) -> SmallVector<Value> {
         Value from = b.at(key, b.mul(step, CacheLayout::kKeyStepBytes));
         Value query = b.at(row.query, b.mul(step, depth * 4));
@@ -69,12 +72,11 @@ Value cuda::SpanAttention::score(const SpanRow &row, Value position) {
                 arith::BitcastOp::create(b, b.getF32Type(), upper),
                 vector::ExtractOp::create(b, two, 1)};
       },
-      [&](ArrayRef<Value> factors, Value sum) {
+      [&](ArrayRef<Value> factors, MutableArrayRef<Value> sums) {
         for (; !factors.empty(); factors = factors.drop_front(2))
-          sum = b.fma(factors[0], factors[1], sum);
-        return sum;
+          sums[0] = b.fma(factors[0], factors[1], sums[0]);
       });
-  return b.fmul(sum, b.f32(scale));
+  return b.fmul(sum[0], b.f32(scale));
 }
 
 void cuda::SpanAttention::emit(const SpanRow &row, Value start, Totals totals,
@@ -107,20 +109,32 @@ void cuda::SpanAttention::emit(const SpanRow &row, Value start, Totals totals,
   Value ofWarp = b.div(b.add(b.sub(count, block.warp), kWarps - 1), kWarps);
   for (int64_t first = 0; first < columns; first += kColumns) {
     int64_t some = std::min(columns - first, kColumns);
-    block.forLanes(some, [&](Value column) {
-      Value at = b.mul(b.add(column, first), 4);
-      Value sum = sumOver(
-          ofWarp,
-          [&](Value i) -> SmallVector<Value> {
-            Value number = b.add(b.mul(i, kWarps), block.warp);
-            Value from = cache.value(row.pages, kvHead, b.add(begin, number));
-            return {b.loadF32(scores, number), load(b.at(from, at))};
-          },
-          [&](ArrayRef<Value> factors, Value sum) {
-            return b.fma(factors[0], factors[1], sum);
-          });
-      b.storeF32(sum, block.partials, b.add(b.mul(block.warp, some), column));
-    });
+    int64_t perLane = llvm::divideCeil(some, kWarpLanes);
+    auto columnOf = [&](int64_t c) {
+      return b.add(block.lane, c * kWarpLanes);
+    };
+    SmallVector<Value> sums = sumOver(
+        ofWarp, perLane, std::max<int64_t>(2 * kLoads / perLane, 1),
+        [&](Value i) {
+          Value number = b.add(b.mul(i, kWarps), block.warp);
+          Value from = cache.value(row.pages, kvHead, b.add(begin, number));
+          SmallVector<Value> loaded{b.loadF32(scores, number)};
+          for (int64_t c = 0; c < perLane; ++c) {
+            // The last lanes may have a column less.
+            Value column = b.min(columnOf(c), b.i64(some - 1));
+            loaded.push_back(load(b.at(from, b.mul(b.add(column, first), 4))));
+          }
+          return loaded;
+        },
+        [&](ArrayRef<Value> loaded, MutableArrayRef<Value> sums) {
+          for (auto [value, sum] : llvm::zip(loaded.drop_front(), sums))
+            sum = b.fma(loaded[0], value, sum);
+        });
+    for (int64_t c = 0; c < perLane; ++c)
+      b.ifThen(b.less(columnOf(c), b.i64(some)), [&] {
+        b.storeF32(sums[c], block.partials,
+                   b.add(b.mul(block.warp, some), columnOf(c)));
+      });
     block.sync();
     block.forThreads(some, [&](Value column) {
       Value sum = b.loadF32(block.partials, column);

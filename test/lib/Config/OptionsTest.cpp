@@ -59,7 +59,7 @@ TEST(Options, ReadsEveryKey) {
   EXPECT_EQ(options->ropeScaling->factor, 4);
   EXPECT_EQ(options->ropeScaling->originalPositions, 32768);
   EXPECT_EQ(options->chatTemplate, "llama3");
-  EXPECT_EQ(options->chatTemplatePlace, "fpmoe.toml:12:17: 'chat_template'");
+  EXPECT_EQ(options->chatTemplatePlace, "fpmoe.toml:14:17: 'chat_template'");
   EXPECT_EQ(options->isStatic, true);
   EXPECT_EQ(options->weightsFile, "w.bin");
   // In the order of the file.
