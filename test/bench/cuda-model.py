@@ -9,8 +9,8 @@
 
 It is a prediction and no measurement: no GPU has run these programs. A phase takes as long as the
 block with the most tiles. Blocks read weights at what is left of the bandwidth for each of them, or
-at what they have on their way over the latency, whichever is less; attention is counted in
-instructions. --phases prints where the time goes. Exit code 1: the file is no schedule.
+at what they have on their way over the latency, whichever is less; attention waits for the lots of
+its loads. --phases prints where the time goes. Exit code 1: the file is no schedule.
 """
 
 import argparse
@@ -25,9 +25,11 @@ GPUS = {
     "L4": (58, 1.7, 0.3e12 * 0.9),
 }
 LATENCY = 0.7e-6   # of a load from memory, under load
+CACHE_LATENCY = 0.35e-6  # of a load from the second-level cache
 BARRIER = 1.5e-6   # of the grid
 MEETING = 0.1e-6   # of the threads of a block
-ON_THEIR_WAY = 256 * 8 * 16  # bytes: threads, loads of each, bytes of a load
+LOADS = 8          # of a thread, on their way together
+ON_THEIR_WAY = 256 * LOADS * 16  # bytes of weights of a block
 BITS = {"f32": 32, "f16": 16, "bf16": 16, "!fpmoe.int8": 8.5, "!fpmoe.uint4": 5,
         "!fpmoe.int4": 4.5}
 WEIGHT = re.compile(r"tensor<([0-9x]+)x(!?[a-z0-9.]+), #mega\.packed")
@@ -82,13 +84,17 @@ class Phase:
         return turns * time
 
     def attention(self, cycle, context):
-        """A position for each thread, then a column for each; heads of a group in turn."""
+        """The heads of a group in turn: a position for each thread, then some for each warp."""
         positions = min(self.number("span"), context)
-        warps = math.ceil(min(positions, 256) / 32)
-        scores = math.ceil(positions / 256) * self.number("head_dim") * 10 * max(warps / 4, 1)
-        values = positions * 6 * max(self.number("value_dim") / 32 / 4, 1)
+        keys, values = self.number("head_dim"), self.number("value_dim")
+        # Loads wait for one another in lots, and for the number of the page.
+        lots = math.ceil(positions / 256) * (1 + math.ceil(keys / 2 / LOADS))
+        lot = max(2 * LOADS // math.ceil(values / 32), 1)
+        lots += 2 * math.ceil(math.ceil(positions / 8) / lot)
+        # 128 lanes do an instruction in each cycle; an element takes four or so.
+        busy = positions * (keys + values) * 4 / 128 * cycle
         heads = self.number("heads") // self.number("kv_heads")
-        return heads * ((scores + values) * cycle + 8 * MEETING)
+        return heads * (max(lots * CACHE_LATENCY, busy) + 8 * MEETING)
 
 
 def read(path):
