@@ -9,9 +9,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialects/Mega/TileOpVisitor.h"
-#include "lib/Codegen/CPU/Attention.h"
-#include "lib/Codegen/CPU/GroupTable.h"
+#include "lib/Codegen/Formats/Format.h"
 #include "mlir/Dialect/X86Vector/X86VectorDialect.h"
+#include "passes/CPU/OutlinedPhases.h"
 #include "passes/CPU/Passes.h"
 
 namespace fpmoe {
@@ -79,98 +79,30 @@ void emitTickets(PhaseContext &phase, Value ticket, Value total,
   b.setInsertionPointAfter(loop);
 }
 
-/// Emits the code of a phase in the place where it stands.
-void lowerPhase(mega::PhaseOp op, SymbolTable &symbols) {
-  auto function = op->getParentOfType<LLVM::LLVMFuncOp>();
-  auto bound = [&](StringRef name) {
-    return function->getAttrOfType<IntegerAttr>(name).getInt();
-  };
-  KernelBuilder b(op.getLoc(), mega::getTarget(op));
-  b.setInsertionPoint(op);
-  PhaseContext phase{b,
-                     symbols,
-                     bound("mega.max_tokens"),
-                     bound("mega.rows"),
-                     function.getArgument(0),
-                     function.getArgument(1),
-                     function.getArgument(2),
-                     function.getArgument(3),
-                     function.getArgument(4),
-                     Value()};
-  phase.count = phase.i64Field(offsetof(FpmoeStep, count));
-  auto emitOps = [&](ArrayRef<Value> tile) {
-    for (Operation &tileOp : op.getBody().front())
-      mega::visitTileOp(tileOp, [&](auto o) { emit(phase, o, tile); });
-  };
-  if (!op.getTiles())
-    return emitOps({});
-  SmallVector<Value> sizes;
-  Value total = b.i64(1);
-  ArrayAttr tiles = *op.getTiles();
-  for (Attribute size : tiles) {
-    sizes.push_back(emitTileCount(phase, size, op.getBody().front().front()));
-    total = b.mul(total, sizes.back());
-  }
-  auto emitNumber = [&](Value number) {
-    SmallVector<Value> tile(sizes.size());
-    for (size_t i = sizes.size(); i-- > 1;) {
-      tile[i] = arith::RemUIOp::create(b, number, sizes[i]);
-      number = arith::DivUIOp::create(b, number, sizes[i]);
-    }
-    tile[0] = number;
-    emitOps(tile);
-  };
-  if (phase.maxTokens == 1)
-    emitRuns(phase, total, emitNumber);
-  else
-    emitTickets(phase, function.getArgument(5), total, emitNumber);
-}
-
 struct LowerPhasesPass : fpmoe::impl::LowerPhasesBase<LowerPhasesPass> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    SymbolTable symbols(module);
-    SmallVector<mega::PhaseOp> phases;
-    WalkResult walk = module.walk([&](Operation *op) -> WalkResult {
-      if (auto phase = dyn_cast<mega::PhaseOp>(op)) {
-        auto function = phase->getParentOfType<LLVM::LLVMFuncOp>();
-        if (!function || !function->hasAttr("mega.rows"))
-          return phase.emitOpError("stands in no function of its own; run "
-                                   "mega-outline-phases first");
-        for (auto tile : phase.getBody().getOps<mega::TileOpInterface>())
-          if (failed(checkProduct(tile, mega::getTarget(module))))
-            return WalkResult::interrupt();
-        phases.push_back(phase);
-      }
-      if (auto buffer = dyn_cast<mega::BufferOp>(op))
-        if (bool isScratch = buffer.getSpace() == mega::BufferSpace::Shared ||
-                             buffer.getSpace() == mega::BufferSpace::Private;
-            isScratch && !buffer.getOffset())
-          return buffer.emitOpError("has no place; run mega-assign-buffers "
-                                    "first");
-      if (auto use = dyn_cast<mega::WeightOp>(op))
-        if (auto weight = symbols.lookup<WeightOp>(use.getWeight());
-            !weight || !weight.getOffset())
-          return use.emitOpError("has no place; run fpmoe-assign-places first");
-      return WalkResult::advance();
-    });
-    if (walk.wasInterrupted())
-      return signalPassFailure();
-    for (mega::PhaseOp phase : phases) {
-      auto function = phase->getParentOfType<LLVM::LLVMFuncOp>();
-      lowerPhase(phase, symbols);
-      phase.erase();
-      function->removeAttr("mega.max_tokens");
-      function->removeAttr("mega.rows");
-    }
-    module.walk([](Operation *op) {
-      if (isa<mega::BufferOp, mega::InputOp, mega::WeightOp>(op) &&
-          op->use_empty())
-        op->erase();
-    });
-    for (auto weight : llvm::make_early_inc_range(module.getOps<WeightOp>()))
-      weight.erase();
-    module->removeAttr(kModelAttr);
+    mega::TargetAttr target = mega::getTarget(module);
+    if (failed(lowerOutlinedPhases(
+            module,
+            [&](mega::TileOpInterface op) { return checkProduct(op, target); },
+            emitPhase)))
+      signalPassFailure();
+  }
+
+private:
+  static void emitPhase(PhaseContext &phase, mega::PhaseOp op) {
+    auto emitOps = [&](Tile tile) {
+      for (Operation &tileOp : op.getBody().front())
+        mega::visitTileOp(tileOp, [&](auto o) { emit(phase, o, tile); });
+    };
+    auto function = op->getParentOfType<LLVM::LLVMFuncOp>();
+    emitTiles(phase, op, emitOps,
+              [&](Value total, KernelBuilder::Body emitNumber) {
+                if (phase.maxTokens == 1)
+                  return emitRuns(phase, total, emitNumber);
+                emitTickets(phase, function.getArgument(5), total, emitNumber);
+              });
   }
 };
 

@@ -9,6 +9,7 @@
 // of K at a time: sums have one order, and no tile waits.
 //===----------------------------------------------------------------------===//
 
+#include "lib/Codegen/CPU/ChosenExperts.h"
 #include "lib/Codegen/CPU/GroupTable.h"
 #include "lib/Codegen/CPU/Product.h"
 
@@ -51,25 +52,9 @@ private:
       addOf(op.getSharedDown(), {}, b.i64(topK));
     if (!topK)
       return;
-    Value chosen = phase.base(op.getExperts());
-    b.loop(b.i64(0), b.i64(topK), 1, {b.i64(-1)},
-           [&](Value, ValueRange last) -> SmallVector<Value> {
-             // The next one in order, and its place; a large number is none.
-             Value none = b.i64(INT32_MAX);
-             SmallVector<Value> next =
-                 b.loop(b.i64(0), b.i64(topK), 1, {none, b.i64(0)},
-                        [&](Value slot, ValueRange best) -> SmallVector<Value> {
-                          Value expert = b.loadIndex(chosen, slot);
-                          Value better =
-                              arith::AndIOp::create(b, b.less(last[0], expert),
-                                                    b.less(expert, best[0]));
-                          return {b.select(better, expert, best[0]),
-                                  b.select(better, slot, best[1])};
-                        });
-             b.ifThen(b.less(next[0], none),
-                      [&] { addOf(op.getDown(), next[0], next[1]); });
-             return {next[0]};
-           });
+    emitInOrder(phase, op.getExperts(), topK, [&](Value expert, Value slot) {
+      addOf(op.getDown(), expert, slot);
+    });
   }
 
   /// Many tokens: expert by expert, block by block.
