@@ -79,7 +79,7 @@ private:
 };
 
 /// What sums before a span and sums of the span are multiplied by, where their
-/// largest scores are these; 16 equal lanes each.
+/// largest scores are these: f32, or 16 equal lanes.
 struct SpanFactors {
   mlir::Value largest, before, here;
 };

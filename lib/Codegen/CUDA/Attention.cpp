@@ -41,25 +41,25 @@ void cuda::emit(BlockContext &block, mega::AttentionOp op, Tile tile) {
     block.forThreads(columns,
                      [&](Value c) { b.storeF32(b.f32(0.0f), sums, c); });
     Value from = emitFirstSeen(b, position, op.getWindow());
-    SmallVector<Value> totals = b.loop(
-        b.mul(b.div(from, span), span), b.add(position, 1), span,
-        {b.f32(kNoScore), b.f32(0.0f)},
-        [&](Value start, ValueRange before) -> SmallVector<Value> {
-          cuda::SpanFactors factors;
-          Value sum;
-          attention.emit(
-              {query, position, pages}, start,
-              [&](Value largest, Value powers) {
-                factors = cuda::emitSpanFactors(b, before[0], largest);
-                sum = cuda::emitMerged(b, factors, before[1], powers);
-              },
-              [&](Value column, Value value) {
-                b.storeF32(cuda::emitMerged(b, factors, b.loadF32(sums, column),
-                                            value),
-                           sums, column);
-              });
-          return {factors.largest, sum};
-        });
+    SmallVector<Value> totals =
+        b.loop(b.mul(b.div(from, span), span), b.add(position, 1), span,
+               {b.f32(kNoScore), b.f32(0.0f)},
+               [&](Value start, ValueRange before) -> SmallVector<Value> {
+                 SpanFactors factors;
+                 Value sum;
+                 attention.emit(
+                     {query, position, pages}, start,
+                     [&](Value largest, Value powers) {
+                       factors = emitSpanFactors(b, before[0], largest);
+                       sum = emitMerged(b, factors, before[1], powers);
+                     },
+                     [&](Value column, Value value) {
+                       b.storeF32(emitMerged(b, factors,
+                                             b.loadF32(sums, column), value),
+                                  sums, column);
+                     });
+                 return {factors.largest, sum};
+               });
     // Each thread has its columns all the time.
     Value row = b.add(firstRow, b.div(i, group));
     block.forThreads(columns, [&](Value c) {

@@ -61,15 +61,6 @@ private:
   std::optional<uint64_t> window;
 };
 
-/// What sums before a span and sums of the span are multiplied by.
-struct SpanFactors {
-  mlir::Value largest, before, here;
-};
-SpanFactors emitSpanFactors(KernelBuilder &b, mlir::Value before,
-                            mlir::Value here);
-mlir::Value emitMerged(KernelBuilder &b, const SpanFactors &factors,
-                       mlir::Value before, mlir::Value here);
-
 } // namespace fpmoe::cuda
 
 #endif

@@ -27,20 +27,18 @@ void cuda::emit(BlockContext &block, mega::MergeSpansOp op, Tile tile) {
   partial = b.at(block.base(op.getPartial()), partial);
   OperandBlock operand = block.block(op.getOperand(), b.i64(0));
   block.forThreads(valueDim, [&](Value column) {
-    SmallVector<Value> sums =
-        b.loop(b.i64(0), emitSpanCount(block, op), 1,
-               {b.f32(kNoScore), b.f32(0.0f), b.f32(0.0f)},
-               [&](Value span, ValueRange before) -> SmallVector<Value> {
-                 Value here = b.at(partial, b.mul(span, spanBytes));
-                 Value largest = b.loadF32(here, b.i64(columns));
-                 cuda::SpanFactors factors =
-                     cuda::emitSpanFactors(b, before[0], largest);
-                 return {factors.largest,
-                         cuda::emitMerged(b, factors, before[1],
-                                          b.loadF32(here, b.i64(columns + 1))),
-                         cuda::emitMerged(b, factors, before[2],
-                                          b.loadF32(here, column))};
-               });
+    SmallVector<Value> sums = b.loop(
+        b.i64(0), emitSpanCount(block, op), 1,
+        {b.f32(kNoScore), b.f32(0.0f), b.f32(0.0f)},
+        [&](Value span, ValueRange before) -> SmallVector<Value> {
+          Value here = b.at(partial, b.mul(span, spanBytes));
+          Value largest = b.loadF32(here, b.i64(columns));
+          SpanFactors factors = emitSpanFactors(b, before[0], largest);
+          return {factors.largest,
+                  emitMerged(b, factors, before[1],
+                             b.loadF32(here, b.i64(columns + 1))),
+                  emitMerged(b, factors, before[2], b.loadF32(here, column))};
+        });
     b.store(b.fdiv(sums[2], sums[1]),
             block.elementAt(operand.rows, b.i64(0),
                             b.add(b.mul(head, valueDim), column)));

@@ -145,15 +145,3 @@ void cuda::SpanAttention::emit(const SpanRow &row, Value start, Totals totals,
     block.sync();
   }
 }
-
-cuda::SpanFactors cuda::emitSpanFactors(KernelBuilder &b, Value before,
-                                        Value here) {
-  Value largest = b.fmax(before, here);
-  return {largest, b.exp(b.fsub(before, largest)),
-          b.exp(b.fsub(here, largest))};
-}
-
-Value cuda::emitMerged(KernelBuilder &b, const SpanFactors &factors,
-                       Value before, Value here) {
-  return b.fma(factors.here, here, b.fmul(factors.before, before));
-}
