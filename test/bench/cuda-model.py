@@ -137,13 +137,19 @@ def main():
         phases = read(options.schedule)
     except (OSError, UnicodeDecodeError) as error:
         sys.exit(f"{options.schedule}: {getattr(error, 'strerror', None) or error}")
+    except KeyError as error:
+        sys.exit(f"{options.schedule}: has weights of an unknown format: {error}")
     if not phases:
         sys.exit(f"{options.schedule}: has no 'mega.program @decode'; make it with "
                  "fpmoe-compile --target=cuda --compile-to=schedule")
     gpu = GPUS[options.gpu]
     rows = []
     for phase in phases:
-        each = phase.seconds(gpu, options.context) + (BARRIER if phase.meets else 0)
+        try:
+            each = phase.seconds(gpu, options.context) + (BARRIER if phase.meets else 0)
+        except (KeyError, ValueError) as error:
+            sys.exit(f"{options.schedule}: the tiles or ops of phase '{phase.name}' are not known: "
+                     f"{error}")
         rows.append((phase, each * phase.repeats))
     total = sum(time for _, time in rows)
     read_bytes = sum(phase.bytes * phase.repeats for phase in phases)

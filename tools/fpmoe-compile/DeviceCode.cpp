@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+
 #include "tools/fpmoe-compile/DeviceCode.h"
 #include "lib/Target/CUDA/Assemble.h"
 #include "lib/Target/CUDA/Ptx.h"

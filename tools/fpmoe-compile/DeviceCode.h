@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+
 #ifndef FPMOE_TOOLS_FPMOE_COMPILE_DEVICECODE_H
 #define FPMOE_TOOLS_FPMOE_COMPILE_DEVICECODE_H
 

@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+
 #include "tools/fpmoe-compile/Targets.h"
 #include "lib/Target/CUDA/Target.h"
 #include "llvm/ADT/SmallString.h"

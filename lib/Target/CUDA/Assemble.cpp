@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+
 #include "lib/Target/CUDA/Assemble.h"
 #include "lib/Tool/Output.h"
 #include "lib/Tool/Process.h"

@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+
 #include "lib/Target/CUDA/Ptx.h"
 #include "lib/Target/CPU/Optimize.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"

@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+
 #ifndef FPMOE_LIB_TARGET_CUDA_TARGET_H
 #define FPMOE_LIB_TARGET_CUDA_TARGET_H
 
