@@ -4,12 +4,13 @@
 """Runs a tool with less and less memory and threads: EXPECTED TOOL ARGUMENT...
 
 With each limit it has to do its work, which for a program is the file EXPECTED, or to end with
-one line and exit code 1.
+one line and exit code 1. Where libraries or the C library end it, they have to say why.
 """
 
 import os
 import pathlib
 import resource
+import signal
 import subprocess
 import sys
 
@@ -40,6 +41,9 @@ def run(kind, limit):
     # Libraries that get no memory before main() fault; that is one line, too.
     if result.returncode < 0 and len(lines) == 1 and lines[0].startswith("error: a fault"):
         return "not loaded"
+    # The C library aborts by itself where a thread's destructor gets no memory, and says so.
+    if result.returncode == -signal.SIGABRT and lines and "out of memory" in lines[0]:
+        return "aborted by the C library"
     return f"other: {result.returncode}, {lines[:3]}"
 
 
