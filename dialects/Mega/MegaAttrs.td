@@ -60,7 +60,8 @@ def Mega_DotInstruction : I32EnumAttr<"DotInstruction", "what sums products of b
     I32EnumAttrCase<"None", 0, "none">,
     I32EnumAttrCase<"Avx512Bf16", 1, "avx512_bf16">,
     I32EnumAttrCase<"AmxBf16", 2, "amx_bf16">,
-    I32EnumAttrCase<"NeonBf16", 3, "neon_bf16">]> {
+    I32EnumAttrCase<"NeonBf16", 3, "neon_bf16">,
+    I32EnumAttrCase<"CudaMma", 4, "cuda_mma">]> {
   let cppNamespace = "::mega";
   let genSpecializedAttr = 0;
 }
@@ -86,7 +87,8 @@ def Mega_TargetAttr : Mega_Attr<"Target", "target"> {
     level of `--cpu`; a module without the attribute is compiled for none of them in
     particular.
 
-    * `dot`: the instruction that sums products of bf16.
+    * `dot`: the instruction that sums products of bf16; `cuda_mma`: that of a warp
+      (mma.sync), which does bytes, too.
     * `int_dot`: the instruction that sums products of bytes: `avx2` two of them to 16
       bits (VPMADDUBSW), `avx_vnni` and `avx512_vnni` four to 32 (VPDPBUSD), as do
       `neon_dot` (SDOT) and `neon_i8mm` (USDOT); `amx_int8` those of many rows in tile
@@ -97,11 +99,14 @@ def Mega_TargetAttr : Mega_Attr<"Target", "target"> {
       of a product reads.
     * `columns`: columns that a panel of weights has at most.
     * `prefetch`: bytes by which products ask for weights ahead; 0: not at all.
+    * `span`: positions of a span of attention, which are read by one worker.
+    * `threads`: of a worker; where there are several, their registers hold what else
+      needs scratch.
 
     * `target_c2`: the attribute is a module's.
-    * `target_c1`: rows, accumulators and columns are positive, columns is 16, 32 or
-      64; tile_rows is a positive multiple of 16 with `amx_bf16` or `amx_int8`, else 0;
-      prefetch is not negative.
+    * `target_c1`: rows, accumulators, columns and threads are positive, columns is 16,
+      32 or 64; tile_rows is a positive multiple of 16 with `amx_bf16` or `amx_int8`,
+      else 0; prefetch is not negative; span is a positive multiple of 16.
 
     Example: `#mega.target<cpu = "avx512-bf16", dot = avx512_bf16, rows = 12, accumulators = 24, columns = 64, prefetch = 2560>`
   }];
@@ -110,7 +115,9 @@ def Mega_TargetAttr : Mega_Attr<"Target", "target"> {
                         "int64_t":$accumulators, "int64_t":$columns,
                         DefaultValuedParameter<"int64_t", "0">:$tile_rows,
                         DefaultValuedParameter<"int64_t", "0">:$prefetch,
-                        DefaultValuedParameter<"::mega::IntDotInstruction", "::mega::IntDotInstruction::None">:$int_dot);
+                        DefaultValuedParameter<"::mega::IntDotInstruction", "::mega::IntDotInstruction::None">:$int_dot,
+                        DefaultValuedParameter<"int64_t", "512">:$span,
+                        DefaultValuedParameter<"int64_t", "1">:$threads);
   let assemblyFormat = "`<` struct(params) `>`";
 }
 

@@ -62,7 +62,8 @@ TargetAttr mega::getTarget(Operation *op) {
   return TargetAttr::get(op->getContext(), "generic", DotInstruction::None,
                          /*rows=*/12, /*accumulators=*/24, /*columns=*/16,
                          /*tile_rows=*/0, /*prefetch=*/0,
-                         IntDotInstruction::None);
+                         IntDotInstruction::None, /*span=*/512,
+                         /*threads=*/1);
 }
 
 LogicalResult ProgramOp::verify() {

@@ -94,16 +94,19 @@ LogicalResult TargetAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                  StringRef cpu, DotInstruction dot,
                                  int64_t rows, int64_t accumulators,
                                  int64_t columns, int64_t tileRows,
-                                 int64_t prefetch, IntDotInstruction intDot) {
+                                 int64_t prefetch, IntDotInstruction intDot,
+                                 int64_t span, int64_t threads) {
   bool tiles = dot == DotInstruction::AmxBf16 ||
                intDot == IntDotInstruction::AmxInt8;
-  if (rows < 1 || accumulators < 1 || prefetch < 0 ||
+  if (rows < 1 || accumulators < 1 || prefetch < 0 || threads < 1 || span < 1 ||
+      span % kVectorColumns ||
       (columns != 16 && columns != 32 && columns != 64) ||
       (tiles ? tileRows < 16 || tileRows % 16 : tileRows != 0))
     return emitError() << "describes '" << cpu << "' by rows = " << rows
                        << ", accumulators = " << accumulators
                        << ", columns = " << columns
                        << ", tile_rows = " << tileRows
-                       << ", prefetch = " << prefetch << " (target_c1)";
+                       << ", prefetch = " << prefetch << ", span = " << span
+                       << ", threads = " << threads << " (target_c1)";
   return success();
 }

@@ -11,6 +11,7 @@
 #include "dialects/Mega/Mega.h"
 
 #include "llvm/Support/MathExtras.h"
+#include "llvm/Support/raw_ostream.h"
 
 #include <numeric>
 
@@ -200,20 +201,33 @@ static LogicalResult verifyAttended(Operation *op, int64_t heads,
          << operand.getType() << " (" << label << ")";
 }
 
+/// The type of a buffer that an op may lack.
+static std::string describe(Value buffer) {
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  if (buffer)
+    out << "'" << buffer.getType() << "'";
+  else
+    out << "'none'";
+  return text;
+}
+
 LogicalResult AttentionOp::verify() {
   int64_t span = getSpan(), valueDim = getValueDim();
   if (failed(verifyAttention(*this, "attention_c1")) ||
       failed(verifyAttended(*this, getHeads(), valueDim, getOperand(),
                             "attention_c2")))
     return failure();
-  if (span < 1 || span % kVectorColumns ||
-      !hasColumns(getScores(), span + kVectorColumns) ||
-      !hasColumns(getSums(), padColumns(valueDim) + kVectorColumns) ||
-      dim(getSums(), 0) <
-          int64_t(getHeads() / getKvHeads()) * dim(getOperand(), 2))
+  bool hasScratch = getScores() && getSums();
+  if (span < 1 || span % kVectorColumns || !getScores() != !getSums() ||
+      (hasScratch &&
+       (!hasColumns(getScores(), span + kVectorColumns) ||
+        !hasColumns(getSums(), padColumns(valueDim) + kVectorColumns) ||
+        dim(getSums(), 0) <
+            int64_t(getHeads() / getKvHeads()) * dim(getOperand(), 2))))
     return emitOpError("in spans of ")
-           << span << " has scores " << getScores().getType() << " and sums "
-           << getSums().getType() << " (attention_c3)";
+           << span << " has scores " << describe(getScores()) << " and sums "
+           << describe(getSums()) << " (attention_c3)";
   return success();
 }
 
@@ -223,12 +237,12 @@ LogicalResult AttendSpanOp::verify() {
   int64_t span = getSpan();
   auto partial = cast<MemRefType>(getPartial().getType());
   if (span < 1 || span % kVectorColumns ||
-      !hasColumns(getScores(), span + kVectorColumns) ||
+      (getScores() && !hasColumns(getScores(), span + kVectorColumns)) ||
       partial.getRank() != 4 || partial.getDimSize(0) != getKvHeads() ||
       partial.getDimSize(2) != getHeads() / getKvHeads() ||
       partial.getDimSize(3) != padColumns(getValueDim()) + kVectorColumns)
     return emitOpError("in spans of ")
-           << span << " has scores " << getScores().getType() << " and gives "
+           << span << " has scores " << describe(getScores()) << " and gives "
            << partial << " (attend_span_c2)";
   return success();
 }

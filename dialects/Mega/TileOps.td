@@ -199,7 +199,8 @@ def Mega_HeadsOp : Mega_TileOp<"heads", [AttrSizedOperandSegments]> {
   }];
 }
 
-def Mega_AttentionOp : Mega_TileOp<"attention", [], ["allowsTileSize"]> {
+def Mega_AttentionOp : Mega_TileOp<"attention", [AttrSizedOperandSegments],
+                                   ["allowsTileSize"]> {
   let summary = "Attention of the heads that share keys and values";
   let description = [{
     Tiles: key/value heads, and the query blocks of the step. Heads of q and k have
@@ -212,28 +213,30 @@ def Mega_AttentionOp : Mega_TileOp<"attention", [], ["allowsTileSize"]> {
 
     `scores` is scratch, `[rows, span + 16]`, `sums` the rows of a block for each head
     that shares keys and values, with `value_dim` columns, rounded up to whole vectors,
-    for v, and 16 for m and l.
+    for v, and 16 for m and l. There are none where workers have many threads.
 
     * `attention_c1`: `heads` is a multiple of `kv_heads`; query and cache have
       `head_dim` columns, and the cache `value_dim`, each rounded up to whole vectors;
       the cache is of f32 or bf16.
     * `attention_c2`: the operand has heads times `value_dim` columns, rounded up to
       whole vectors, and no two heads in what stands together.
-    * `attention_c3`: the span is a multiple of 16, scores and sums are as large as said.
+    * `attention_c3`: the span is a multiple of 16, scores and sums are as large as
+      said, if there are any.
 
     Example: see test/dialects/Mega/tiles.mlir.
   }];
   let arguments = (ins Mega_Buffer:$query, Mega_Buffer:$cache, Mega_Buffer:$positions,
-                       Mega_Buffer:$operand, Mega_Buffer:$scores, Mega_Buffer:$sums,
+                       Mega_Buffer:$operand, Optional<Mega_Buffer>:$scores,
+                       Optional<Mega_Buffer>:$sums,
                        Index:$layer, I64Attr:$heads, I64Attr:$kv_heads,
                        I64Attr:$head_dim, I64Attr:$value_dim, I64Attr:$span,
                        F64Attr:$scale, OptionalAttr<I64Attr>:$window);
   let assemblyFormat = [{
-    $query `,` $cache `at` $positions `into` $operand `by` $scores `,` $sums
+    $query `,` $cache `at` $positions `into` $operand (`by` $scores^ `,` $sums)?
     `layer` $layer `heads` $heads `kv_heads` $kv_heads `head_dim` $head_dim
     `value_dim` $value_dim `span` $span `scale` $scale (`window` $window^)? attr-dict
-    `:` type($query) `,` type($cache) `,` type($positions) `,` type($operand) `,`
-    type($scores) `,` type($sums)
+    `:` type($query) `,` type($cache) `,` type($positions) `,` type($operand)
+    (`,` type($scores)^ `,` type($sums))?
   }];
 }
 
@@ -247,21 +250,21 @@ def Mega_AttendSpanOp : Mega_TileOp<"attend_span", [], ["allowsTileSize"]> {
 
     * `attend_span_c1`: query and cache as `attention_c1` says.
     * `attend_span_c2`: the span is a multiple of 16, scores are as wide as said there,
-      `partial` is of these sizes.
+      if there are any, `partial` is of these sizes.
 
     Example: see test/dialects/Mega/tiles.mlir.
   }];
   let arguments = (ins Mega_Buffer:$query, Mega_Buffer:$cache, Mega_Buffer:$positions,
-                       Mega_Buffer:$partial, Mega_Buffer:$scores, Index:$layer,
+                       Mega_Buffer:$partial, Optional<Mega_Buffer>:$scores, Index:$layer,
                        I64Attr:$heads, I64Attr:$kv_heads, I64Attr:$head_dim,
                        I64Attr:$value_dim, I64Attr:$span, F64Attr:$scale,
                        OptionalAttr<I64Attr>:$window);
   let assemblyFormat = [{
-    $query `,` $cache `at` $positions `into` $partial `by` $scores `layer` $layer
+    $query `,` $cache `at` $positions `into` $partial (`by` $scores^)? `layer` $layer
     `heads` $heads `kv_heads` $kv_heads `head_dim` $head_dim `value_dim` $value_dim
     `span` $span `scale` $scale (`window` $window^)? attr-dict
-    `:` type($query) `,` type($cache) `,` type($positions) `,` type($partial) `,`
-    type($scores)
+    `:` type($query) `,` type($cache) `,` type($positions) `,` type($partial)
+    (`,` type($scores)^)?
   }];
 }
 

@@ -112,6 +112,7 @@ struct LowerDot2Pass : fpmoe::impl::LowerDot2Base<LowerDot2Pass> {
     case mega::DotInstruction::NeonBf16:
       patterns.add<Dot2ToNeon>(&getContext());
       break;
+    case mega::DotInstruction::CudaMma: // of warps, which have no such op
     case mega::DotInstruction::None:
       patterns.add<Dot2ToFma>(&getContext());
       // Rounding to bf16 would become a call of the compiler's library.

@@ -24,8 +24,16 @@ using namespace fpmoe;
 
 namespace {
 
-/// Whether rows are what the formats of the weights multiply on the target.
-LogicalResult checkProduct(mega::TileOpInterface op, mega::TargetAttr target) {
+/// Whether rows are what the formats of the weights multiply on the target, and
+/// whether there is scratch to attend with.
+LogicalResult checkOp(mega::TileOpInterface op, mega::TargetAttr target) {
+  auto attention = dyn_cast<mega::AttentionOp>(*op);
+  auto attendSpan = dyn_cast<mega::AttendSpanOp>(*op);
+  if ((attention && !attention.getScores()) ||
+      (attendSpan && !attendSpan.getScores()))
+    return op->emitOpError("has no scores, which cpu '")
+           << target.getCpu() << "' needs; schedule for the same "
+           << mega::kTargetAttr;
   mega::TileProduct product = op.getProduct();
   for (Value weight : product.weights) {
     const Format &format =
@@ -85,7 +93,7 @@ struct LowerPhasesPass : fpmoe::impl::LowerPhasesBase<LowerPhasesPass> {
     mega::TargetAttr target = mega::getTarget(module);
     if (failed(lowerOutlinedPhases(
             module,
-            [&](mega::TileOpInterface op) { return checkProduct(op, target); },
+            [&](mega::TileOpInterface op) { return checkOp(op, target); },
             emitPhase)))
       signalPassFailure();
   }

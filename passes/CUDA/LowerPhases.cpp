@@ -10,6 +10,7 @@
 
 #include "dialects/Mega/TileOpVisitor.h"
 #include "lib/Codegen/CUDA/Emit.h"
+#include "lib/Codegen/CUDA/Product.h"
 #include "lib/Codegen/Formats/Format.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "passes/CPU/OutlinedPhases.h"
@@ -26,27 +27,29 @@ using cuda::BlockContext;
 
 namespace {
 
-/// Whether threads multiply rows like these: of f32, or of groups of integers,
-/// so many at a time as their registers hold sums of.
+/// Whether threads multiply rows like these: of f32, of pairs of bf16, or of
+/// groups of integers, so many at a time as their registers hold sums of.
 LogicalResult checkProduct(mega::TileOpInterface op) {
   mega::TileProduct product = op.getProduct();
   if (!product.rows)
     return success();
   auto type = cast<MemRefType>(product.rows.getType());
   for (Value weight : product.weights) {
-    const Format &format =
-        getFormat(cast<ShapedType>(weight.getType()).getElementType());
-    bool fits = format.takesIntegers()
-                    ? type.getElementType().isInteger(8)
-                    : type.getElementType().isF32() && type.getDimSize(3) == 1;
+    Type element = cast<ShapedType>(weight.getType()).getElementType();
+    Type made = type.getElementType();
+    bool fits = getFormat(element).takesIntegers() ? made.isInteger(8)
+                : element.isBF16() ? made.isBF16() && type.getDimSize(3) == 2
+                                   : made.isF32() && type.getDimSize(3) == 1;
     if (!fits)
       return op->emitOpError("multiplies rows of ")
              << type << ", which blocks of threads do not; schedule for 'cuda'";
   }
-  if (type.getDimSize(2) > cuda::kMostRows)
+  int64_t rows = type.getDimSize(2);
+  if (rows > cuda::kMostRows || (rows > cuda::kMostFloatRows && rows % kLanes))
     return op->emitOpError("multiplies ")
-           << type.getDimSize(2) << " rows at a time; blocks of threads do "
-           << cuda::kMostRows << " at most; schedule for 'cuda'";
+           << rows << " rows at a time; blocks of threads do "
+           << cuda::kMostFloatRows << " at most, or a multiple of " << kLanes
+           << " up to " << cuda::kMostRows << "; schedule for 'cuda'";
   return success();
 }
 

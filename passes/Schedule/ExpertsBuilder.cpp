@@ -270,7 +270,7 @@ void ExpertsBuilder::buildDown() {
                               mega::kGroupElements);
   int64_t total = layoutOf(widerDown()).vectors();
   int64_t vectors = std::max(getVectorsAtOnce(b.target, 1), perPanel);
-  if (!b.one) {
+  if (!b.one && b.target.getThreads() == 1) {
     int64_t vectorBytes = depth * bytes;
     vectors = llvm::alignTo(
         std::min<int64_t>(std::max<int64_t>(kTileWeightBytes / vectorBytes, 1),

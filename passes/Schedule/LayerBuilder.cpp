@@ -254,7 +254,7 @@ LogicalResult LayerBuilder::buildQkv(QkvOp op) {
                        b.sizeOfMany(TileSize::BlockGroups)});
   mega::QkvOp::create(b, b.loc, operand, weight, bias, qNorm, kNorm, angles,
                       b.input(StepInput::Positions), query, memory.cache, head,
-                      b.layer, heads, kvHeads, dim, kGroupBlocks,
+                      b.layer, heads, kvHeads, dim, b.blocksPerTile(),
                       op.getHeadEpsAttr(), op.getClipAttr());
   return success();
 }
@@ -308,17 +308,22 @@ LogicalResult LayerBuilder::buildAttention(AttentionOp op) {
   }
   operands[{op.getResult(), Value(), Type()}] = attended;
   // The extra columns keep rows apart in the first-level cache.
-  int64_t span = std::min(kSpanPositions, mega::padColumns(b.shape.context));
+  int64_t span =
+      std::min(b.target.getSpan(), mega::padColumns(b.shape.context));
   int64_t group = heads / kvHeads, rows = b.shape.rows;
-  Value scores = b.buffer(
-      "scores", BufferSpace::Private,
-      {std::max(getRowsAtOnce(b.target, rows), getRowsAtOnce(b.target, group)),
-       span + mega::kVectorColumns},
-      b.getF32Type());
+  bool hasScratch = b.target.getThreads() == 1;
+  Value scores, sums;
+  if (hasScratch)
+    scores = b.buffer("scores", BufferSpace::Private,
+                      {std::max(getRowsAtOnce(b.target, rows),
+                                getRowsAtOnce(b.target, group)),
+                       span + mega::kVectorColumns},
+                      b.getF32Type());
   int64_t columns = mega::padColumns(valueDim) + mega::kVectorColumns;
   if (!b.one) {
-    Value sums = b.buffer("sums", BufferSpace::Private, {group * rows, columns},
-                          b.getF32Type());
+    if (hasScratch)
+      sums = b.buffer("sums", BufferSpace::Private, {group * rows, columns},
+                      b.getF32Type());
     b.beginPhase("attention", {b.size(kvHeads), b.size(TileSize::QueryBlocks)});
     mega::AttentionOp::create(b, b.loc, query, memory.cache,
                               b.input(StepInput::Positions), attended, scores,
@@ -385,7 +390,7 @@ LogicalResult LayerBuilder::buildLinear(LinearOp op) {
   b.beginPhase(name, {b.size(llvm::divideCeil(total, vectors)),
                       b.sizeOfMany(TileSize::BlockGroups)});
   mega::LinearOp::create(b, b.loc, source, weight, bias,
-                         /*logits_rows=*/Value(), out, vectors, kGroupBlocks,
+                         /*logits_rows=*/Value(), out, vectors, b.blocksPerTile(),
                          /*accumulate=*/out == x, op.getMultiplierAttr());
   rows[op.getResult()] = out;
   if (out == x)

@@ -162,6 +162,8 @@ int64_t ProgramBuilder::vectorsPerTile(Value packedWeight) {
   int64_t perPanel = layout.n / mega::kVectorColumns;
   if (one) // one stream of weights for each
     return std::max(getVectorsAtOnce(target, 1), perPanel);
+  if (target.getThreads() > 1)
+    return std::max(kThreadsVectors, perPanel);
   int64_t bytes = layout.panelBytes() / perPanel;
   int64_t fit = std::max<int64_t>(kTileWeightBytes / bytes, 1);
   int64_t balanced = llvm::divideCeil(layout.vectors(), kMinTiles);

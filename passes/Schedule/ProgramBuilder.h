@@ -39,11 +39,11 @@ constexpr int64_t kTileWeightBytes = 400 << 10;
 /// Tiles that a product has at least, where it is large enough: many workers
 /// must find work, and few must end together.
 constexpr int64_t kMinTiles = 32;
-/// Positions of a span of attention: its keys and values stay in the
-/// second-level cache while the rows of a block pass.
-constexpr int64_t kSpanPositions = 512;
 /// Blocks of tokens in a group: enough to use a tile's weights well.
 constexpr int64_t kGroupBlocks = 16;
+/// Vectors of columns that a worker of many threads multiplies at once. Its
+/// blocks of tokens are large, and a tile has one.
+constexpr int64_t kThreadsVectors = 4;
 
 class ProgramBuilder : public mlir::OpBuilder {
 public:
@@ -110,6 +110,10 @@ public:
 
   /// How many vectors of columns of a packed weight a tile takes.
   int64_t vectorsPerTile(Value packedWeight);
+  /// How many blocks of tokens.
+  int64_t blocksPerTile() const {
+    return target.getThreads() > 1 ? 1 : kGroupBlocks;
+  }
 
 private:
   Value createOnTop(llvm::function_ref<Value()> create);

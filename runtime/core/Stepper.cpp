@@ -33,11 +33,10 @@ Status Stepper::create(const FpmoeModel &model, const FpmoeLevel &level,
   return status;
 }
 
-/// Rows attend together as far as they lie in one block of rows.
 void Stepper::addQueryBlocks(int64_t first, int64_t count) {
   for (int64_t row = first, end = first + count; row < end;) {
     int64_t next =
-        std::min(end, (row / level.block_rows + 1) * level.block_rows);
+        std::min(end, (row / level.query_rows + 1) * level.query_rows);
     queryBlocks.push_back(
         {static_cast<int32_t>(row), static_cast<int32_t>(next - row)});
     row = next;

@@ -28,8 +28,11 @@ LATENCY = 0.7e-6   # of a load from memory, under load
 CACHE_LATENCY = 0.35e-6  # of a load from the second-level cache
 BARRIER = 1.5e-6   # of the grid
 MEETING = 0.1e-6   # of the threads of a block
-LOADS = 8          # of a thread, on their way together
-ON_THEIR_WAY = 256 * LOADS * 16  # bytes of weights of a block
+LOADS = 16         # of a lane that attends, on their way together
+WARPS = 8
+# Bytes of weights that a warp has on its way: parts of 16 elements of 16 columns, or of groups.
+ON_THEIR_WAY = {"f32": 8 * 512, "f16": 8 * 512, "bf16": 8 * 512, "!fpmoe.int8": 6 * 544,
+                "!fpmoe.uint4": 6 * 320, "!fpmoe.int4": 6 * 288}
 BITS = {"f32": 32, "f16": 16, "bf16": 16, "!fpmoe.int8": 8.5, "!fpmoe.uint4": 5,
         "!fpmoe.int4": 4.5}
 WEIGHT = re.compile(r"tensor<([0-9x]+)x(!?[a-z0-9.]+), #mega\.packed")
@@ -41,6 +44,7 @@ class Phase:
     def __init__(self, name, tiles):
         self.name, self.tiles = name, tiles
         self.bytes, self.ops, self.repeats, self.meets = 0, [], 1, False
+        self.on_their_way = 0
 
     def add(self, line):
         op = re.match(r"mega\.(\w+)", line).group(1)
@@ -53,6 +57,7 @@ class Phase:
             if op.startswith("expert") and len(sizes) == 3:
                 sizes[0] = int(chosen.group(1)) if chosen else sizes[0]
             self.bytes += math.prod(sizes) * BITS[kind] / 8
+            self.on_their_way = WARPS * ON_THEIR_WAY[kind]
 
     def number_of_tiles(self, context):
         if self.tiles is None:
@@ -76,25 +81,28 @@ class Phase:
         active = min(tiles, blocks)
         time = LATENCY + 3 * MEETING
         if self.bytes:
-            rate = min(ON_THEIR_WAY / LATENCY, bandwidth / active)
+            rate = min(self.on_their_way / LATENCY, bandwidth / active)
             time += self.bytes / tiles / rate
         for op, _ in self.ops:
             if op == "attend_span":
                 time += self.attention(cycle, context)
+            if op == "merge_spans":  # eight spans at once
+                time += math.ceil(context / int(self.number("span")) / 8) * CACHE_LATENCY
         return turns * time
 
     def attention(self, cycle, context):
-        """The heads of a group in turn: a position for each thread, then some for each warp."""
-        positions = min(self.number("span"), context)
+        """A warp for each head of a group: some positions for each lane, then some columns."""
+        span = self.number("span")
+        positions = min(span, context)
         keys, values = self.number("head_dim"), self.number("value_dim")
-        # Loads wait for one another in lots, and for the number of the page.
-        lots = math.ceil(positions / 256) * (1 + math.ceil(keys / 2 / LOADS))
-        lot = max(2 * LOADS // math.ceil(values / 32), 1)
-        lots += 2 * math.ceil(math.ceil(positions / 8) / lot)
-        # 128 lanes do an instruction in each cycle; an element takes four or so.
-        busy = positions * (keys + values) * 4 / 128 * cycle
         heads = self.number("heads") // self.number("kv_heads")
-        return heads * (max(lots * CACHE_LATENCY, busy) + 8 * MEETING)
+        # Loads wait for one another in lots, and for the number of the page. Two elements are one
+        # load: of a key, or of two positions of a column.
+        lots = 1 + math.ceil(keys / 2 * math.ceil(span / 32) / LOADS)
+        lots += 1 + math.ceil(positions / 2 * math.ceil(values / 32) / LOADS)
+        # 128 lanes do an instruction in each cycle; an element takes four or so.
+        busy = min(heads, WARPS) * positions * (keys + values) * 4 / 128 * cycle
+        return math.ceil(heads / WARPS) * max(lots * CACHE_LATENCY, busy)
 
 
 def read(path):

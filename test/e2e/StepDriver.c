@@ -161,7 +161,7 @@ static void addRows(Session *session, const Sequence *sequence,
     rows->positions[row] = (int32_t)at;
     rows->languages[row] = sequence->languages ? sequence->languages[at] : -1;
     rows->pages[row] = sequence->pages;
-    if (i == 0 || row % level->block_rows == 0)
+    if (i == 0 || row % level->query_rows == 0)
       rows->blocks[step->query_block_count++] =
           (FpmoeQueryBlock){(int32_t)row, 0};
     ++rows->blocks[step->query_block_count - 1].rows;

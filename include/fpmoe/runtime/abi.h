@@ -15,14 +15,14 @@
 extern "C" {
 #endif
 
-#define FPMOE_ABI_VERSION 6u
+#define FPMOE_ABI_VERSION 7u
 #define FPMOE_MAGIC 0x454f4d50464d4f45ull
 
 /* The cache is made of pages of so many positions of one sequence each. */
 #define FPMOE_PAGE_POSITIONS 32
 
 /* Rows of the step that attend together: consecutive tokens of one sequence
- * that lie in one block of rows, [n block_rows, (n + 1) block_rows). */
+ * that lie in one block of rows, [n query_rows, (n + 1) query_rows). */
 typedef struct FpmoeQueryBlock {
   int32_t first; /* row                                                       */
   int32_t rows;  /* at least 1                                                */
@@ -151,7 +151,8 @@ typedef struct FpmoeCuda {
 typedef struct FpmoeLevel {
   const char *name;             /* "avx512-bf16", "cuda"                      */
   uint32_t cpu_features;        /* FPMOE_CPU_*, all of them needed            */
-  uint32_t reserved;            /* 0                                          */
+  uint32_t query_rows;          /* rows that attend together at most; divides
+                                   block_rows                                 */
   int64_t max_tokens;           /* largest count of one prefill step          */
   int64_t block_rows;           /* rows that prefill multiplies at a time     */
   int64_t cache_bytes_per_position; /* over all layers                        */

@@ -31,6 +31,9 @@ public:
   void clear(mlir::Value firstRow, mlir::Value lastRow, int64_t from,
              int64_t to) const;
   int64_t getColumns() const { return depth * k; }
+  mlir::Type getElement() const { return element; }
+  /// Elements of a row that stand together.
+  int64_t getTogether() const { return k; }
 
 private:
   mlir::Value rowAt(mlir::Value row) const {

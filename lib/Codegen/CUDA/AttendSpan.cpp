@@ -4,7 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-// The heads that share keys and values take it one after the other.
+// A warp takes one of the heads that share keys and values.
 //===----------------------------------------------------------------------===//
 
 #include "lib/Codegen/CUDA/Attention.h"
@@ -29,18 +29,18 @@ void cuda::emit(BlockContext &block, mega::AttendSpanOp op, Tile tile) {
   partial =
       b.at(block.base(op.getPartial()), b.mul(partial, group * partialBytes));
   cuda::SpanAttention attention(block, op, tile[0]);
-  b.loop(b.i64(0), b.i64(group), 1, [&](Value head) {
+  block.forWarps(group, [&](Value head) {
     Value to = b.at(partial, b.mul(head, partialBytes));
-    attention.emit(
-        {b.at(query, b.mul(head, queryBytes)), position,
-         block.pagesOf(b.i64(0))},
-        start,
-        [&](Value largest, Value sum) {
-          block.once([&] {
-            b.store(largest, b.at(to, columns * 4));
-            b.store(sum, b.at(to, columns * 4 + 4));
-          });
-        },
-        [&](Value column, Value value) { b.storeF32(value, to, column); });
+    cuda::SpanAttention::Sums sums =
+        attention.emit({b.at(query, b.mul(head, queryBytes)), position,
+                        block.pagesOf(b.i64(0))},
+                       start);
+    block.oncePerWarp([&] {
+      b.store(sums.largest, b.at(to, columns * 4));
+      b.store(sums.powers, b.at(to, columns * 4 + 4));
+    });
+    for (auto [c, value] : llvm::enumerate(sums.values))
+      b.ifThen(b.less(attention.columnOf(c), b.i64(columns)),
+               [&] { b.storeF32(value, to, attention.columnOf(c)); });
   });
 }

@@ -4,8 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-// Row after row goes over the spans that it sees; sums of those before are in
-// scratch.
+// A warp takes a head of a token over the spans that it sees; sums of those
+// before are in its registers.
 //===----------------------------------------------------------------------===//
 
 #include "lib/Codegen/CUDA/Attention.h"
@@ -20,55 +20,50 @@ void cuda::emit(BlockContext &block, mega::AttentionOp op, Tile tile) {
   Value kvHead = tile[0];
   int64_t group = op.getHeads() / op.getKvHeads(), span = op.getSpan();
   int64_t queryBytes = dim(op.getQuery(), 2) * 4;
-  int64_t valueDim = op.getValueDim(), columns = mega::padColumns(valueDim);
+  int64_t valueDim = op.getValueDim();
   Value queryBlock = b.at(block.pointerField(offsetof(FpmoeStep, query_blocks)),
                           b.mul(tile[1], sizeof(FpmoeQueryBlock)));
   Value first = b.loadIndex(queryBlock, b.i64(0));
   Value tokens = b.loadIndex(queryBlock, b.i64(1));
-  Value pages = block.pagesOf(first), sums = block.base(op.getSums());
+  Value pages = block.pagesOf(first);
   OperandBlock operand =
       block.block(op.getOperand(), b.div(first, block.blockRows));
   Value firstRow = b.rem(first, block.blockRows);
   cuda::SpanAttention attention(block, op, kvHead);
 
-  b.loop(b.i64(0), b.mul(tokens, group), 1, [&](Value i) {
+  block.forWarps(b.mul(tokens, group), [&](Value i) {
     Value token = b.add(first, b.div(i, group));
     Value head = b.add(b.mul(kvHead, group), b.rem(i, group));
     Value position = block.element(op.getPositions(), token);
     Value query =
         b.at(block.base(op.getQuery()),
              b.mul(b.add(b.mul(token, op.getHeads()), head), queryBytes));
-    block.forThreads(columns,
-                     [&](Value c) { b.storeF32(b.f32(0.0f), sums, c); });
     Value from = emitFirstSeen(b, position, op.getWindow());
-    SmallVector<Value> totals =
-        b.loop(b.mul(b.div(from, span), span), b.add(position, 1), span,
-               {b.f32(kNoScore), b.f32(0.0f)},
-               [&](Value start, ValueRange before) -> SmallVector<Value> {
-                 SpanFactors factors;
-                 Value sum;
-                 attention.emit(
-                     {query, position, pages}, start,
-                     [&](Value largest, Value powers) {
-                       factors = emitSpanFactors(b, before[0], largest);
-                       sum = emitMerged(b, factors, before[1], powers);
-                     },
-                     [&](Value column, Value value) {
-                       b.storeF32(emitMerged(b, factors,
-                                             b.loadF32(sums, column), value),
-                                  sums, column);
-                     });
-                 return {factors.largest, sum};
-               });
-    // Each thread has its columns all the time.
+    // The largest score, the sum of powers, those of values.
+    SmallVector<Value> sums(2 + attention.getLaneColumns(), b.f32(0.0f));
+    sums[0] = b.f32(kNoScore);
+    sums = b.loop(b.mul(b.div(from, span), span), b.add(position, 1), span,
+                  sums, [&](Value start, ValueRange before) {
+                    cuda::SpanAttention::Sums here =
+                        attention.emit({query, position, pages}, start);
+                    SpanFactors factors =
+                        emitSpanFactors(b, before[0], here.largest);
+                    SmallVector<Value> after{
+                        factors.largest,
+                        emitMerged(b, factors, before[1], here.powers)};
+                    for (auto [value, old] :
+                         llvm::zip(here.values, before.drop_front(2)))
+                      after.push_back(emitMerged(b, factors, old, value));
+                    return after;
+                  });
     Value row = b.add(firstRow, b.div(i, group));
-    block.forThreads(columns, [&](Value c) {
-      b.ifThen(b.less(c, b.i64(valueDim)), [&] {
-        b.store(b.fdiv(b.loadF32(sums, c), totals[1]),
-                block.elementAt(operand.rows, row,
-                                b.add(b.mul(head, valueDim), c)));
+    for (auto [c, value] : llvm::enumerate(ArrayRef(sums).drop_front(2))) {
+      Value column = attention.columnOf(c);
+      b.ifThen(b.less(column, b.i64(valueDim)), [&] {
+        block.store(b.fdiv(value, sums[1]), operand, row,
+                    b.add(b.mul(head, valueDim), column));
       });
-    });
+    }
   });
   // Zeros in rows behind the last token, and behind the last head.
   Value lastRow = b.add(firstRow, tokens);
@@ -77,11 +72,9 @@ void cuda::emit(BlockContext &block, mega::AttentionOp op, Tile tile) {
   int64_t own = group * valueDim, all = op.getHeads() * valueDim;
   block.forThreads(b.mul(b.sub(end, lastRow), own), [&](Value i) {
     Value column = b.add(b.mul(kvHead, own), b.rem(i, own));
-    b.store(
-        b.f32(0.0f),
-        block.elementAt(operand.rows, b.add(lastRow, b.div(i, own)), column));
+    block.store(b.f32(0.0f), operand, b.add(lastRow, b.div(i, own)), column);
   });
   b.ifThen(b.equal(kvHead, b.i64(op.getKvHeads() - 1)), [&] {
-    block.clear(operand.rows, firstRow, end, all, mega::padColumns(all));
+    block.clear(operand, firstRow, end, all, mega::padColumns(all));
   });
 }

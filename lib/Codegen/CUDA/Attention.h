@@ -20,42 +20,42 @@ struct SpanRow {
   mlir::Value pages;    ///< of its sequence
 };
 
-/// A block meets a span with one row: first the scores, a position for each
-/// thread, then their softmax, then the sum of values, a column for each
-/// thread.
+/// A warp meets a span with one row: a lane has the scores of some positions,
+/// then some columns of the sum of values.
 class SpanAttention {
 public:
   /// For mega.attention and mega.attend_span.
   template <typename OpTy>
   SpanAttention(BlockContext &block, OpTy op, mlir::Value kvHead)
       : block(block), b(block.b), cache(block, op.getCache(), op.getHeadDim()),
-        kvHead(kvHead), scores(block.base(op.getScores())), span(op.getSpan()),
+        kvHead(kvHead), span(op.getSpan()),
         scale(op.getScale().convertToDouble()), window(op.getWindow()) {}
 
-  /// Takes, in every thread, the largest score and the sum of powers.
-  using Totals = llvm::function_ref<void(mlir::Value largest, mlir::Value sum)>;
-  /// Takes, in one thread, a column of the sum of values.
-  using Values =
-      llvm::function_ref<void(mlir::Value column, mlir::Value value)>;
-  /// The span that begins at position `start`, a multiple of its length. All
-  /// threads have met when totals are called, and behind the values.
-  void emit(const SpanRow &row, mlir::Value start, Totals totals,
-            Values values);
+  /// The largest score, the sum of powers, and sums of values: of column
+  /// `columnOf(c)` at [c].
+  struct Sums {
+    mlir::Value largest, powers;
+    llvm::SmallVector<mlir::Value> values;
+  };
+  /// Of the span that begins at position `start`, a multiple of its length. The
+  /// row sees some of it.
+  Sums emit(const SpanRow &row, mlir::Value start);
+
+  /// Columns of a lane; the last ones may lie behind the values.
+  int64_t getLaneColumns() const {
+    return llvm::divideCeil(cache.valueVectors() * kLanes, kWarpLanes);
+  }
+  mlir::Value columnOf(int64_t c) { return b.add(block.lane, c * kWarpLanes); }
 
 private:
-  mlir::Value load(mlir::Value from);
+  llvm::SmallVector<mlir::Value> widen(mlir::Value bits);
   llvm::SmallVector<mlir::Value>
-  sumOver(mlir::Value count, int64_t sums, int64_t lot,
-          llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value)> load,
-          llvm::function_ref<void(llvm::ArrayRef<mlir::Value>,
-                                  llvm::MutableArrayRef<mlir::Value>)>
-              add);
-  mlir::Value score(const SpanRow &row, mlir::Value position);
+  emitScores(const SpanRow &row, mlir::ArrayRef<mlir::Value> positions);
 
   BlockContext &block;
   KernelBuilder &b;
   CacheLayout cache;
-  mlir::Value kvHead, scores;
+  mlir::Value kvHead;
   int64_t span;
   double scale;
   std::optional<uint64_t> window;

@@ -85,6 +85,30 @@ Value BlockContext::maxBlock(Value value) {
   return overBlock(value, [&](Value x, Value y) { return b.fmax(x, y); });
 }
 
+SmallVector<Value> BlockContext::chain(
+    Value from, Value to, int64_t lot, ValueRange sums,
+    function_ref<SmallVector<Value>(Value)> load,
+    function_ref<void(ArrayRef<Value>, MutableArrayRef<Value>)> add) {
+  auto emitLot = [&](Value first, int64_t some, ValueRange before) {
+    SmallVector<SmallVector<Value>> loaded;
+    for (int64_t i = 0; i < some; ++i)
+      loaded.push_back(load(b.add(first, i)));
+    SmallVector<Value> after(before);
+    for (ArrayRef<Value> values : loaded)
+      add(values, after);
+    return after;
+  };
+  Value count = b.max(b.sub(to, from), b.i64(0));
+  Value whole = b.add(from, b.mul(b.div(count, lot), lot));
+  SmallVector<Value> all =
+      b.loop(from, whole, lot, sums, [&](Value i, ValueRange before) {
+        return emitLot(i, lot, before);
+      });
+  return b.loop(whole, to, 1, all, [&](Value i, ValueRange before) {
+    return emitLot(i, 1, before);
+  });
+}
+
 Value BlockContext::sumOfSquares(Value row, int64_t padded, Value first,
                                  int64_t step) {
   return b.loop(first, b.i64(padded), step, {b.f32(0.0f)},
@@ -111,13 +135,57 @@ Value BlockContext::inverseRmsOfWarp(Value row, int64_t padded, int64_t columns,
   return inverseRoot(b, squares, columns, eps);
 }
 
-void BlockContext::clear(const OperandRows &rows, Value first, Value last,
+Value BlockContext::inverseRmsAsOfBlock(Value row, int64_t padded,
+                                        int64_t columns, double eps) {
+  // A lane does what eight threads of a block do, side by side.
+  SmallVector<Value> sums(kWarps, b.f32(0.0f));
+  int64_t whole = padded / kThreads * kThreads;
+  auto addSquare = [&](Value sum, Value x) { return b.fma(x, x, sum); };
+  sums = b.loop(b.i64(0), b.i64(whole), kThreads, sums,
+                [&](Value i, ValueRange before) {
+                  SmallVector<Value> after;
+                  for (int64_t w = 0; w < kWarps; ++w) {
+                    Value at = b.add(b.add(i, lane), w * kWarpLanes);
+                    after.push_back(addSquare(before[w], b.loadF32(row, at)));
+                  }
+                  return after;
+                });
+  for (int64_t w = 0; whole + w * kWarpLanes < padded; ++w) {
+    Value at = b.add(lane, whole + w * kWarpLanes);
+    Value x = b.loadF32(row, b.min(at, b.i64(padded - 1)));
+    x = b.select(b.less(at, b.i64(padded)), x, b.f32(0.0f));
+    sums[w] = addSquare(sums[w], x);
+  }
+  Value all = sumWarp(sums[0]);
+  for (int64_t w = 1; w < kWarps; ++w)
+    all = b.fadd(all, sumWarp(sums[w]));
+  return inverseRoot(b, all, columns, eps);
+}
+
+Value BlockContext::elementAt(const OperandBlock &operand, Value row,
+                              Value column) {
+  const OperandRows &rows = operand.rows;
+  int64_t k = operand.getTogether();
+  Value at = b.at(b.at(rows.base, b.mul(row, rows.rowBytes)),
+                  b.mul(b.div(column, k), rows.stepBytes));
+  int64_t bytes = operand.getElement().getIntOrFloatBitWidth() / 8;
+  return k == 1 ? at : b.at(at, b.mul(b.rem(column, k), bytes));
+}
+void BlockContext::store(Value x, const OperandBlock &operand, Value row,
+                         Value column) {
+  Type element = operand.getElement();
+  if (!element.isF32())
+    x = arith::TruncFOp::create(b, element, x);
+  b.store(x, elementAt(operand, row, column),
+          element.getIntOrFloatBitWidth() / 8);
+}
+void BlockContext::clear(const OperandBlock &operand, Value first, Value last,
                          int64_t from, int64_t to) {
   if (from == to)
     return;
   int64_t width = to - from;
   forThreads(b.mul(b.sub(last, first), width), [&](Value i) {
-    Value row = b.add(first, b.div(i, width));
-    b.store(b.f32(0.0f), elementAt(rows, row, b.add(b.rem(i, width), from)));
+    store(b.f32(0.0f), operand, b.add(first, b.div(i, width)),
+          b.add(b.rem(i, width), from));
   });
 }

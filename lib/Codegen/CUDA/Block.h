@@ -22,14 +22,15 @@ constexpr int64_t kThreads = 256, kWarpLanes = 32,
                   kWarps = kThreads / kWarpLanes;
 
 /// Rows that a product takes at a time, at most: registers hold their sums.
-constexpr int64_t kMostRows = 8;
+constexpr int64_t kMostRows = 64;
 
 /// Symbols of shared memory: what a block has of private buffers, its size
 /// given with the launch, and scratch of kernels.
 constexpr llvm::StringLiteral kPrivateSymbol = "fpmoe_shared",
                               kScratchSymbol = "fpmoe_partials";
-/// Floats of scratch: sums of each warp, for as many as a product has at once.
-constexpr int64_t kScratchFloats = kWarps * 2 * kMostRows * kLanes;
+/// Floats of scratch: sums of each warp, of the rows of a product and a vector
+/// of columns.
+constexpr int64_t kScratchFloats = kWarps * kMostRows * kLanes;
 
 struct BlockContext : PhaseContext {
   explicit BlockContext(const PhaseContext &phase);
@@ -64,21 +65,34 @@ struct BlockContext : PhaseContext {
   mlir::Value sumBlock(mlir::Value value);
   mlir::Value maxBlock(mlir::Value value);
 
+  /// Chains of additions over i in [from, to): load(i) for `lot` numbers at
+  /// once, whose loads are then on their way together; then, in their order,
+  /// add(loaded, sums).
+  llvm::SmallVector<mlir::Value>
+  chain(mlir::Value from, mlir::Value to, int64_t lot, mlir::ValueRange sums,
+        llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value)> load,
+        llvm::function_ref<void(llvm::ArrayRef<mlir::Value>,
+                                llvm::MutableArrayRef<mlir::Value>)>
+            add);
+
   /// 1 / sqrt(mean of squares + eps) of a row that is zero from `columns` on to
   /// `padded`; by a block or by a warp.
   mlir::Value inverseRms(mlir::Value row, int64_t padded, int64_t columns,
                          double eps);
   mlir::Value inverseRmsOfWarp(mlir::Value row, int64_t padded, int64_t columns,
                                double eps);
+  /// By a warp, with the bits that a block gives.
+  mlir::Value inverseRmsAsOfBlock(mlir::Value row, int64_t padded,
+                                  int64_t columns, double eps);
 
-  /// Element of an operand of f32: `rows` are those of a block of it.
-  mlir::Value elementAt(const OperandRows &rows, mlir::Value row,
-                        mlir::Value column) {
-    return b.at(b.at(rows.base, b.mul(row, rows.rowBytes)),
-                b.mul(column, rows.stepBytes));
-  }
-  /// Zeros: columns [from, to) of rows [first, last) of an operand of f32.
-  void clear(const OperandRows &rows, mlir::Value first, mlir::Value last,
+  /// An element of a block of an operand.
+  mlir::Value elementAt(const OperandBlock &operand, mlir::Value row,
+                        mlir::Value column);
+  /// Rounds x, of f32, to what the operand is made of, and stores it there.
+  void store(mlir::Value x, const OperandBlock &operand, mlir::Value row,
+             mlir::Value column);
+  /// Zeros: columns [from, to) of rows [first, last) of an operand.
+  void clear(const OperandBlock &operand, mlir::Value first, mlir::Value last,
              int64_t from, int64_t to);
 
 private:

@@ -101,7 +101,7 @@ private:
       Value from = b.mul(b.div(columns.first, 2), kLanes);
       b.loop(count, b.i64(rows), 1, [&](Value row) {
         block.forThreads(width, [&](Value i) {
-          b.store(b.f32(0.0f), block.elementAt(act.rows, row, b.add(from, i)));
+          block.store(b.f32(0.0f), act, row, b.add(from, i));
         });
       });
       clearBehind(product, columns, act, rows);
@@ -116,7 +116,7 @@ private:
     int64_t width = vectors / 2 * kLanes, end = act.getColumns();
     if (end > width)
       b.ifThen(b.equal(columns.last, b.i64(vectors)), [&] {
-        block.clear(act.rows, b.i64(0), b.i64(rows), width, end);
+        block.clear(act, b.i64(0), b.i64(rows), width, end);
       });
   }
 
@@ -129,8 +129,7 @@ private:
           Value gate = sums[0], up = sums[1];
           Value active = b.fmul(b.fmul(gate, b.sigmoid(gate)), up);
           Value column = b.add(b.mul(b.div(vector, 2), kLanes), lane);
-          b.store(b.fmul(active, weightOf(row)),
-                  block.elementAt(act.rows, row, column));
+          block.store(b.fmul(active, weightOf(row)), act, row, column);
         });
   }
 

@@ -1,28 +1,32 @@
-//===- FloatProduct.cpp - Products of f32, f16 and bf16 -------------------===//
+//===- FloatProduct.cpp - Products of f32 and f16 -------------------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-// A part of K is a step of the packed weight for each of the lanes that share
-// columns.
+// A lane has four columns and an eighth of what the warp reads at a time, so
+// that a warp reads what lies together: a part of K is a step of the packed
+// weight for each of the lanes that share columns.
 //===----------------------------------------------------------------------===//
 
-#include "lib/Codegen/CUDA/Element.h"
 #include "lib/Codegen/CUDA/Product.h"
 
 using namespace mlir;
 using namespace fpmoe;
 using namespace fpmoe::cuda;
 
+/// Columns that a lane has of a vector, and lanes that share them.
+constexpr int64_t kLaneColumns = 4, kColumnLanes = kLanes / kLaneColumns,
+                  kDepthLanes = kWarpLanes / kColumnLanes;
+
 namespace {
 
-class FloatProduct : public LaneProduct {
+class FloatProduct : public WarpProduct {
 public:
   FloatProduct(BlockContext &block, const mega::PackedLayout &layout,
                Type element, OperandRows rows, int64_t count)
-      : b(block.b), layout(layout), element(element), rows(rows), count(count),
-        step(b.div(block.lane, kColumnLanes)),
+      : block(block), b(block.b), layout(layout), element(element), rows(rows),
+        count(count), step(b.div(block.lane, kColumnLanes)),
         column(b.mul(b.rem(block.lane, kColumnLanes),
                      layout.vectorBytes / kColumnLanes)) {}
 
@@ -31,27 +35,22 @@ public:
     assert(layout.depth % kDepthLanes == 0);
     return layout.depth / kDepthLanes;
   }
+  int64_t getSums() const override { return count * kLaneColumns; }
+  int64_t getPartsAtOnce() const override { return count == 1 ? 8 : 4; }
 
   SmallVector<Value> loadWeights(Value vector, Value part) override {
     Value from =
         b.at(vector, b.add(b.mul(stepOf(part), layout.stepBytes()), column));
     int64_t bytes = layout.vectorBytes / kColumnLanes;
-    Type type = element.isBF16() ? b.getI32Type() : element;
-    int64_t words = bytes * 8 / type.getIntOrFloatBitWidth();
-    Value loaded = loadWeight(b, VectorType::get({words}, type), from, bytes);
+    int64_t elements = bytes * 8 / element.getIntOrFloatBitWidth();
+    Value loaded =
+        loadWeight(b, VectorType::get({elements}, element), from, bytes);
     SmallVector<Value> weights;
-    for (int64_t i = 0; i < words; ++i) {
-      Value word = vector::ExtractOp::create(b, loaded, i);
-      if (element.isBF16()) {
-        // The upper half of an f32 each.
-        weights.push_back(widenBF16(b, word));
-        Value upper = arith::AndIOp::create(b, word, b.i32(0xffff0000));
-        weights.push_back(arith::BitcastOp::create(b, b.getF32Type(), upper));
-      } else if (element.isF32()) {
-        weights.push_back(word);
-      } else {
-        weights.push_back(arith::ExtFOp::create(b, b.getF32Type(), word));
-      }
+    for (int64_t i = 0; i < elements; ++i) {
+      Value weight = vector::ExtractOp::create(b, loaded, i);
+      if (!element.isF32())
+        weight = arith::ExtFOp::create(b, b.getF32Type(), weight);
+      weights.push_back(weight);
     }
     return weights;
   }
@@ -96,9 +95,24 @@ public:
         }
   }
 
+  /// Lanes that share columns add what they have.
+  void store(ArrayRef<Value> sums, Value to) override {
+    SmallVector<Value> all;
+    for (Value sum : sums)
+      all.push_back(block.overWarp(
+          sum, [&](Value x, Value y) { return b.fadd(x, y); }, kColumnLanes));
+    b.ifThen(b.less(block.lane, b.i64(kColumnLanes)), [&] {
+      Value at = b.at(to, b.mul(block.lane, kLaneColumns * 4));
+      for (int64_t r = 0; r < count; ++r)
+        for (int64_t c = 0; c < kLaneColumns; ++c)
+          b.store(all[r * kLaneColumns + c], b.at(at, (r * kLanes + c) * 4));
+    });
+  }
+
 private:
   Value stepOf(Value part) { return b.add(b.mul(part, kDepthLanes), step); }
 
+  BlockContext &block;
   KernelBuilder &b;
   mega::PackedLayout layout;
   Type element;
@@ -109,7 +123,7 @@ private:
 
 } // namespace
 
-std::unique_ptr<LaneProduct>
+std::unique_ptr<WarpProduct>
 cuda::makeFloatProduct(BlockContext &block, const mega::PackedLayout &layout,
                        Type element, OperandRows rows, int64_t count) {
   return std::make_unique<FloatProduct>(block, layout, element, rows, count);

@@ -24,7 +24,7 @@ void cuda::emit(BlockContext &block, mega::LowRankOp op, Tile tile) {
   Value first = b.mul(number, rows);
   Value count = b.min(b.sub(block.count, first), b.i64(rows));
   OperandBlock operand = block.block(op.getOperand(), number);
-  block.clear(operand.rows, count, b.i64(rows), behind, operand.getColumns());
+  block.clear(operand, count, b.i64(rows), behind, operand.getColumns());
   Product::Columns all{b.i64(0), b.i64(vectors), /*unit=*/1, vectors};
   product.emit(
       number, count, /*matrix=*/{}, all,
@@ -44,7 +44,7 @@ void cuda::emit(BlockContext &block, mega::LowRankOp op, Tile tile) {
               arith::AndIOp::create(b, inRange, b.equal(language, b.i64(i))));
           at += rank;
         }
-        b.store(b.select(kept, sums[0], b.f32(0.0f)),
-                block.elementAt(operand.rows, row, b.add(column, behind)));
+        block.store(b.select(kept, sums[0], b.f32(0.0f)), operand, row,
+                    b.add(column, behind));
       });
 }

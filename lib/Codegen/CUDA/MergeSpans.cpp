@@ -27,24 +27,28 @@ void cuda::emit(BlockContext &block, mega::MergeSpansOp op, Tile tile) {
   partial = b.at(block.base(op.getPartial()), partial);
   OperandBlock operand = block.block(op.getOperand(), b.i64(0));
   block.forThreads(valueDim, [&](Value column) {
-    SmallVector<Value> sums = b.loop(
-        b.i64(0), emitSpanCount(block, op), 1,
-        {b.f32(kNoScore), b.f32(0.0f), b.f32(0.0f)},
-        [&](Value span, ValueRange before) -> SmallVector<Value> {
+    // The largest score, the sum of powers, that of values.
+    SmallVector<Value> sums{b.f32(kNoScore), b.f32(0.0f), b.f32(0.0f)};
+    constexpr int64_t kSpansAtOnce = 8;
+    sums = block.chain(
+        b.i64(0), emitSpanCount(block, op), kSpansAtOnce, sums,
+        [&](Value span) -> SmallVector<Value> {
           Value here = b.at(partial, b.mul(span, spanBytes));
-          Value largest = b.loadF32(here, b.i64(columns));
-          SpanFactors factors = emitSpanFactors(b, before[0], largest);
-          return {factors.largest,
-                  emitMerged(b, factors, before[1],
-                             b.loadF32(here, b.i64(columns + 1))),
-                  emitMerged(b, factors, before[2], b.loadF32(here, column))};
+          return {b.loadF32(here, b.i64(columns)),
+                  b.loadF32(here, b.i64(columns + 1)),
+                  b.loadF32(here, column)};
+        },
+        [&](ArrayRef<Value> here, MutableArrayRef<Value> sums) {
+          SpanFactors factors = emitSpanFactors(b, sums[0], here[0]);
+          sums[0] = factors.largest;
+          for (int64_t i : {1, 2})
+            sums[i] = emitMerged(b, factors, sums[i], here[i]);
         });
-    b.store(b.fdiv(sums[2], sums[1]),
-            block.elementAt(operand.rows, b.i64(0),
-                            b.add(b.mul(head, valueDim), column)));
+    block.store(b.fdiv(sums[2], sums[1]), operand, b.i64(0),
+                b.add(b.mul(head, valueDim), column));
   });
   int64_t all = heads * valueDim;
   b.ifThen(b.equal(head, b.i64(heads - 1)), [&] {
-    block.clear(operand.rows, b.i64(0), b.i64(1), all, mega::padColumns(all));
+    block.clear(operand, b.i64(0), b.i64(1), all, mega::padColumns(all));
   });
 }

@@ -45,55 +45,124 @@ Value Product::vectorAt(Value matrix, Value vector) {
 void Product::emit(Value number, Value count, Value matrix,
                    const Columns &columns, Epilogue epilogue) {
   OperandRows from = block.block(operand, number).rows;
-  auto make = getFormat(element).takesIntegers() ? makeIntegerProduct
-                                                 : makeFloatProduct;
-  std::unique_ptr<LaneProduct> lanes = make(block, layout, element, from, rows);
-  // Loads of some vectors together hide each other's latency; registers hold
-  // the sums of as many.
-  constexpr int64_t kSums = 8;
-  int64_t atOnce = std::min(std::max(kSums / rows, columns.unit), columns.most);
-  atOnce = std::min<int64_t>(atOnce, 4) / columns.unit * columns.unit;
+  if (rows <= kMostFloatRows)
+    return emitRows(from, rows, count, matrix, columns, epilogue);
+  auto emitSome = [&](Value first, int64_t number) {
+    OperandRows some = from;
+    some.base = b.at(from.base, b.mul(first, from.rowBytes));
+    emitRows(some, number, b.sub(count, first), matrix, columns,
+             [&](Value row, Value vector, Value lane, ArrayRef<Value> sums) {
+               epilogue(b.add(row, first), vector, lane, sums);
+             });
+  };
+  auto emitAll = [&](int64_t atOnce) {
+    b.loop(b.i64(0), count, atOnce,
+           [&](Value first) { emitSome(first, atOnce); });
+  };
+  if (isFloat())
+    return emitAll(kMostFloatRows);
+  int64_t most = element.isBF16() ? kMostRows : kMostIntegerRows;
+  b.ifThen(
+      b.less(b.i64(kMostFloatRows), count),
+      [&] { rows > most ? emitAll(most) : emitSome(b.i64(0), rows); },
+      [&] { emitSome(b.i64(0), kMostFloatRows); });
+}
+
+void Product::emitRows(OperandRows from, int64_t count, Value valid,
+                       Value matrix, const Columns &columns,
+                       Epilogue epilogue) {
+  auto make = isFloat()          ? makeFloatProduct
+              : element.isBF16() ? makeBF16Product
+                                 : makeIntegerProduct;
+  std::unique_ptr<WarpProduct> product =
+      make(block, layout, element, from, count);
+  // Loads of some vectors together hide each other's latency, and rows are
+  // loaded once for all of them.
+  int64_t atOnce = std::min(product->getVectorsAtOnce(), columns.most) /
+                   columns.unit * columns.unit;
   Value whole =
       b.add(columns.first,
             b.mul(b.div(b.sub(columns.last, columns.first), atOnce), atOnce));
-  b.loop(columns.first, whole, atOnce, [&](Value vector) {
-    emitVectors(*lanes, matrix, vector, atOnce, columns.unit, count, epilogue);
-  });
+  auto emitFrom = [&](Value vector, int64_t vectors) {
+    emitVectors(*product, count, matrix, vector, vectors, columns.unit, valid,
+                epilogue);
+  };
+  b.loop(columns.first, whole, atOnce,
+         [&](Value vector) { emitFrom(vector, atOnce); });
   if (atOnce > columns.unit)
-    b.loop(whole, columns.last, columns.unit, [&](Value vector) {
-      emitVectors(*lanes, matrix, vector, columns.unit, columns.unit, count,
-                  epilogue);
-    });
+    b.loop(whole, columns.last, columns.unit,
+           [&](Value vector) { emitFrom(vector, columns.unit); });
 }
 
-void Product::emitVectors(LaneProduct &lanes, Value matrix, Value vector,
-                          int64_t vectors, int64_t unit, Value count,
-                          Epilogue epilogue) {
-  SmallVector<Value> starts;
-  for (int64_t v = 0; v < vectors; ++v)
-    starts.push_back(vectorAt(matrix, b.add(vector, v)));
-  // Some parts at once, loads first; then those that are left.
-  int64_t perRow = kLaneColumns, perVector = rows * perRow;
-  int64_t unroll = std::max<int64_t>((rows == 1 ? 8 : 4) / vectors, 1);
-  auto emitParts = [&](Value part, int64_t parts, ValueRange before) {
-    SmallVector<Value> sums(before);
-    SmallVector<SmallVector<Value>> loaded, elements;
-    for (int64_t u = 0; u < parts; ++u) {
-      Value at = b.add(part, u * kWarps);
-      for (Value start : starts)
-        loaded.push_back(lanes.loadWeights(start, at));
-      elements.push_back(lanes.loadRows(at));
-    }
-    for (int64_t u = 0; u < parts; ++u)
-      for (int64_t v = 0; v < vectors; ++v)
-        lanes.multiply(loaded[u * vectors + v], elements[u],
-                       MutableArrayRef(sums).slice(v * perVector, perVector));
-    return sums;
+/// The sums of the warp: its parts of K are `warp` + 8 i.
+SmallVector<Value> Product::emitSums(WarpProduct &product, int64_t count,
+                                     ArrayRef<Value> vectors) {
+  int64_t perVector = product.getSums();
+  Value parts = b.i64(product.getParts()), from = block.warp;
+  SmallVector<Value> sums(vectors.size() * perVector, b.f32(0.0f));
+  /// Weights of all vectors, then rows.
+  using Loaded = SmallVector<SmallVector<Value>>;
+  auto loadWeights = [&](Value part) {
+    Loaded loaded;
+    for (Value vector : vectors)
+      loaded.push_back(product.loadWeights(vector, part));
+    return loaded;
   };
-  SmallVector<Value> sums(vectors * perVector, b.f32(0.0f));
-  Value parts = b.i64(lanes.getParts()), from = block.warp;
+  auto load = [&](Value part) {
+    Loaded loaded = loadWeights(part);
+    loaded.push_back(product.loadRows(part));
+    return loaded;
+  };
+  auto multiply = [&](const Loaded &loaded, MutableArrayRef<Value> sums) {
+    for (size_t v = 0; v < vectors.size(); ++v)
+      product.multiply(loaded[v], loaded.back(),
+                       sums.slice(v * perVector, perVector));
+  };
+
+  if (count > kMostFloatRows) {
+    // Much is done with what is loaded: meanwhile the next part comes.
+    Value last = b.sub(parts, b.i64(1));
+    Loaded shape = load(b.min(from, last));
+    SmallVector<Value> carried(sums);
+    for (ArrayRef<Value> values : shape)
+      llvm::append_range(carried, values);
+    carried = b.loop(
+        from, parts, kWarps, carried, [&](Value part, ValueRange before) {
+          Loaded next = load(b.min(b.add(part, kWarps), last)), here;
+          SmallVector<Value> after(before.take_front(sums.size()));
+          ValueRange rest = before.drop_front(sums.size());
+          for (ArrayRef<Value> values : shape) {
+            here.emplace_back(rest.take_front(values.size()));
+            rest = rest.drop_front(values.size());
+          }
+          multiply(here, after);
+          for (ArrayRef<Value> values : next)
+            llvm::append_range(after, values);
+          return after;
+        });
+    carried.truncate(sums.size());
+    return carried;
+  }
+
+  // Some parts at once, loads first; then those that are left.
+  int64_t unroll = std::max<int64_t>(
+      product.getPartsAtOnce() / int64_t(vectors.size()), 1);
+  auto emitParts = [&](Value part, int64_t some, ValueRange before) {
+    SmallVector<Value> after(before);
+    SmallVector<Loaded> loaded;
+    auto partOf = [&](int64_t u) { return b.add(part, u * kWarps); };
+    for (int64_t u = 0; u < some; ++u)
+      loaded.push_back(count == 1 ? loadWeights(partOf(u)) : load(partOf(u)));
+    for (int64_t u = 0; u < some; ++u) {
+      // One row is near, and would take registers that weights on their way
+      // want.
+      if (count == 1)
+        loaded[u].push_back(product.loadRows(partOf(u)));
+      multiply(loaded[u], after);
+    }
+    return after;
+  };
   if (unroll > 1) {
-    // The warp's parts are warp + 8 i; of these, the whole lots.
     int64_t lot = unroll * kWarps;
     Value end = b.sub(parts, b.i64((unroll - 1) * kWarps));
     sums = b.loop(from, end, lot, sums, [&](Value part, ValueRange before) {
@@ -102,43 +171,72 @@ void Product::emitVectors(LaneProduct &lanes, Value matrix, Value vector,
     Value mine = b.max(b.sub(end, from), b.i64(0));
     from = b.add(from, b.mul(b.ceilDiv(mine, lot), lot));
   }
-  sums = b.loop(from, parts, kWarps, sums, [&](Value part, ValueRange before) {
+  return b.loop(from, parts, kWarps, sums, [&](Value part, ValueRange before) {
     return emitParts(part, 1, before);
   });
+}
 
-  for (Value &sum : sums)
-    sum = block.overWarp(
-        sum, [&](Value x, Value y) { return b.fadd(x, y); }, kColumnLanes);
-  // [warps, vectors, rows, columns]
-  int64_t perWarp = vectors * rows * kLanes;
-  assert(kWarps * perWarp <= kScratchFloats);
-  b.ifThen(b.less(block.lane, b.i64(kColumnLanes)), [&] {
-    Value to =
-        b.at(block.partials, b.mul(b.add(b.mul(block.warp, perWarp),
-                                         b.mul(block.lane, kLaneColumns)),
-                                   4));
-    for (int64_t i = 0; i < vectors * rows; ++i)
-      for (int64_t c = 0; c < kLaneColumns; ++c)
-        b.store(sums[i * kLaneColumns + c], b.at(to, (i * kLanes + c) * 4));
-  });
-  block.sync();
-  int64_t perUnit = rows * kLanes;
-  block.forThreads(vectors / unit * perUnit, [&](Value i) {
-    Value lot = b.mul(b.div(i, perUnit), unit);
-    Value row = b.div(b.rem(i, perUnit), kLanes), lane = b.rem(i, kLanes);
-    b.ifThen(b.less(row, count), [&] {
-      SmallVector<Value> totals;
-      for (int64_t u = 0; u < unit; ++u) {
-        Value place =
-            b.add(b.mul(b.add(b.mul(b.add(lot, u), rows), row), kLanes), lane);
-        Value total = b.loadF32(block.partials, place);
-        for (int64_t w = 1; w < kWarps; ++w)
-          total = b.fadd(total,
-                         b.loadF32(block.partials, b.add(place, w * perWarp)));
-        totals.push_back(total);
-      }
-      epilogue(row, b.add(vector, lot), lane, totals);
+void Product::emitVectors(WarpProduct &product, int64_t count, Value matrix,
+                          Value vector, int64_t vectors, int64_t unit,
+                          Value valid, Epilogue epilogue) {
+  SmallVector<Value> starts;
+  for (int64_t v = 0; v < vectors; ++v)
+    starts.push_back(vectorAt(matrix, b.add(vector, v)));
+  SmallVector<Value> sums = emitSums(product, count, starts);
+
+  // Warps leave their sums as [warps, vectors, rows, columns], of as many
+  // vectors as scratch has room for; threads add them.
+  int64_t perLane = product.getSums(), perVector = count * kLanes;
+  int64_t atOnce =
+      std::min(kScratchFloats / (kWarps * perVector), vectors);
+  assert(atOnce > 0);
+  auto scratchAt = [&](Value place) {
+    return b.at(block.partials, b.mul(place, 4));
+  };
+  auto storeSums = [&](int64_t first) {
+    for (int64_t v = 0; v < std::min(atOnce, vectors - first); ++v)
+      product.store(ArrayRef(sums).slice((first + v) * perLane, perLane),
+                    scratchAt(b.add(b.mul(block.warp, atOnce * perVector),
+                                    v * perVector)));
+    block.sync();
+  };
+  auto totalAt = [&](Value place) {
+    Value total = b.loadF32(block.partials, place);
+    for (int64_t w = 1; w < kWarps; ++w)
+      total = b.fadd(total, b.loadF32(block.partials,
+                                      b.add(place, w * atOnce * perVector)));
+    return total;
+  };
+  auto forResults = [&](function_ref<Value(Value)> resultAt) {
+    block.forThreads(vectors / unit * perVector, [&](Value i) {
+      Value lot = b.mul(b.div(i, perVector), unit);
+      Value place = b.rem(i, perVector);
+      Value row = b.div(place, kLanes), lane = b.rem(place, kLanes);
+      b.ifThen(b.less(row, valid), [&] {
+        SmallVector<Value> results;
+        for (int64_t u = 0; u < unit; ++u)
+          results.push_back(
+              resultAt(b.add(b.mul(b.add(lot, u), perVector), place)));
+        epilogue(row, b.add(vector, lot), lane, results);
+      });
     });
-  });
+    block.sync();
+  };
+  if (atOnce == vectors) {
+    storeSums(0);
+    return forResults(totalAt);
+  }
+  assert(perVector % kThreads == 0);
+  SmallVector<Value> totals;
+  for (int64_t v = 0; v < vectors; v += atOnce) {
+    storeSums(v);
+    int64_t some = std::min(atOnce, vectors - v);
+    for (int64_t first = 0; first < some * perVector; first += kThreads)
+      totals.push_back(totalAt(b.add(block.thread, first)));
+    block.sync();
+  }
+  for (auto [i, total] : llvm::enumerate(totals))
+    b.storeF32(total, block.partials, b.add(block.thread, i * kThreads));
   block.sync();
+  forResults([&](Value place) { return b.loadF32(block.partials, place); });
 }

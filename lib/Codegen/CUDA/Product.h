@@ -5,10 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 // What every op that multiplies by weights does. Each warp of the block takes
-// every eighth part of K of some vectors of 16 columns, with all rows; a lane
-// has four columns and an eighth of what the warp reads at a time, so that a
-// warp reads what lies together. The sums of lanes and warps are added in one
-// order.
+// every eighth part of K of some vectors of 16 columns, with all rows. The sums
+// of its lanes and those of warps are added in one order, whatever the number
+// of rows.
 //===----------------------------------------------------------------------===//
 
 #ifndef FPMOE_LIB_CODEGEN_CUDA_PRODUCT_H
@@ -18,38 +17,48 @@
 
 namespace fpmoe::cuda {
 
-/// Columns that a lane has of a vector, and lanes that share them.
-constexpr int64_t kLaneColumns = 4, kColumnLanes = kLanes / kLaneColumns,
-                  kDepthLanes = kWarpLanes / kColumnLanes;
+/// Sums of a lane of 16 columns of one row, or of eight by mma.sync.
+constexpr int64_t kLaneSums = 4;
 
-/// What the lanes of a warp read together of K, of each format. Part p of K is
-/// that of kDepthLanes lanes.
-class LaneProduct {
+/// What a warp multiplies at a time of some rows and a vector of columns, of
+/// each format. All lanes take part.
+class WarpProduct {
 public:
-  virtual ~LaneProduct() = default;
+  virtual ~WarpProduct() = default;
   /// Parts of K.
   virtual int64_t getParts() const = 0;
-  /// Loads a part of 16 columns that begin at `vector`.
+  /// Sums of f32 that a lane has of a vector.
+  virtual int64_t getSums() const = 0;
+  /// Vectors that the lane's registers have room for; and, of a vector and few
+  /// rows, parts.
+  virtual int64_t getVectorsAtOnce() const { return 4; }
+  virtual int64_t getPartsAtOnce() const { return 8; }
+  /// Loads what the lane has of a part of 16 columns that begin at `vector`.
   virtual llvm::SmallVector<mlir::Value> loadWeights(mlir::Value vector,
                                                      mlir::Value part) = 0;
-  /// Loads the same part of all rows.
+  /// The same of all rows.
   virtual llvm::SmallVector<mlir::Value> loadRows(mlir::Value part) = 0;
-  /// Adds products of both to the lane's sums of row r and column c, at
-  /// [r * kLaneColumns + c].
+  /// Adds products of both to the sums of the lane.
   virtual void multiply(llvm::ArrayRef<mlir::Value> weights,
                         llvm::ArrayRef<mlir::Value> rows,
                         llvm::MutableArrayRef<mlir::Value> sums) = 0;
+  /// Stores the sums of the warp as `[rows][16]` f32.
+  virtual void store(llvm::ArrayRef<mlir::Value> sums, mlir::Value to) = 0;
 };
 
-/// Of weights of f32, f16 or bf16 and rows of f32.
-std::unique_ptr<LaneProduct> makeFloatProduct(BlockContext &block,
-                                              const mega::PackedLayout &layout,
-                                              mlir::Type element,
-                                              OperandRows rows, int64_t count);
-/// Of weights and rows of groups of integers.
-std::unique_ptr<LaneProduct>
-makeIntegerProduct(BlockContext &block, const mega::PackedLayout &layout,
-                   mlir::Type element, OperandRows rows, int64_t count);
+/// Products of `count` rows.
+using MakeWarpProduct = std::unique_ptr<WarpProduct>(
+    BlockContext &block, const mega::PackedLayout &layout, mlir::Type element,
+    OperandRows rows, int64_t count);
+/// Of weights of f32 or f16 and rows of f32; of at most kMostFloatRows.
+MakeWarpProduct makeFloatProduct;
+constexpr int64_t kMostFloatRows = 8;
+/// Of weights and rows of bf16.
+MakeWarpProduct makeBF16Product;
+/// Of weights and rows of groups of integers; of at most kMostIntegerRows, since
+/// registers hold their scales, too.
+MakeWarpProduct makeIntegerProduct;
+constexpr int64_t kMostIntegerRows = 32;
 
 /// Weights, which nobody writes while a kernel runs.
 mlir::Value loadWeight(KernelBuilder &b, mlir::Type type, mlir::Value from,
@@ -81,9 +90,16 @@ public:
   const mega::PackedLayout &getLayout() const { return layout; }
 
 private:
-  void emitVectors(LaneProduct &lanes, mlir::Value matrix, mlir::Value vector,
-                   int64_t vectors, int64_t unit, mlir::Value count,
-                   Epilogue epilogue);
+  bool isFloat() const { return element.isF32() || element.isF16(); }
+  /// `count` rows, of which the first `valid` (i64) are wanted.
+  void emitRows(OperandRows from, int64_t count, mlir::Value valid,
+                mlir::Value matrix, const Columns &columns, Epilogue epilogue);
+  void emitVectors(WarpProduct &product, int64_t count, mlir::Value matrix,
+                   mlir::Value vector, int64_t vectors, int64_t unit,
+                   mlir::Value valid, Epilogue epilogue);
+  llvm::SmallVector<mlir::Value>
+  emitSums(WarpProduct &product, int64_t count,
+           llvm::ArrayRef<mlir::Value> vectors);
   /// Start of a vector's columns in a matrix.
   mlir::Value vectorAt(mlir::Value matrix, mlir::Value vector);
 

@@ -30,15 +30,15 @@ public:
     int64_t main = from.getColumns() - tail;
     int64_t groups = llvm::divideCeil(op.getColumns(), kGroupElements);
     int64_t firstOfTail = llvm::divideCeil(main, kGroupElements);
-    emitGroups(from.rows, to.rows, 0, op.getColumns(), 0, groups);
+    emitGroups(from, to.rows, 0, op.getColumns(), 0, groups);
     if (tail)
-      emitGroups(from.rows, to.rows, main, op.getTail(), firstOfTail,
+      emitGroups(from, to.rows, main, op.getTail(), firstOfTail,
                  llvm::divideCeil(op.getTail(), kGroupElements));
   }
 
 private:
   /// Columns of all rows from `column` on, as groups from `group` on.
-  void emitGroups(const OperandRows &from, const OperandRows &to,
+  void emitGroups(const OperandBlock &from, const OperandRows &to,
                   int64_t column, int64_t columns, int64_t group,
                   int64_t groups) {
     int64_t rows = dim(op.getRows(), 2);

@@ -27,10 +27,10 @@ static void emitToken(BlockContext &block, mega::RouteOp op, Value token) {
   };
   OperandBlock row = block.block(op.getRows(), token);
   block.forThreads(padded, [&](Value column) {
-    b.store(normed(column), block.elementAt(row.rows, b.i64(0), column));
+    block.store(normed(column), row, b.i64(0), column);
   });
   // Low ranks come behind them later; rows are gathered with what is there.
-  block.clear(row.rows, b.i64(0), b.i64(1), padded, row.getColumns());
+  block.clear(row, b.i64(0), b.i64(1), padded, row.getColumns());
 
   /// The normalised row times a row of weights; of the lanes of a warp.
   auto dot = [&](Value weights) {

@@ -191,6 +191,12 @@ LevelDescription describeLevel(LevelModule level) {
         d.privateBytes, program.getScratchBytes(mega::BufferSpace::Private));
     d.tickets = std::max(d.tickets, program.getNumTickets());
   });
+  // Where each row has threads of its own, more blocks find work sooner.
+  constexpr int64_t kQueryRowsOfThreads = 8;
+  d.queryRows = d.blockRows;
+  if (mega::getTarget(level.module).getThreads() > 1 &&
+      d.blockRows % kQueryRowsOfThreads == 0)
+    d.queryRows = kQueryRowsOfThreads;
   level.module.walk([&](mega::BufferOp buffer) {
     if (buffer.getSpace() != mega::BufferSpace::Cache)
       return;

@@ -35,7 +35,7 @@ struct CudaImage {
 /// What a level says of itself; FpmoeLevel documents the fields.
 struct LevelDescription {
   std::string name;
-  uint32_t cpuFeatures = 0;
+  uint32_t cpuFeatures = 0, queryRows = 0;
   int64_t maxTokens = 0, blockRows = 0, cacheBytesPerPosition = 0,
           sharedBytes = 0, privateBytes = 0, tickets = 0;
   bool isGpu = false;

@@ -14,7 +14,7 @@
 using namespace llvm;
 using namespace fpmoe;
 
-static_assert(FPMOE_ABI_VERSION == 6 && sizeof(FpmoeModel) == 288,
+static_assert(FPMOE_ABI_VERSION == 7 && sizeof(FpmoeModel) == 288,
               "FpmoeModel changed: change the list below with it");
 static_assert(offsetof(FpmoeModel, levels) == 16 &&
               offsetof(FpmoeModel, vocabulary) == 64 &&
@@ -159,7 +159,7 @@ Constant *makeLevel(Module &module, const LevelDescription &d,
   DescriptorBuilder b(module);
   b.add(StringRef(d.name));
   b.add32(d.cpuFeatures);
-  b.add32(0);
+  b.add32(d.queryRows);
   for (int64_t value : {d.maxTokens, d.blockRows, d.cacheBytesPerPosition,
                         d.sharedBytes, d.privateBytes, d.tickets})
     b.add(value);

@@ -100,7 +100,7 @@ CpuTarget makeTarget(const Level &level) {
 
 mega::TargetAttr CpuTarget::getAttr(mlir::MLIRContext *context) const {
   return mega::TargetAttr::get(context, name, dot, rows, accumulators, columns,
-                               tileRows, prefetch, intDot);
+                               tileRows, prefetch, intDot, span, threads);
 }
 
 std::string fpmoe::listCpuTargets() {

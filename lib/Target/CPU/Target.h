@@ -32,6 +32,10 @@ struct CpuTarget {
   mega::DotInstruction dot;  ///< these: see #mega.target
   mega::IntDotInstruction intDot;
   int64_t rows, tileRows, accumulators, columns, prefetch;
+  /// Keys and values of a span stay in the second-level cache while the rows of
+  /// a block pass.
+  int64_t span = 512;
+  int64_t threads = 1;
   bool isGpu = false;
 
   /// What passes know of it: the module attribute `mega.target`.

@@ -20,14 +20,17 @@ CpuTarget fpmoe::getCudaTarget(const CpuTarget &host) {
   CpuTarget target = host;
   target.name = "cuda";
   target.requiredFeatures = 0;
-  target.dot = mega::DotInstruction::None;
+  target.dot = mega::DotInstruction::CudaMma;
   target.intDot = mega::IntDotInstruction::None;
   // The rows that registers of 256 threads have sums of; a tile of one token
   // has a vector of columns, so that there are tiles for all blocks.
-  target.rows = 8;
+  target.rows = 64;
   target.tileRows = 0;
   target.accumulators = 1;
   target.prefetch = 0;
+  // Two positions a lane, and spans for all blocks of a card.
+  target.span = 64;
+  target.threads = 256;
   target.isGpu = true;
   return target;
 }

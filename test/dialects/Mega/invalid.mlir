@@ -317,64 +317,78 @@ func.func private @f(tensor<?x8xbf16, #mega.packed<n = 16, k = 2>>)
 // -----
 
 // target_c1
-// expected-error@+1 {{describes 'c' by rows = 0, accumulators = 5, columns = 16, tile_rows = 0, prefetch = 0 (target_c1)}}
+// expected-error@+1 {{describes 'c' by rows = 0, accumulators = 5, columns = 16, tile_rows = 0, prefetch = 0, span = 512, threads = 1 (target_c1)}}
 module attributes {mega.target = #mega.target<cpu = "c", dot = none, rows = 0, accumulators = 5, columns = 16, tile_rows = 0, prefetch = 0>} {
 }
 
 // -----
 
 // target_c1
-// expected-error@+1 {{describes 'c' by rows = 5, accumulators = 0, columns = 16, tile_rows = 0, prefetch = 0 (target_c1)}}
+// expected-error@+1 {{describes 'c' by rows = 5, accumulators = 0, columns = 16, tile_rows = 0, prefetch = 0, span = 512, threads = 1 (target_c1)}}
 module attributes {mega.target = #mega.target<cpu = "c", dot = none, rows = 5, accumulators = 0, columns = 16, tile_rows = 0, prefetch = 0>} {
 }
 
 // -----
 
 // target_c1
-// expected-error@+1 {{describes 'c' by rows = 5, accumulators = 5, columns = 48, tile_rows = 0, prefetch = 0 (target_c1)}}
+// expected-error@+1 {{describes 'c' by rows = 5, accumulators = 5, columns = 48, tile_rows = 0, prefetch = 0, span = 512, threads = 1 (target_c1)}}
 module attributes {mega.target = #mega.target<cpu = "c", dot = none, rows = 5, accumulators = 5, columns = 48, tile_rows = 0, prefetch = 0>} {
 }
 
 // -----
 
 // target_c1
-// expected-error@+1 {{describes 'c' by rows = 5, accumulators = 5, columns = 16, tile_rows = 0, prefetch = -64 (target_c1)}}
+// expected-error@+1 {{describes 'c' by rows = 5, accumulators = 5, columns = 16, tile_rows = 0, prefetch = -64, span = 512, threads = 1 (target_c1)}}
 module attributes {mega.target = #mega.target<cpu = "c", dot = none, rows = 5, accumulators = 5, columns = 16, tile_rows = 0, prefetch = -64>} {
 }
 
 // -----
 
 // target_c1
-// expected-error@+1 {{describes 'c' by rows = 5, accumulators = 5, columns = 16, tile_rows = 16, prefetch = 0 (target_c1)}}
+// expected-error@+1 {{describes 'c' by rows = 5, accumulators = 5, columns = 16, tile_rows = 16, prefetch = 0, span = 512, threads = 1 (target_c1)}}
 module attributes {mega.target = #mega.target<cpu = "c", dot = none, rows = 5, accumulators = 5, columns = 16, tile_rows = 16, prefetch = 0>} {
 }
 
 // -----
 
 // target_c1
-// expected-error@+1 {{describes 'c' by rows = 5, accumulators = 5, columns = 16, tile_rows = 32, prefetch = 0 (target_c1)}}
+// expected-error@+1 {{describes 'c' by rows = 5, accumulators = 5, columns = 16, tile_rows = 32, prefetch = 0, span = 512, threads = 1 (target_c1)}}
 module attributes {mega.target = #mega.target<cpu = "c", dot = avx512_bf16, rows = 5, accumulators = 5, columns = 16, tile_rows = 32, prefetch = 0>} {
 }
 
 // -----
 
 // target_c1
-// expected-error@+1 {{describes 'c' by rows = 5, accumulators = 5, columns = 16, tile_rows = 0, prefetch = 0 (target_c1)}}
+// expected-error@+1 {{describes 'c' by rows = 5, accumulators = 5, columns = 16, tile_rows = 0, prefetch = 0, span = 512, threads = 1 (target_c1)}}
 module attributes {mega.target = #mega.target<cpu = "c", dot = amx_bf16, rows = 5, accumulators = 5, columns = 16, tile_rows = 0, prefetch = 0>} {
 }
 
 // -----
 
 // target_c1
-// expected-error@+1 {{describes 'c' by rows = 5, accumulators = 5, columns = 16, tile_rows = 0, prefetch = 0 (target_c1)}}
+// expected-error@+1 {{describes 'c' by rows = 5, accumulators = 5, columns = 16, tile_rows = 0, prefetch = 0, span = 512, threads = 1 (target_c1)}}
 module attributes {mega.target = #mega.target<cpu = "c", dot = none, rows = 5, accumulators = 5, columns = 16, prefetch = 0, int_dot = amx_int8>} {
 }
 
 // -----
 
 // target_c1
-// expected-error@+1 {{describes 'c' by rows = 5, accumulators = 5, columns = 16, tile_rows = 24, prefetch = 0 (target_c1)}}
+// expected-error@+1 {{describes 'c' by rows = 5, accumulators = 5, columns = 16, tile_rows = 24, prefetch = 0, span = 512, threads = 1 (target_c1)}}
 module attributes {mega.target = #mega.target<cpu = "c", dot = amx_bf16, rows = 5, accumulators = 5, columns = 16, tile_rows = 24, prefetch = 0>} {
+}
+
+// -----
+
+// target_c1
+// expected-error@+1 {{describes 'c' by rows = 5, accumulators = 5, columns = 16, tile_rows = 0, prefetch = 0, span = 60, threads = 1 (target_c1)}}
+module attributes {mega.target = #mega.target<cpu = "c", dot = none, rows = 5, accumulators = 5, columns = 16, span = 60>} {
+}
+
+// -----
+
+// target_c1
+// expected-error@+1 {{describes 'c' by rows = 5, accumulators = 5, columns = 16, tile_rows = 0, prefetch = 0, span = 64, threads = 0 (target_c1)}}
+module attributes {mega.target = #mega.target<cpu = "c", dot = cuda_mma, rows = 5, accumulators = 5, columns = 16, span = 64, threads = 0>} {
 }
 
 // -----

@@ -727,6 +727,24 @@ mega.program @p max_tokens 4 rows 4 context 64 {
 
 // -----
 
+// attention_c3: sums and no scores
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %query = mega.buffer shared : memref<4x4x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xf32>
+  %a = mega.buffer shared : memref<1x48x4x1xf32>
+  %sums = mega.buffer private : memref<16x32xf32>
+  %positions = mega.input positions : memref<?xi32>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [1, query_blocks] {
+      // expected-error@+1 {{in spans of 64 has scores 'none' and sums 'memref<16x32xf32>' (attention_c3)}}
+      "mega.attention"(%query, %cache, %positions, %a, %sums, %layer) <{operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 1, 1>, heads = 4 : i64, kv_heads = 1 : i64, head_dim = 12 : i64, value_dim = 12 : i64, span = 64 : i64, scale = 0.25 : f64}> : (memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<?xi32>, memref<1x48x4x1xf32>, memref<16x32xf32>, index) -> ()
+    }
+  }
+}
+
+// -----
+
 // attend_span_c1
 mega.program @p max_tokens 1 rows 1 context 64 {
   %query = mega.buffer shared : memref<1x4x16xf32>

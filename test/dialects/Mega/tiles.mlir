@@ -1,5 +1,5 @@
 // RUN: fpmoe-opt %s | fpmoe-opt | FileCheck %s
-// RUN: sed '/^mega.program @formats/,/^}/d' %s | fpmoe-opt --pass-pipeline='builtin.module(fpmoe-assign-places,mega.program(mega-assign-buffers),mega-outline-phases,mega-lower-phases)' | FileCheck %s --check-prefix=CODE --implicit-check-not=mega.
+// RUN: sed -e '/^mega.program @formats/,/^}/d' -e '/^mega.program @threads/,/^}/d' %s | fpmoe-opt --pass-pipeline='builtin.module(fpmoe-assign-places,mega.program(mega-assign-buffers),mega-outline-phases,mega-lower-phases)' | FileCheck %s --check-prefix=CODE --implicit-check-not=mega.
 
 // The work of tiles: one layer as the schedule phase makes it, for one token
 // and for many, then the parts that may be left out. There is code for all of it.
@@ -513,5 +513,29 @@ mega.program @linear_example max_tokens 1 rows 1 context 64 {
   %w = mega.weight @example_w : tensor<32x32xf32, #packed>
   mega.phase "product" tiles [1, 1] {
     mega.linear %operand, %w into %x vectors 2 group 16 accumulate : memref<1x32x1x1xf32>, tensor<32x32xf32, #mega.packed<n = 16, k = 1>>, memref<1x32xf32>
+  }
+}
+
+// Workers of many threads need no scratch to attend.
+// CHECK-LABEL: mega.program @threads
+// CHECK: mega.attention %{{.*}}, %{{.*}} at %{{.*}} into %{{.*}} layer %{{.*}} heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 2.5{{0*}}e-01 : memref<1x4x16xf32>, memref<1x1x?x32xf32>, memref<?xi32>, memref<1x48x1x1xf32>
+// CHECK-NEXT: }
+// CHECK: mega.attend_span %{{.*}}, %{{.*}} at %{{.*}} into %{{.*}} layer %{{.*}} heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 2.5{{0*}}e-01 : memref<1x4x16xf32>, memref<1x1x?x32xf32>, memref<?xi32>, memref<1x1x4x32xf32>
+// CHECK-NEXT: }
+mega.program @threads max_tokens 1 rows 1 context 64 {
+  %query = mega.buffer shared : memref<1x4x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xf32>
+  %attended = mega.buffer shared : memref<1x48x1x1xf32>
+  %partial = mega.buffer shared : memref<1x1x4x32xf32>
+  %positions = mega.input positions : memref<?xi32>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "many" tiles [1, query_blocks] {
+      mega.attention %query, %cache at %positions into %attended layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<1x4x16xf32>, memref<1x1x?x32xf32>, memref<?xi32>, memref<1x48x1x1xf32>
+    }
+    mega.barrier
+    mega.phase "one" tiles [1, spans] {
+      mega.attend_span %query, %cache at %positions into %partial layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<1x4x16xf32>, memref<1x1x?x32xf32>, memref<?xi32>, memref<1x1x4x32xf32>
+    }
   }
 }

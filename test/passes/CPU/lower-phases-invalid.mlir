@@ -194,3 +194,23 @@ mega.program @prefill max_tokens 32 rows 4 context 64 {
   mega.barrier
 }
 }
+
+// -----
+
+// A program for workers of many threads, which attend without scratch.
+module attributes {mega.target = #mega.target<cpu = "this one", dot = none, rows = 4, accumulators = 24, columns = 16>} {
+mega.program @decode max_tokens 1 rows 1 context 64 {
+  %query = mega.buffer shared at 0 : memref<1x4x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xf32>
+  %partial = mega.buffer shared at 256 : memref<1x1x4x32xf32>
+  %positions = mega.input positions : memref<?xi32>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "attention" tiles [1, spans] {
+      // expected-error@+1 {{has no scores, which cpu 'this one' needs; schedule for the same mega.target}}
+      mega.attend_span %query, %cache at %positions into %partial layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<1x4x16xf32>, memref<1x1x?x32xf32>, memref<?xi32>, memref<1x1x4x32xf32>
+    }
+    mega.barrier
+  }
+}
+}

@@ -38,20 +38,20 @@ mega.program @decode max_tokens 1 rows 1 context 64 {
 
 // -----
 
-// A program for a CPU with dot products of bf16.
-module attributes {mega.target = #mega.target<cpu = "this one", dot = avx512_bf16, rows = 4, accumulators = 24, columns = 16>} {
+// A program for a CPU without dot products of bf16.
+module attributes {mega.target = #mega.target<cpu = "this one", dot = none, rows = 4, accumulators = 24, columns = 16>} {
 fpmoe.weight @w at 0 stride 4096 : tensor<32x32xbf16, #mega.packed<n = 16, k = 2>> {
   %0 = fpmoe.load "w" : tensor<32x32xbf16>
   %1 = fpmoe.pack %0 : tensor<32x32xbf16> -> tensor<32x32xbf16, #mega.packed<n = 16, k = 2>>
   fpmoe.yield %1 : tensor<32x32xbf16, #mega.packed<n = 16, k = 2>>
 }
 mega.program @prefill max_tokens 32 rows 4 context 64 {
-  %a = mega.buffer shared at 0 : memref<8x16x4x2xbf16>
+  %a = mega.buffer shared at 0 : memref<8x32x4x1xf32>
   %x = mega.buffer shared at 8192 : memref<32x32xf32>
   %w = mega.weight @w : tensor<32x32xbf16, #mega.packed<n = 16, k = 2>>
   mega.phase "product" tiles [1, block_groups] {
-    // expected-error@+1 {{multiplies rows of 'memref<8x16x4x2xbf16>', which blocks of threads do not; schedule for 'cuda'}}
-    mega.linear %a, %w into %x vectors 2 group 1 : memref<8x16x4x2xbf16>, tensor<32x32xbf16, #mega.packed<n = 16, k = 2>>, memref<32x32xf32>
+    // expected-error@+1 {{multiplies rows of 'memref<8x32x4x1xf32>', which blocks of threads do not; schedule for 'cuda'}}
+    mega.linear %a, %w into %x vectors 2 group 1 : memref<8x32x4x1xf32>, tensor<32x32xbf16, #mega.packed<n = 16, k = 2>>, memref<32x32xf32>
   }
   mega.barrier
 }
@@ -59,14 +59,14 @@ mega.program @prefill max_tokens 32 rows 4 context 64 {
 
 // -----
 
-// More rows than threads have sums of.
-mega.program @prefill max_tokens 32 rows 16 context 64 {
-  %a = mega.buffer shared at 0 : memref<2x32x16x1xf32>
+// More rows than threads have sums of, or others than they have code for.
+mega.program @prefill max_tokens 32 rows 12 context 64 {
+  %a = mega.buffer shared at 0 : memref<3x32x12x1xf32>
   %x = mega.buffer shared at 8192 : memref<32x32xf32>
   %w = mega.weight @w : tensor<32x32xf32, #mega.packed<n = 16, k = 1>>
   mega.phase "product" tiles [1, block_groups] {
-    // expected-error@+1 {{multiplies 16 rows at a time; blocks of threads do 8 at most; schedule for 'cuda'}}
-    mega.linear %a, %w into %x vectors 2 group 1 : memref<2x32x16x1xf32>, tensor<32x32xf32, #mega.packed<n = 16, k = 1>>, memref<32x32xf32>
+    // expected-error@+1 {{multiplies 12 rows at a time; blocks of threads do 8 at most, or a multiple of 16 up to 64; schedule for 'cuda'}}
+    mega.linear %a, %w into %x vectors 2 group 1 : memref<3x32x12x1xf32>, tensor<32x32xf32, #mega.packed<n = 16, k = 1>>, memref<32x32xf32>
   }
   mega.barrier
 }

@@ -152,6 +152,7 @@ static FpmoeLevel makeLevel(const char *name, uint32_t features) {
   level.cpu_features = features;
   level.max_tokens = maxTokens;
   level.block_rows = 3;
+  level.query_rows = 3;
   level.cache_bytes_per_position = positionBytes;
   level.shared_bytes = 4096;
   level.private_bytes = 128;

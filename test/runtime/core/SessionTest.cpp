@@ -99,6 +99,7 @@ protected:
     model.context = context;
     level.max_tokens = maxTokens;
     level.block_rows = 2;
+    level.query_rows = 2;
     model.top_k = topK;
     model.experts = 3;
     level.cache_bytes_per_position = 24;

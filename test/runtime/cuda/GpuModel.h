@@ -79,6 +79,7 @@ struct GpuModel {
     level.name = "cuda";
     level.max_tokens = maxTokens;
     level.block_rows = 2;
+    level.query_rows = 2;
     level.cache_bytes_per_position = 4;
     level.shared_bytes = 100;
     level.private_bytes = 1000;
