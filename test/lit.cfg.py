@@ -39,6 +39,10 @@ if shutil.which("unshare") and subprocess.run(
 # As lib/Target/CUDA looks for it.
 if shutil.which("ptxas") or os.path.exists("/usr/local/cuda/bin/ptxas"):
     config.available_features.add("ptxas")
+nvdisasm = shutil.which("nvdisasm", path=os.environ["PATH"] + ":/usr/local/cuda/bin")
+if nvdisasm:
+    config.available_features.add("nvdisasm")
+    config.substitutions.append(("%nvdisasm", nvdisasm))
 # What models write is compiled and run, which takes a sandbox.
 if all(map(shutil.which, ["ghc", "ocamlc", "scalac"])) and shutil.which("bwrap") and \
         subprocess.run(["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"],

@@ -96,8 +96,8 @@ LogicalResult TargetAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                  int64_t columns, int64_t tileRows,
                                  int64_t prefetch, IntDotInstruction intDot,
                                  int64_t span, int64_t threads) {
-  bool tiles = dot == DotInstruction::AmxBf16 ||
-               intDot == IntDotInstruction::AmxInt8;
+  bool tiles =
+      dot == DotInstruction::AmxBf16 || intDot == IntDotInstruction::AmxInt8;
   if (rows < 1 || accumulators < 1 || prefetch < 0 || threads < 1 || span < 1 ||
       span % kVectorColumns ||
       (columns != 16 && columns != 32 && columns != 64) ||

@@ -78,6 +78,9 @@ private:
     kernel->setAttr(
         NVVM::NVVMDialect::getReqntidAttrName(),
         b.getDenseI32ArrayAttr({static_cast<int32_t>(cuda::kThreads)}));
+    // A multiprocessor has one block, which may use all registers.
+    kernel->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                    b.getI32IntegerAttr(1));
     b.setInsertionPointToStart(kernel.addEntryBlock(b));
     Value worker = NVVM::BlockIdXOp::create(b, b.getI32Type());
     auto shared = LLVM::LLVMPointerType::get(

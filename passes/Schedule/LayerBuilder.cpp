@@ -390,7 +390,8 @@ LogicalResult LayerBuilder::buildLinear(LinearOp op) {
   b.beginPhase(name, {b.size(llvm::divideCeil(total, vectors)),
                       b.sizeOfMany(TileSize::BlockGroups)});
   mega::LinearOp::create(b, b.loc, source, weight, bias,
-                         /*logits_rows=*/Value(), out, vectors, b.blocksPerTile(),
+                         /*logits_rows=*/Value(), out, vectors,
+                         b.blocksPerTile(),
                          /*accumulate=*/out == x, op.getMultiplierAttr());
   rows[op.getResult()] = out;
   if (out == x)

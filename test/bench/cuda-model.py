@@ -31,8 +31,8 @@ MEETING = 0.1e-6   # of the threads of a block
 LOADS = 16         # of a lane that attends, on their way together
 WARPS = 8
 # Bytes of weights that a warp has on its way: parts of 16 elements of 16 columns, or of groups.
-ON_THEIR_WAY = {"f32": 8 * 512, "f16": 8 * 512, "bf16": 8 * 512, "!fpmoe.int8": 6 * 544,
-                "!fpmoe.uint4": 6 * 320, "!fpmoe.int4": 6 * 288}
+ON_THEIR_WAY = {"f32": 8 * 512, "f16": 8 * 512, "bf16": 8 * 512, "!fpmoe.int8": 8 * 544,
+                "!fpmoe.uint4": 8 * 320, "!fpmoe.int4": 8 * 288}
 BITS = {"f32": 32, "f16": 16, "bf16": 16, "!fpmoe.int8": 8.5, "!fpmoe.uint4": 5,
         "!fpmoe.int4": 4.5}
 WEIGHT = re.compile(r"tensor<([0-9x]+)x(!?[a-z0-9.]+), #mega\.packed")

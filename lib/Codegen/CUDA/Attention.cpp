@@ -42,20 +42,18 @@ void cuda::emit(BlockContext &block, mega::AttentionOp op, Tile tile) {
     // The largest score, the sum of powers, those of values.
     SmallVector<Value> sums(2 + attention.getLaneColumns(), b.f32(0.0f));
     sums[0] = b.f32(kNoScore);
-    sums = b.loop(b.mul(b.div(from, span), span), b.add(position, 1), span,
-                  sums, [&](Value start, ValueRange before) {
-                    cuda::SpanAttention::Sums here =
-                        attention.emit({query, position, pages}, start);
-                    SpanFactors factors =
-                        emitSpanFactors(b, before[0], here.largest);
-                    SmallVector<Value> after{
-                        factors.largest,
-                        emitMerged(b, factors, before[1], here.powers)};
-                    for (auto [value, old] :
-                         llvm::zip(here.values, before.drop_front(2)))
-                      after.push_back(emitMerged(b, factors, old, value));
-                    return after;
-                  });
+    sums = b.loop(
+        b.mul(b.div(from, span), span), b.add(position, 1), span, sums,
+        [&](Value start, ValueRange before) {
+          cuda::SpanAttention::Sums here =
+              attention.emit({query, position, pages}, start);
+          SpanFactors factors = emitSpanFactors(b, before[0], here.largest);
+          SmallVector<Value> after{
+              factors.largest, emitMerged(b, factors, before[1], here.powers)};
+          for (auto [value, old] : llvm::zip(here.values, before.drop_front(2)))
+            after.push_back(emitMerged(b, factors, old, value));
+          return after;
+        });
     Value row = b.add(firstRow, b.div(i, group));
     for (auto [c, value] : llvm::enumerate(ArrayRef(sums).drop_front(2))) {
       Value column = attention.columnOf(c);

@@ -31,12 +31,9 @@ public:
     SmallVector<Value> weights;
     for (Value step : stepsOf(part)) {
       // Two columns of two elements.
-      Value from = b.at(
-          b.at(vector, b.mul(step, layout.stepBytes())), b.mul(group, 8));
-      Value two =
-          loadWeight(b, VectorType::get({2}, b.getI32Type()), from, 8);
-      for (int64_t i = 0; i < 2; ++i)
-        weights.push_back(vector::ExtractOp::create(b, two, i));
+      Value from =
+          b.at(b.at(vector, b.mul(step, layout.stepBytes())), b.mul(group, 8));
+      llvm::append_range(weights, loadHalves(from, b.getI32Type()));
     }
     return weights;
   }

@@ -115,9 +115,8 @@ private:
     int64_t vectors = product.getLayout().vectors();
     int64_t width = vectors / 2 * kLanes, end = act.getColumns();
     if (end > width)
-      b.ifThen(b.equal(columns.last, b.i64(vectors)), [&] {
-        block.clear(act, b.i64(0), b.i64(rows), width, end);
-      });
+      b.ifThen(b.equal(columns.last, b.i64(vectors)),
+               [&] { block.clear(act, b.i64(0), b.i64(rows), width, end); });
   }
 
   void emitRows(Product &product, Value number, Value count, Value expert,

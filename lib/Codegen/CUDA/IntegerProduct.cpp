@@ -28,7 +28,6 @@ public:
 
   int64_t getParts() const override { return layout.depth; }
   int64_t getVectorsAtOnce() const override { return tiles > 1 ? 2 : 4; }
-  int64_t getPartsAtOnce() const override { return 6; }
 
   /// The four registers, the scales of two columns, and perhaps their minima.
   SmallVector<Value> loadWeights(Value vector, Value part) override {
@@ -36,11 +35,11 @@ public:
     Value from = b.at(vector, b.mul(part, layout.stepBytes()));
     Value columns = b.at(from, b.mul(group, 8));
     auto loadWords = [&](Value word) {
-      return loadTwo(b.getI32Type(), b.at(columns, b.mul(word, kWordBytes)), 8);
+      return loadHalves(b.at(columns, b.mul(word, kWordBytes)), b.getI32Type());
     };
     SmallVector<Value> weights;
     if (isHalf) {
-      SmallVector<Value> words = loadWords(turn);
+      std::array<Value, 2> words = loadWords(turn);
       for (Value word : words)
         weights.push_back(lowerHalves(word));
       for (Value word : words)
@@ -48,15 +47,14 @@ public:
             lowerHalves(arith::ShRUIOp::create(b, word, b.i32(4))));
     } else {
       Value word = b.mul(turn, 2);
-      weights = loadWords(word);
-      llvm::append_range(weights, loadWords(b.add(word, 1)));
+      for (int64_t i = 0; i < 2; ++i)
+        llvm::append_range(weights, loadWords(b.add(word, i)));
     }
     for (int64_t i = 0; i < (format.hasMinimum ? 2 : 1); ++i) {
       constexpr int64_t bytes = GroupFormat::kScaleBytes;
       int64_t at = kLanes * (kGroupElements * format.bits / 8 + i * bytes);
-      for (Value scale : loadTwo(b.getF16Type(),
-                                 b.at(b.at(from, at), b.mul(group, 2 * bytes)),
-                                 2 * bytes))
+      for (Value scale : loadHalves(
+               b.at(b.at(from, at), b.mul(group, 2 * bytes)), b.getF16Type()))
         weights.push_back(arith::ExtFOp::create(b, b.getF32Type(), scale));
     }
     return weights;
@@ -79,8 +77,7 @@ public:
         sums.push_back(b.load(b.getI32Type(), b.at(row, mega::kGroupSumAt)));
       }
       for (Value eightfold : sums)
-        elements.push_back(
-            arith::ShRSIOp::create(b, eightfold, b.i32(3)));
+        elements.push_back(arith::ShRSIOp::create(b, eightfold, b.i32(3)));
     }
     return elements;
   }
@@ -112,11 +109,6 @@ public:
 private:
   static constexpr int64_t kOfTile = 6; ///< elements
 
-  SmallVector<Value> loadTwo(Type type, Value from, unsigned align) {
-    Value two = loadWeight(b, VectorType::get({2}, type), from, align);
-    return {vector::ExtractOp::create(b, two, 0),
-            vector::ExtractOp::create(b, two, 1)};
-  }
   Value lowerHalves(Value word) {
     return arith::AndIOp::create(b, word, b.i32(0x0f0f0f0f));
   }

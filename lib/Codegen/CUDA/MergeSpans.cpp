@@ -35,8 +35,7 @@ void cuda::emit(BlockContext &block, mega::MergeSpansOp op, Tile tile) {
         [&](Value span) -> SmallVector<Value> {
           Value here = b.at(partial, b.mul(span, spanBytes));
           return {b.loadF32(here, b.i64(columns)),
-                  b.loadF32(here, b.i64(columns + 1)),
-                  b.loadF32(here, column)};
+                  b.loadF32(here, b.i64(columns + 1)), b.loadF32(here, column)};
         },
         [&](ArrayRef<Value> here, MutableArrayRef<Value> sums) {
           SpanFactors factors = emitSpanFactors(b, sums[0], here[0]);

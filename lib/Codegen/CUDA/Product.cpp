@@ -145,8 +145,8 @@ SmallVector<Value> Product::emitSums(WarpProduct &product, int64_t count,
   }
 
   // Some parts at once, loads first; then those that are left.
-  int64_t unroll = std::max<int64_t>(
-      product.getPartsAtOnce() / int64_t(vectors.size()), 1);
+  int64_t unroll =
+      std::max<int64_t>(product.getPartsAtOnce() / int64_t(vectors.size()), 1);
   auto emitParts = [&](Value part, int64_t some, ValueRange before) {
     SmallVector<Value> after(before);
     SmallVector<Loaded> loaded;
@@ -187,8 +187,7 @@ void Product::emitVectors(WarpProduct &product, int64_t count, Value matrix,
   // Warps leave their sums as [warps, vectors, rows, columns], of as many
   // vectors as scratch has room for; threads add them.
   int64_t perLane = product.getSums(), perVector = count * kLanes;
-  int64_t atOnce =
-      std::min(kScratchFloats / (kWarps * perVector), vectors);
+  int64_t atOnce = std::min(kScratchFloats / (kWarps * perVector), vectors);
   assert(atOnce > 0);
   auto scratchAt = [&](Value place) {
     return b.at(block.partials, b.mul(place, 4));

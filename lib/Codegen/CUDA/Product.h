@@ -55,8 +55,8 @@ MakeWarpProduct makeFloatProduct;
 constexpr int64_t kMostFloatRows = 8;
 /// Of weights and rows of bf16.
 MakeWarpProduct makeBF16Product;
-/// Of weights and rows of groups of integers; of at most kMostIntegerRows, since
-/// registers hold their scales, too.
+/// Of weights and rows of groups of integers; of at most kMostIntegerRows,
+/// since registers hold their scales, too.
 MakeWarpProduct makeIntegerProduct;
 constexpr int64_t kMostIntegerRows = 32;
 
@@ -97,9 +97,8 @@ private:
   void emitVectors(WarpProduct &product, int64_t count, mlir::Value matrix,
                    mlir::Value vector, int64_t vectors, int64_t unit,
                    mlir::Value valid, Epilogue epilogue);
-  llvm::SmallVector<mlir::Value>
-  emitSums(WarpProduct &product, int64_t count,
-           llvm::ArrayRef<mlir::Value> vectors);
+  llvm::SmallVector<mlir::Value> emitSums(WarpProduct &product, int64_t count,
+                                          llvm::ArrayRef<mlir::Value> vectors);
   /// Start of a vector's columns in a matrix.
   mlir::Value vectorAt(mlir::Value matrix, mlir::Value vector);
 

@@ -35,8 +35,8 @@ SmallVector<Value> cuda::SpanAttention::widen(Value bits) {
 
 /// The query times the keys at some positions; a step is all that fills 32
 /// bits.
-SmallVector<Value>
-cuda::SpanAttention::emitScores(const SpanRow &row, ArrayRef<Value> positions) {
+SmallVector<Value> cuda::SpanAttention::emitScores(const SpanRow &row,
+                                                   ArrayRef<Value> positions) {
   int64_t depth = cache.depth;
   SmallVector<Value> keys;
   for (Value position : positions)
@@ -44,9 +44,8 @@ cuda::SpanAttention::emitScores(const SpanRow &row, ArrayRef<Value> positions) {
   auto load = [&](Value step) {
     SmallVector<Value> loaded;
     for (Value key : keys)
-      loaded.push_back(
-          b.load(b.getI32Type(),
-                 b.at(key, b.mul(step, CacheLayout::kKeyStepBytes))));
+      loaded.push_back(b.load(
+          b.getI32Type(), b.at(key, b.mul(step, CacheLayout::kKeyStepBytes))));
     Value from = b.at(row.query, b.mul(step, depth * 4));
     Type type = VectorType::get({depth}, b.getF32Type());
     loaded.push_back(b.load(type, from, depth * 4));
@@ -56,8 +55,7 @@ cuda::SpanAttention::emitScores(const SpanRow &row, ArrayRef<Value> positions) {
   auto add = [&](ArrayRef<Value> loaded, MutableArrayRef<Value> sums) {
     for (auto [bits, sum] : llvm::zip(loaded, sums))
       for (auto [i, key] : llvm::enumerate(widen(bits)))
-        sum =
-            b.fma(key, vector::ExtractOp::create(b, loaded.back(), i), sum);
+        sum = b.fma(key, vector::ExtractOp::create(b, loaded.back(), i), sum);
   };
   SmallVector<Value> sums(positions.size(), b.f32(0.0f));
   sums = block.chain(b.i64(0), b.i64(cache.keySteps()),
@@ -79,11 +77,9 @@ cuda::SpanAttention::Sums cuda::SpanAttention::emit(const SpanRow &row,
   SmallVector<Value> positions, isSeen;
   for (int64_t first = 0; first < span; first += kWarpLanes) {
     Value position = b.add(start, b.add(block.lane, first));
-    isSeen.push_back(arith::AndIOp::create(b, b.less(position, end),
-                                           b.less(b.sub(begin, b.i64(1)),
-                                                  position)));
-    positions.push_back(
-        b.max(b.min(position, b.sub(end, b.i64(1))), begin));
+    isSeen.push_back(arith::AndIOp::create(
+        b, b.less(position, end), b.less(b.sub(begin, b.i64(1)), position)));
+    positions.push_back(b.max(b.min(position, b.sub(end, b.i64(1))), begin));
   }
   SmallVector<Value> powers = emitScores(row, positions);
   Value largest = b.f32(kNoScore);
@@ -91,8 +87,8 @@ cuda::SpanAttention::Sums cuda::SpanAttention::emit(const SpanRow &row,
     score = b.select(seen, score, b.f32(kNoScore));
     largest = b.fmax(largest, score);
   }
-  largest = block.overWarp(largest,
-                           [&](Value x, Value y) { return b.fmax(x, y); });
+  largest =
+      block.overWarp(largest, [&](Value x, Value y) { return b.fmax(x, y); });
   Value sum;
   for (auto [power, seen] : llvm::zip(powers, isSeen)) {
     power = b.select(seen, b.exp(b.fsub(power, largest)), b.f32(0.0f));
@@ -118,8 +114,8 @@ cuda::SpanAttention::Sums cuda::SpanAttention::emit(const SpanRow &row,
         Value position = b.add(b.mul(step, depth), e);
         Value lane = b.toI32(b.sub(position, group));
         loaded.push_back(NVVM::ShflOp::create(
-            b, power.getType(), b.i32(-1), power, lane,
-            b.i32(kWarpLanes - 1), NVVM::ShflKind::idx, UnitAttr()));
+            b, power.getType(), b.i32(-1), power, lane, b.i32(kWarpLanes - 1),
+            NVVM::ShflKind::idx, UnitAttr()));
       }
       Value at =
           b.at(from, b.mul(b.sub(step, firstStep), cache.valueStepBytes()));
@@ -142,9 +138,8 @@ cuda::SpanAttention::Sums cuda::SpanAttention::emit(const SpanRow &row,
         for (auto [e, value] : llvm::enumerate(widen(bits)))
           sum = b.fma(loaded[e], value, sum);
     };
-    values = block.chain(first, last,
-                         std::max<int64_t>(kLoads / perLane, 1), values, load,
-                         add);
+    values = block.chain(first, last, std::max<int64_t>(kLoads / perLane, 1),
+                         values, load, add);
   }
   return {largest, block.sumWarp(sum), values};
 }

@@ -7,7 +7,7 @@
 // together, and then those that are left.
 // CHECK-LABEL: llvm.func internal @decode.bf16(
 // CHECK: scf.for
-// CHECK-COUNT-16: llvm.load %{{.*}} invariant {alignment = 8 : i64} : !llvm.ptr<1> -> vector<2xi32>
+// CHECK-COUNT-16: llvm.load %{{.*}} invariant {alignment = 8 : i64} : !llvm.ptr<1> -> i64
 // CHECK-COUNT-8: llvm.call_intrinsic "llvm.nvvm.mma.m16n8k16.row.col.bf16"(%{{.*}}) : (i32, i32, i32, i32, i32, i32, f32, f32, f32, f32) -> !llvm.struct<(f32, f32, f32, f32)>
 // CHECK: scf.for
 // CHECK: llvm.call_intrinsic "llvm.nvvm.mma.m16n8k16.row.col.bf16"
@@ -21,8 +21,8 @@
 // A group of 8 bits has four loads of words, and one of scales; its integers
 // begin with the zero of the weights times the sum of the row.
 // CHECK-LABEL: llvm.func internal @decode.int8(
-// CHECK-COUNT-2: llvm.load %{{.*}} invariant {alignment = 8 : i64} : !llvm.ptr<1> -> vector<2xi32>
-// CHECK: llvm.load %{{.*}} invariant {alignment = 4 : i64} : !llvm.ptr<1> -> vector<2xf16>
+// CHECK-COUNT-2: llvm.load %{{.*}} invariant {alignment = 8 : i64} : !llvm.ptr<1> -> i64
+// CHECK: llvm.load %{{.*}} invariant {alignment = 4 : i64} : !llvm.ptr<1> -> i32
 // CHECK: llvm.call_intrinsic "llvm.nvvm.mma.m16n8k32.row.col.u8.s8"(%{{.*}}) : (i32, i32, i32, i32, i32, i32, i32, i32, i32, i32) -> !llvm.struct<(i32, i32, i32, i32)>
 // CHECK: arith.sitofp
 // CHECK: llvm.intr.fma
@@ -32,7 +32,7 @@
 // CHECK-LABEL: llvm.func internal @prefill.bf16(
 // CHECK: scf.if
 // CHECK: scf.for
-// CHECK-COUNT-8: llvm.load %{{.*}} invariant {alignment = 8 : i64} : !llvm.ptr<1> -> vector<2xi32>
+// CHECK-COUNT-8: llvm.load %{{.*}} invariant {alignment = 8 : i64} : !llvm.ptr<1> -> i64
 // CHECK-COUNT-16: llvm.load %{{.*}} : !llvm.ptr -> i32
 // CHECK-COUNT-32: llvm.call_intrinsic "llvm.nvvm.mma.m16n8k16.row.col.bf16"
 // CHECK: scf.yield

@@ -486,7 +486,8 @@ TEST_F(SchedulerTest, textsThatPartInsideASegmentShareNothingOfIt) {
   level.max_tokens = 64;
   open(3, 100);
   std::vector<int32_t> start = promptOf(150, 3), other = start;
-  other[100] = (other[100] + 1) % vocabulary; // not in the first page of its segment
+  other[100] =
+      (other[100] + 1) % vocabulary; // not in the first page of its segment
   std::vector<int64_t> found;
   for (auto *text : {&start, &other, &other, &start}) {
     Writer writer(*text, 5);
