@@ -331,10 +331,9 @@ LogicalResult LayerBuilder::buildAttention(AttentionOp op) {
                               span, op.getScale(), op.getWindowAttr());
     return success();
   }
-  Value partial = b.buffer(
-      "partial", BufferSpace::Shared,
-      {kvHeads, llvm::divideCeil(b.shape.context, span), group, columns},
-      b.getF32Type());
+  int64_t spans = llvm::divideCeil(b.shape.context, span);
+  Value partial = b.buffer("partial", BufferSpace::Shared,
+                           {kvHeads, spans, group, columns}, b.getF32Type());
   b.beginPhase("attention", {b.size(kvHeads), b.size(TileSize::Spans)});
   mega::AttendSpanOp::create(b, b.loc, query, memory.cache,
                              b.input(StepInput::Positions), partial, scores,

@@ -28,7 +28,7 @@
 // CHECK: llvm.call @fpmoe_barrier(%[[STEP]])
 
 // CHECK-LABEL: llvm.func @fpmoe_decode(
-// CHECK-SAME: %[[STEP:[a-z0-9]*]]: !llvm.ptr) attributes {convergent, nvvm.kernel, nvvm.reqntid = array<i32: 256>} {
+// CHECK-SAME: %[[STEP:[a-z0-9]*]]: !llvm.ptr) attributes {convergent, nvvm.kernel, nvvm.minctasm = 1 : i32, nvvm.reqntid = array<i32: 256>} {
 // CHECK: %[[NUMBER:.*]] = nvvm.read.ptx.sreg.ctaid.x
 // CHECK: %[[SHARED:.*]] = llvm.mlir.addressof @fpmoe_shared : !llvm.ptr<3>
 // CHECK: %[[SCRATCH:.*]] = llvm.addrspacecast %[[SHARED]] : !llvm.ptr<3> to !llvm.ptr

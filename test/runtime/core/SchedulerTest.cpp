@@ -185,6 +185,7 @@ protected:
     level.max_tokens = maxTokens;
     level.block_rows = blockRows;
     level.query_rows = blockRows;
+    level.query_rows = blockRows;
     level.cache_bytes_per_position = sizeof(Entry);
     level.shared_bytes = level.private_bytes = 64;
     level.tickets = 1;
@@ -486,8 +487,7 @@ TEST_F(SchedulerTest, textsThatPartInsideASegmentShareNothingOfIt) {
   level.max_tokens = 64;
   open(3, 100);
   std::vector<int32_t> start = promptOf(150, 3), other = start;
-  other[100] =
-      (other[100] + 1) % vocabulary; // not in the first page of its segment
+  other[100] = (other[100] + 1) % vocabulary; // not in the first page of its segment
   std::vector<int64_t> found;
   for (auto *text : {&start, &other, &other, &start}) {
     Writer writer(*text, 5);
