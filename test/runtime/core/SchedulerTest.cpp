@@ -185,7 +185,6 @@ protected:
     level.max_tokens = maxTokens;
     level.block_rows = blockRows;
     level.query_rows = blockRows;
-    level.query_rows = blockRows;
     level.cache_bytes_per_position = sizeof(Entry);
     level.shared_bytes = level.private_bytes = 64;
     level.tickets = 1;
