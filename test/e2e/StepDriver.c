@@ -176,7 +176,8 @@ static void addCompany(Session *session, int64_t count) {
     Sequence *other = &session->others[i];
     if (other->fed == 0 || draw(&session->company, 2)) {
       int64_t room = level->max_tokens - count - session->step.count;
-      int64_t now = atMost(1 + draw(&session->company, 9), room);
+      int64_t some = atMost(1 + draw(&session->company, 9), room);
+      int64_t now = atMost(some, fpmoe_model.context);
       if (other->fed + now > fpmoe_model.context)
         other->fed = 0;
       addRows(session, other, other->fed, now);
