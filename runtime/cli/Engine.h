@@ -26,6 +26,10 @@ namespace fpmoe {
 /// FPMOE_DEVICE numbers. Comes before everything else here.
 Status chooseLevel();
 
+/// Instead, where nothing is run and a command only says what it does: no
+/// machine is too old for that, and no GPU is looked for.
+void assumeLevel();
+
 /// Why the level in use is not that of a GPU that the program has; "" if it is,
 /// or was named.
 const std::string &whyNoGpu();

@@ -54,24 +54,30 @@ static std::string helpText(const std::string &program) {
                        program.c_str(), program.c_str(), program.c_str());
 }
 
-/// Returns what forbids running this model here, "" when nothing does.
-static std::string refusal() {
-  if (fpmoe_model.magic != FPMOE_MAGIC ||
-      fpmoe_model.abi_version != FPMOE_ABI_VERSION)
-    return format("this program is put together wrongly: its model has format "
-                  "%u, its runtime %u",
-                  fpmoe_model.abi_version, FPMOE_ABI_VERSION);
-  return chooseLevel().message();
+/// Runs a command on what this machine has, or prints its help.
+static int run(const Command &command, const std::string &program, int count,
+               char **arguments) {
+  std::string first = count > 0 ? arguments[0] : "";
+  if (first == "--help" || first == "-h") {
+    assumeLevel();
+    return command.run(program, count, arguments);
+  }
+  Status status = chooseLevel();
+  if (status.failed())
+    return fail(status.message());
+  if (!whyNoGpu().empty())
+    note(format("%s runs the model, not a GPU: %s", usedLevel().name,
+                whyNoGpu().c_str()));
+  return command.run(program, count, arguments);
 }
 
 int main(int count, char **arguments) {
   prepareConsole();
-  std::string problem = refusal();
-  if (!problem.empty())
-    return fail(problem);
-  if (!whyNoGpu().empty())
-    note(format("%s runs the model, not a GPU: %s", usedLevel().name,
-                whyNoGpu().c_str()));
+  if (fpmoe_model.magic != FPMOE_MAGIC ||
+      fpmoe_model.abi_version != FPMOE_ABI_VERSION)
+    return fail(format("this program is put together wrongly: its model has "
+                       "format %u, its runtime %u",
+                       fpmoe_model.abi_version, FPMOE_ABI_VERSION));
   std::string program = count > 0 ? arguments[0] : "program";
   program = printable(program.substr(program.rfind('/') + 1));
   std::string name = count > 1 ? arguments[1] : "";
@@ -83,7 +89,7 @@ int main(int count, char **arguments) {
   }
   for (const Command &command : commands)
     if (name == command.name)
-      return finish(command.run(program, count - 2, arguments + 2));
+      return finish(run(command, program, count - 2, arguments + 2));
   if (name == "help" || name == "--help" || name == "-h") {
     print(helpText(program));
     return finish(exitSuccess);
