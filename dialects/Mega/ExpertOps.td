@@ -116,7 +116,7 @@ def Mega_SegmentChooseOp : Mega_TileOp<"segment_choose"> {
 def Mega_GroupOp : Mega_TileOp<"group"> {
   let summary = "Groups the step's tokens by expert";
   let description = [{
-    Tiles: none. Writes the table of groups: for each routed expert, then for the
+    Tiles: one, or none. Writes the table of groups: for each routed expert, then for the
     shared one, the blocks of its tokens and their weights, as `GroupTableLayout`
     (dialects/Mega/Mega.h) says.
 

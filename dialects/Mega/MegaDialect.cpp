@@ -320,8 +320,12 @@ LogicalResult PhaseOp::verifyRegions() {
       return emitOpError("is done by every worker, but writes ")
              << write.buffer.getType() << " of the team (phase_c2)";
     // Tiles that differ in a dimension the part does not depend on meet in it.
+    auto hasOne = [&](int64_t d) {
+      auto size = dyn_cast<IntegerAttr>((*getTiles())[d]);
+      return size && size.getInt() == 1;
+    };
     for (int64_t d = 0; d < getRank(); ++d)
-      if (!llvm::is_contained(write.dims, d))
+      if (!hasOne(d) && !llvm::is_contained(write.dims, d))
         return emitOpError("has tiles along dimension ")
                << d << " that write the same part of " << write.buffer.getType()
                << " (phase_c1)";

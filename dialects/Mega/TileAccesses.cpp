@@ -194,7 +194,7 @@ void SegmentChooseOp::getAccesses(Accesses &accesses) {
   add(*this, accesses, getTaken(), kWrite, {});
 }
 
-int64_t GroupOp::getTileRank() { return 0; }
+int64_t GroupOp::getTileRank() { return 1; }
 void GroupOp::getAccesses(Accesses &accesses) {
   add(*this, accesses, getExperts(), kRead, {});
   add(*this, accesses, getWeights(), kRead, {});

@@ -28,8 +28,23 @@ using cuda::BlockContext;
 namespace {
 
 /// Whether threads multiply rows like these: of f32, of pairs of bf16, or of
-/// groups of integers, so many at a time as their registers hold sums of.
-LogicalResult checkProduct(mega::TileOpInterface op) {
+/// groups of integers, so many at a time as there is code for; and attend to
+/// whole pages.
+LogicalResult checkOp(mega::TileOpInterface op) {
+  int64_t threads = mega::getTarget(op).getThreads();
+  if (threads != 1 && threads != cuda::kThreads)
+    return op->emitOpError("is for workers of ")
+           << threads << " threads; blocks have " << cuda::kThreads
+           << "; schedule for 'cuda'";
+  auto attention = dyn_cast<mega::AttentionOp>(*op);
+  auto attendSpan = dyn_cast<mega::AttendSpanOp>(*op);
+  int64_t span = attention    ? attention.getSpan()
+                 : attendSpan ? attendSpan.getSpan()
+                              : 0;
+  if (span % FPMOE_PAGE_POSITIONS)
+    return op->emitOpError("has spans of ")
+           << span << " positions; blocks of threads take whole pages, of "
+           << FPMOE_PAGE_POSITIONS << "; schedule for 'cuda'";
   mega::TileProduct product = op.getProduct();
   if (!product.rows)
     return success();
@@ -45,11 +60,10 @@ LogicalResult checkProduct(mega::TileOpInterface op) {
              << type << ", which blocks of threads do not; schedule for 'cuda'";
   }
   int64_t rows = type.getDimSize(2);
-  if (rows > cuda::kMostRows || (rows > cuda::kMostFloatRows && rows % kLanes))
+  if (rows > cuda::kFewRows && rows != cuda::kMostRows)
     return op->emitOpError("multiplies ")
-           << rows << " rows at a time; blocks of threads do "
-           << cuda::kMostFloatRows << " at most, or a multiple of " << kLanes
-           << " up to " << cuda::kMostRows << "; schedule for 'cuda'";
+           << rows << " rows at a time; blocks of threads do " << cuda::kFewRows
+           << " at most, or " << cuda::kMostRows << "; schedule for 'cuda'";
   return success();
 }
 
@@ -61,7 +75,7 @@ struct LowerPhasesToBlocksPass
     if (module.walk([](mega::PhaseOp) { return WalkResult::interrupt(); })
             .wasInterrupted())
       addSharedMemory(module);
-    if (failed(lowerOutlinedPhases(module, checkProduct, emitPhase)))
+    if (failed(lowerOutlinedPhases(module, checkOp, emitPhase)))
       signalPassFailure();
   }
 

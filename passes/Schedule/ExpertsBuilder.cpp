@@ -217,9 +217,13 @@ void ExpertsBuilder::buildSegments() {
 
 Value ExpertsBuilder::buildGroups(Value rows, int64_t columns, Value upWeight) {
   mega::GroupTableLayout table{experts + shared, getNumSlots(), b.shape.rows};
+  // Shared memory of a block of threads is small: one makes the table for all.
+  bool isOnes = b.target.getThreads() > 1;
   groups =
-      b.buffer("groups", BufferSpace::Private, {table.size()}, b.getI32Type());
-  b.beginPhase("group", {});
+      b.buffer("groups", isOnes ? BufferSpace::Shared : BufferSpace::Private,
+               {table.size()}, b.getI32Type());
+  b.beginPhase("group", isOnes ? ProgramBuilder::Sizes{b.size(1)}
+                               : ProgramBuilder::Sizes());
   mega::GroupOp::create(b, b.loc, chosen, weights, groups, experts, shared);
   Value packed = b.operand("gathered", BufferSpace::Shared, upWeight,
                            table.blocks, b.shape.rows, columns);

@@ -308,10 +308,11 @@ LogicalResult LayerBuilder::buildAttention(AttentionOp op) {
   }
   operands[{op.getResult(), Value(), Type()}] = attended;
   // The extra columns keep rows apart in the first-level cache.
-  int64_t span =
-      std::min(b.target.getSpan(), mega::padColumns(b.shape.context));
   int64_t group = heads / kvHeads, rows = b.shape.rows;
   bool hasScratch = b.target.getThreads() == 1;
+  int64_t span = b.target.getSpan();
+  if (hasScratch) // no more of it than there are positions
+    span = std::min(span, mega::padColumns(b.shape.context));
   Value scores, sums;
   if (hasScratch)
     scores = b.buffer("scores", BufferSpace::Private,

@@ -41,8 +41,8 @@ constexpr int64_t kTileWeightBytes = 400 << 10;
 constexpr int64_t kMinTiles = 32;
 /// Blocks of tokens in a group: enough to use a tile's weights well.
 constexpr int64_t kGroupBlocks = 16;
-/// Vectors of columns that a worker of many threads multiplies at once. Its
-/// blocks of tokens are large, and a tile has one.
+/// Vectors of columns that a worker of many threads multiplies at once, by one
+/// of its large blocks of tokens.
 constexpr int64_t kThreadsVectors = 4;
 
 class ProgramBuilder : public mlir::OpBuilder {

@@ -9,8 +9,8 @@
 
 It is a prediction and no measurement: no GPU has run these programs. A phase takes as long as the
 block with the most tiles. Blocks read weights at what is left of the bandwidth for each of them, or
-at what they have on their way over the latency, whichever is less; attention waits for the lots of
-its loads. --phases prints where the time goes. Exit code 1: the file is no schedule.
+wait for one lot of loads after the other, whichever takes longer; attention waits for the lots of its
+loads. --phases prints where the time goes. Exit code 1: the file is no schedule.
 """
 
 import argparse
@@ -30,9 +30,9 @@ BARRIER = 1.5e-6   # of the grid
 MEETING = 0.1e-6   # of the threads of a block
 LOADS = 16         # of a lane that attends, on their way together
 WARPS = 8
-# Bytes of weights that a warp has on its way: parts of 16 elements of 16 columns, or of groups.
-ON_THEIR_WAY = {"f32": 8 * 512, "f16": 8 * 512, "bf16": 8 * 512, "!fpmoe.int8": 8 * 544,
-                "!fpmoe.uint4": 8 * 320, "!fpmoe.int4": 8 * 288}
+PARTS = 8          # of K, of 16 columns, that a warp has on their way together
+# Elements of K in a part.
+PART = {"f32": 8, "f16": 16, "bf16": 16, "!fpmoe.int8": 32, "!fpmoe.uint4": 32, "!fpmoe.int4": 32}
 BITS = {"f32": 32, "f16": 16, "bf16": 16, "!fpmoe.int8": 8.5, "!fpmoe.uint4": 5,
         "!fpmoe.int4": 4.5}
 WEIGHT = re.compile(r"tensor<([0-9x]+)x(!?[a-z0-9.]+), #mega\.packed")
@@ -44,7 +44,7 @@ class Phase:
     def __init__(self, name, tiles):
         self.name, self.tiles = name, tiles
         self.bytes, self.ops, self.repeats, self.meets = 0, [], 1, False
-        self.on_their_way = 0
+        self.rounds = 0
 
     def add(self, line):
         op = re.match(r"mega\.(\w+)", line).group(1)
@@ -57,7 +57,19 @@ class Phase:
             if op.startswith("expert") and len(sizes) == 3:
                 sizes[0] = int(chosen.group(1)) if chosen else sizes[0]
             self.bytes += math.prod(sizes) * BITS[kind] / 8
-            self.on_their_way = WARPS * ON_THEIR_WAY[kind]
+            self.rounds = max(self.rounds, self.rounds_of(op, line, sizes, kind))
+
+    def rounds_of(self, op, line, sizes, kind):
+        """How often a warp waits for weights: for lots of parts, half as many of what is left, ..."""
+        found = re.search(r"\b(vectors|pairs) (\d+)", line) if op != "qkv" else None
+        vectors = math.ceil(sizes[1] / 16) if op == "qkv" else int(found.group(2)) * (
+            2 if found.group(1) == "pairs" else 1)
+        at_once = min(vectors, 4)
+        left, lot, rounds = math.ceil(sizes[-1] / PART[kind] / WARPS), PARTS // at_once, 0
+        while lot:
+            rounds += left // lot
+            left, lot = left % lot, lot // 2
+        return rounds * math.ceil(vectors / at_once)
 
     def number_of_tiles(self, context):
         if self.tiles is None:
@@ -81,8 +93,8 @@ class Phase:
         active = min(tiles, blocks)
         time = LATENCY + 3 * MEETING
         if self.bytes:
-            rate = min(self.on_their_way / LATENCY, bandwidth / active)
-            time += self.bytes / tiles / rate
+            time = 3 * MEETING + max(LATENCY * self.rounds,
+                                     LATENCY + self.bytes / tiles / (bandwidth / active))
         for op, _ in self.ops:
             if op == "attend_span":
                 time += self.attention(cycle, context)

@@ -22,7 +22,7 @@ extern "C" {
 #define FPMOE_PAGE_POSITIONS 32
 
 /* Rows of the step that attend together: consecutive tokens of one sequence
- * that lie in one block of rows, [n query_rows, (n + 1) query_rows). */
+ * that lie in one run of rows, [n query_rows, (n + 1) query_rows). */
 typedef struct FpmoeQueryBlock {
   int32_t first; /* row                                                       */
   int32_t rows;  /* at least 1                                                */

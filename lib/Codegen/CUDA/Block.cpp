@@ -67,22 +67,16 @@ Value BlockContext::sumWarp(Value value) {
   return overWarp(value, [&](Value x, Value y) { return b.fadd(x, y); });
 }
 
-Value BlockContext::overBlock(Value value, Combine combine) {
+Value BlockContext::sumBlock(Value value) {
   // All users of scratch have read it before they go on.
-  value = overWarp(value, combine);
+  value = sumWarp(value);
   oncePerWarp([&] { b.storeF32(value, partials, warp); });
   sync();
   Value all = b.loadF32(partials, b.i64(0));
   for (int64_t w = 1; w < kWarps; ++w)
-    all = combine(all, b.loadF32(partials, b.i64(w)));
+    all = b.fadd(all, b.loadF32(partials, b.i64(w)));
   sync();
   return all;
-}
-Value BlockContext::sumBlock(Value value) {
-  return overBlock(value, [&](Value x, Value y) { return b.fadd(x, y); });
-}
-Value BlockContext::maxBlock(Value value) {
-  return overBlock(value, [&](Value x, Value y) { return b.fmax(x, y); });
 }
 
 SmallVector<Value> BlockContext::chain(

@@ -63,7 +63,6 @@ struct BlockContext : PhaseContext {
   mlir::Value sumWarp(mlir::Value value);
   /// Of f32 of every thread of the block, for all of them.
   mlir::Value sumBlock(mlir::Value value);
-  mlir::Value maxBlock(mlir::Value value);
 
   /// Chains of additions over i in [from, to): load(i) for `lot` numbers at
   /// once, whose loads are then on their way together; then, in their order,
@@ -96,7 +95,6 @@ struct BlockContext : PhaseContext {
              int64_t from, int64_t to);
 
 private:
-  mlir::Value overBlock(mlir::Value value, Combine combine);
   mlir::Value sumOfSquares(mlir::Value row, int64_t padded, mlir::Value first,
                            int64_t step);
 };

@@ -99,10 +99,10 @@ private:
       // The next product reads rows that have no token, too.
       Value width = b.mul(b.div(b.sub(columns.last, columns.first), 2), kLanes);
       Value from = b.mul(b.div(columns.first, 2), kLanes);
-      b.loop(count, b.i64(rows), 1, [&](Value row) {
-        block.forThreads(width, [&](Value i) {
-          block.store(b.f32(0.0f), act, row, b.add(from, i));
-        });
+      block.forThreads(b.mul(b.sub(b.i64(rows), count), width), [&](Value i) {
+        Value row = b.add(count, arith::DivUIOp::create(b, i, width));
+        Value column = arith::RemUIOp::create(b, i, width);
+        block.store(b.f32(0.0f), act, row, b.add(from, column));
       });
       clearBehind(product, columns, act, rows);
     });

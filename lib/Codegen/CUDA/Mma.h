@@ -23,7 +23,9 @@ namespace fpmoe::cuda {
 class MmaProduct : public WarpProduct {
 public:
   /// Rows of the operand that an instruction takes.
-  static constexpr int64_t kRows = 8;
+  static constexpr int64_t kRows = kFewRows;
+  /// Sums that a lane has of them and 16 columns.
+  static constexpr int64_t kLaneSums = 4;
   /// Lanes that share columns of weights, or a row.
   static constexpr int64_t kShare = 4;
 

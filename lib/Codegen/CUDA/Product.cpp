@@ -45,12 +45,12 @@ Value Product::vectorAt(Value matrix, Value vector) {
 void Product::emit(Value number, Value count, Value matrix,
                    const Columns &columns, Epilogue epilogue) {
   OperandRows from = block.block(operand, number).rows;
-  if (rows <= kMostFloatRows)
+  if (rows <= kFewRows)
     return emitRows(from, rows, count, matrix, columns, epilogue);
-  auto emitSome = [&](Value first, int64_t number) {
-    OperandRows some = from;
-    some.base = b.at(from.base, b.mul(first, from.rowBytes));
-    emitRows(some, number, b.sub(count, first), matrix, columns,
+  auto emitSome = [&](Value first, int64_t some) {
+    OperandRows part = from;
+    part.base = b.at(from.base, b.mul(first, from.rowBytes));
+    emitRows(part, some, b.sub(count, first), matrix, columns,
              [&](Value row, Value vector, Value lane, ArrayRef<Value> sums) {
                epilogue(b.add(row, first), vector, lane, sums);
              });
@@ -60,12 +60,12 @@ void Product::emit(Value number, Value count, Value matrix,
            [&](Value first) { emitSome(first, atOnce); });
   };
   if (isFloat())
-    return emitAll(kMostFloatRows);
+    return emitAll(kFewRows);
   int64_t most = element.isBF16() ? kMostRows : kMostIntegerRows;
   b.ifThen(
-      b.less(b.i64(kMostFloatRows), count),
+      b.less(b.i64(kFewRows), count),
       [&] { rows > most ? emitAll(most) : emitSome(b.i64(0), rows); },
-      [&] { emitSome(b.i64(0), kMostFloatRows); });
+      [&] { emitSome(b.i64(0), kFewRows); });
 }
 
 void Product::emitRows(OperandRows from, int64_t count, Value valid,
@@ -119,7 +119,7 @@ SmallVector<Value> Product::emitSums(WarpProduct &product, int64_t count,
                        sums.slice(v * perVector, perVector));
   };
 
-  if (count > kMostFloatRows) {
+  if (count > kFewRows) {
     // Much is done with what is loaded: meanwhile the next part comes.
     Value last = b.sub(parts, b.i64(1));
     Loaded shape = load(b.min(from, last));
@@ -144,7 +144,8 @@ SmallVector<Value> Product::emitSums(WarpProduct &product, int64_t count,
     return carried;
   }
 
-  // Some parts at once, loads first; then those that are left.
+  // Some parts at once, loads first; then half as many of those that are left,
+  // and so on.
   int64_t unroll =
       std::max<int64_t>(product.getPartsAtOnce() / int64_t(vectors.size()), 1);
   auto emitParts = [&](Value part, int64_t some, ValueRange before) {
@@ -162,7 +163,7 @@ SmallVector<Value> Product::emitSums(WarpProduct &product, int64_t count,
     }
     return after;
   };
-  if (unroll > 1) {
+  for (; unroll > 0; unroll /= 2) {
     int64_t lot = unroll * kWarps;
     Value end = b.sub(parts, b.i64((unroll - 1) * kWarps));
     sums = b.loop(from, end, lot, sums, [&](Value part, ValueRange before) {
@@ -171,9 +172,7 @@ SmallVector<Value> Product::emitSums(WarpProduct &product, int64_t count,
     Value mine = b.max(b.sub(end, from), b.i64(0));
     from = b.add(from, b.mul(b.ceilDiv(mine, lot), lot));
   }
-  return b.loop(from, parts, kWarps, sums, [&](Value part, ValueRange before) {
-    return emitParts(part, 1, before);
-  });
+  return sums;
 }
 
 void Product::emitVectors(WarpProduct &product, int64_t count, Value matrix,

@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 // What every op that multiplies by weights does. Each warp of the block takes
-// every eighth part of K of some vectors of 16 columns, with all rows. The sums
-// of its lanes and those of warps are added in one order, whatever the number
-// of rows.
+// every eighth part of K of some vectors of 16 columns, with as many rows as
+// its registers hold sums of. The sums of its lanes and those of warps are
+// added in one order, whatever the number of rows.
 //===----------------------------------------------------------------------===//
 
 #ifndef FPMOE_LIB_CODEGEN_CUDA_PRODUCT_H
@@ -17,8 +17,8 @@
 
 namespace fpmoe::cuda {
 
-/// Sums of a lane of 16 columns of one row, or of eight by mma.sync.
-constexpr int64_t kLaneSums = 4;
+/// Up to so many rows have code of their own: an instruction of mma takes them.
+constexpr int64_t kFewRows = 8;
 
 /// What a warp multiplies at a time of some rows and a vector of columns, of
 /// each format. All lanes take part.
@@ -50,9 +50,8 @@ public:
 using MakeWarpProduct = std::unique_ptr<WarpProduct>(
     BlockContext &block, const mega::PackedLayout &layout, mlir::Type element,
     OperandRows rows, int64_t count);
-/// Of weights of f32 or f16 and rows of f32; of at most kMostFloatRows.
+/// Of weights of f32 or f16 and rows of f32; of at most kFewRows.
 MakeWarpProduct makeFloatProduct;
-constexpr int64_t kMostFloatRows = 8;
 /// Of weights and rows of bf16.
 MakeWarpProduct makeBF16Product;
 /// Of weights and rows of groups of integers; of at most kMostIntegerRows,

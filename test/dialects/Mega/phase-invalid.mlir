@@ -238,12 +238,15 @@ mega.program @rank max_tokens 1 rows 1 context 64 {
 
 // -----
 
-// phase_c3: groups are made by every worker for itself.
+// phase_c1: groups are made by one for all, or by every worker for itself.
 mega.program @group max_tokens 4 rows 1 context 64 {
   %experts = mega.buffer shared : memref<4x1xi32>
   %weights = mega.buffer shared : memref<4x2xf32>
-  %groups = mega.buffer private : memref<62xi32>
-  // expected-error@+1 {{has 1 dimensions, 'mega.group' has 0 (phase_c3)}}
+  %groups = mega.buffer shared : memref<62xi32>
+  mega.phase "one" tiles [1] {
+    mega.group %experts, %weights into %groups experts 3 shared true : memref<4x1xi32>, memref<4x2xf32>, memref<62xi32>
+  }
+  // expected-error@+1 {{has tiles along dimension 0 that write the same part of 'memref<62xi32>' (phase_c1)}}
   mega.phase "group" tiles [4] {
     mega.group %experts, %weights into %groups experts 3 shared true : memref<4x1xi32>, memref<4x2xf32>, memref<62xi32>
   }
