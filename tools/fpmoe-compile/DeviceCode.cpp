@@ -10,6 +10,8 @@
 #include "lib/Target/CUDA/Ptx.h"
 #include "lib/Target/CUDA/Target.h"
 #include "lib/Tool/Output.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Interfaces/DataLayoutInterfaces.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace llvm;
@@ -49,6 +51,30 @@ static Error dump(StringRef directory, const Targets &targets,
   for (size_t i = 0; i + 1 < code.images.size(); ++i)
     if (Error error = writeText(paths[1 + i], code.images[i].data))
       return error;
+  return Error::success();
+}
+
+Error fpmoe::checkSharedMemory(const Targets &targets,
+                               const LevelDescription &level,
+                               mlir::ModuleOp module) {
+  int64_t own = 0; // of the code itself
+  mlir::DataLayout layout(module);
+  for (auto global : module.getOps<mlir::LLVM::GlobalOp>())
+    if (global.getAddrSpace() ==
+        static_cast<unsigned>(mlir::NVVM::NVVMMemorySpace::Shared))
+      own += layout.getTypeSize(global.getType());
+  for (const std::string &gpu : targets.gpus) {
+    int64_t room = getSharedMemory(gpu);
+    if (own + level.privateBytes > room)
+      return createStringError(
+          "gpu '" + gpu + "' has " + Twine(room) +
+          " bytes of shared memory for a block, and the model needs " +
+          Twine(own + level.privateBytes) + ": " + Twine(own) +
+          " for sums, and " + Twine(level.privateBytes) +
+          " for private buffers, of which '" + level.largestPrivate +
+          "' takes " + Twine(level.largestPrivateBytes) +
+          "; compile for larger ones alone (--gpu), or for the CPU");
+  }
   return Error::success();
 }
 

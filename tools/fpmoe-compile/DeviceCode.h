@@ -21,6 +21,12 @@ struct DeviceCode {
   int64_t threads = 0;           ///< of a block
 };
 
+/// Whether blocks on all `targets.gpus` have the shared memory that the level
+/// needs, whose code is `module`, of the LLVM dialect.
+llvm::Error checkSharedMemory(const Targets &targets,
+                              const LevelDescription &level,
+                              mlir::ModuleOp module);
+
 /// Makes it of a module of the LLVM and NVVM dialects, for `targets.gpus`; for
 /// Phase::LLVM, only the IR. Without ptxas there are no cubins, and a note on
 /// the error stream says so. It is dumped as options say.

@@ -129,6 +129,8 @@ Error ProgramMaker::lower() {
       return diagnostics.take("the code could not be lowered to LLVM");
     if (!isGpu)
       continue;
+    if (Error error = checkSharedMemory(parts.targets, described, module))
+      return error;
     if (Error error =
             makeDeviceCode(options, parts.targets, module).moveInto(device))
       return error;

@@ -198,9 +198,16 @@ LevelDescription describeLevel(LevelModule level) {
       d.blockRows % kQueryRowsOfThreads == 0)
     d.queryRows = kQueryRowsOfThreads;
   level.module.walk([&](mega::BufferOp buffer) {
+    auto type = cast<MemRefType>(buffer.getResult().getType());
+    if (buffer.getSpace() == mega::BufferSpace::Private) {
+      int64_t bytes = type.getNumElements() * type.getElementTypeBitWidth() / 8;
+      if (bytes > d.largestPrivateBytes) {
+        d.largestPrivateBytes = bytes;
+        d.largestPrivate = buffer.getName().value_or("").str();
+      }
+    }
     if (buffer.getSpace() != mega::BufferSpace::Cache)
       return;
-    auto type = cast<MemRefType>(buffer.getResult().getType());
     d.cacheBytesPerPosition = type.getDimSize(0) * type.getDimSize(1) *
                               type.getDimSize(3) *
                               type.getElementTypeBitWidth() / 8;

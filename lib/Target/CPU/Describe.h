@@ -41,6 +41,9 @@ struct LevelDescription {
   bool isGpu = false;
   std::vector<CudaImage> images; ///< a GPU's
   int64_t threads = 0;           ///< of a block of a GPU's
+  /// The largest private buffer, for messages.
+  std::string largestPrivate;
+  int64_t largestPrivateBytes = 0;
 };
 
 /// What a matrix says of itself; FpmoeMatrix documents the fields.

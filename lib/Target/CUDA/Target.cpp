@@ -11,10 +11,26 @@
 using namespace llvm;
 using namespace fpmoe;
 
-/// From the oldest on that sums products of bf16 in its tensor cores.
-static constexpr StringLiteral kArchs[] = {
-    "sm_80",  "sm_86",  "sm_87",  "sm_89",  "sm_90", "sm_90a",
-    "sm_100", "sm_103", "sm_110", "sm_120", "sm_121"};
+namespace {
+struct Arch {
+  StringLiteral name;
+  int64_t sharedMemory; ///< KB of a block
+};
+} // namespace
+
+/// From the oldest on that sums products of bf16 in its tensor cores. Source of
+/// the sizes: CUDA C++ Programming Guide, Technical Specifications per Compute
+/// Capability.
+static constexpr Arch kArchs[] = {
+    {"sm_80", 163},  {"sm_86", 99},   {"sm_87", 163},  {"sm_89", 99},
+    {"sm_90", 227},  {"sm_90a", 227}, {"sm_100", 227}, {"sm_103", 227},
+    {"sm_110", 227}, {"sm_120", 99},  {"sm_121", 99}};
+
+static const Arch *findArch(StringRef name) {
+  const Arch *found =
+      find_if(kArchs, [&](const Arch &arch) { return arch.name == name; });
+  return found == std::end(kArchs) ? nullptr : found;
+}
 
 CpuTarget fpmoe::getCudaTarget(const CpuTarget &host) {
   CpuTarget target = host;
@@ -36,21 +52,26 @@ CpuTarget fpmoe::getCudaTarget(const CpuTarget &host) {
 }
 
 std::string fpmoe::listGpuArchs() {
-  return join(std::begin(kArchs), std::end(kArchs), ", ");
+  return join(map_range(kArchs, [](const Arch &arch) { return arch.name; }),
+              ", ");
 }
 
 Expected<std::vector<std::string>> fpmoe::getGpuArchs(StringRef names) {
   SmallVector<StringRef> named;
   names.split(named, ',');
   for (StringRef name : named)
-    if (!is_contained(kArchs, name))
+    if (!findArch(name))
       return createStringError("gpu '" + name + "' is not known; choose of " +
                                listGpuArchs());
   std::vector<std::string> archs;
-  for (StringRef arch : kArchs)
-    if (is_contained(named, arch))
-      archs.push_back(arch.str());
+  for (const Arch &arch : kArchs)
+    if (is_contained(named, arch.name))
+      archs.push_back(arch.name.str());
   return archs;
+}
+
+int64_t fpmoe::getSharedMemory(StringRef arch) {
+  return findArch(arch)->sharedMemory << 10;
 }
 
 StringRef fpmoe::getForwardArch(StringRef arch) {

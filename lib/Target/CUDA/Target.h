@@ -23,6 +23,9 @@ llvm::Expected<std::vector<std::string>> getGpuArchs(llvm::StringRef names);
 /// Those that getGpuArchs knows, for messages: "sm_80, sm_86, ...".
 std::string listGpuArchs();
 
+/// Most bytes of shared memory that a block has on one of them.
+int64_t getSharedMemory(llvm::StringRef arch);
+
 /// What PTX is made for that has to run on this architecture and on all later
 /// ones: "sm_90" for "sm_90a", whose own instructions no other one has.
 llvm::StringRef getForwardArch(llvm::StringRef arch);
