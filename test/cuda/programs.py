@@ -10,7 +10,8 @@ once, token by token, and in chunks of 7:
           a program for a CPU in the same format: of the typical token to 1e-4 (6e-7 was seen), of
           all to 1e-1, since sums in another order may round otherwise, and choose other experts.
           GPUs round rows that bf16 multiplies, as avx512-bf16 does; where the machine lacks that,
-          the typical token may be off by 2e-2 (6e-3 was seen);
+          the typical token may be off by 2e-2 (1.1e-2 was seen), and one of other experts by 5e-1
+          (1.5e-1 was seen);
   steps   they have the same bits, however the text is cut;
   grids   they have the same bits on GPUs of other sizes, and whatever the order of threads.
 
@@ -34,8 +35,8 @@ from golden import GOLDEN, Failure, difference, execute, floats  # pylint: disab
 
 FORMATS = ("f32", "f16", "bf16", "int8", "uint4", "int4")
 BASE, ROUNDING = "x86-64-v3", "avx512-bf16"
-F32_BOUND, TYPICAL_BOUND, LARGEST_BOUND = 1e-4, 1e-4, 1e-1
-ROUNDED_BOUND = 2e-2
+F32_BOUND = 1e-4
+BOUNDS, ROUNDED_BOUNDS = (1e-4, 1e-1), (2e-2, 5e-1)  # of the typical token, and of all
 
 
 def numbers(text):
@@ -87,10 +88,9 @@ class Program:
             self.wanted = floats(self.golden)[:self.count * self.vocabulary]
             return
         cpu = self.work / "cpu"
-        self.base, self.bound = BASE, TYPICAL_BOUND
+        self.base, self.bounds = BASE, BOUNDS
         if self.weights == "bf16":
-            self.base, self.bound = (ROUNDING, TYPICAL_BOUND) if has_bf16() else (
-                BASE, ROUNDED_BOUND)
+            self.base, self.bounds = (ROUNDING, BOUNDS) if has_bf16() else (BASE, ROUNDED_BOUNDS)
         self.compile(cpu, f"--cpu={self.base}")
         self.wanted = self.score([cpu], 0)
 
@@ -116,7 +116,7 @@ class Program:
             return largest <= F32_BOUND, f"{largest:.2g} from transformers"
         rows = [slice(at, at + self.vocabulary) for at in range(0, len(got), self.vocabulary)]
         typical = statistics.median(difference(got[row], self.wanted[row]) for row in rows)
-        return (typical <= self.bound and largest <= LARGEST_BOUND,
+        return (typical <= self.bounds[0] and largest <= self.bounds[1],
                 f"{typical:.2g}, at most {largest:.2g} from {self.base}")
 
     def check(self, report):
