@@ -16,7 +16,7 @@ include "dialects/Mega/TileOps.td"
 def Mega_RouteOp : Mega_TileOp<"route", [AttrSizedOperandSegments]> {
   let summary = "Norm, router and shared gate of tokens";
   let description = [{
-    Tiles: blocks, or none. Writes the normalised rows, as an operand of one row each,
+    Tiles: blocks or tokens, or none. Writes the normalised rows, as an operand of one row each,
     the chosen experts `[max_tokens, top_k]` (-1: none), the best first, and the
     weights of routed and shared experts, `[max_tokens, top_k + 1]`, times `multiplier`,
     if any. `scores` is scratch, as large as the router's rows, its candidates and its

@@ -173,9 +173,11 @@ void ExpertsBuilder::buildRoute(Value rows) {
       b.buffer("router_scores", BufferSpace::Private, {numScores}, f32);
   Value norm = b.weight(op.getNorm()), router = b.weight(op.getRouter());
   Value scale = b.weight(op.getScale());
-  b.beginPhase("route", b.one
-                            ? ProgramBuilder::Sizes()
-                            : ProgramBuilder::Sizes{b.size(TileSize::Blocks)});
+  // All threads of a worker share one token.
+  TileSize size =
+      b.target.getThreads() > 1 ? TileSize::Tokens : TileSize::Blocks;
+  b.beginPhase("route", b.one ? ProgramBuilder::Sizes()
+                              : ProgramBuilder::Sizes{b.size(size)});
   mega::RouteOp::create(b, b.loc, x, norm, router, scale,
                         choice ? b.input(StepInput::Forced) : Value(), rows,
                         chosen, weights, scores, op.getEpsAttr(),

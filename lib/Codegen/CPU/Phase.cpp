@@ -107,6 +107,18 @@ OperandBlock PhaseContext::block(Value operand, Value number) {
       b.at(base(operand), b.mul(number, OperandBlock::getBytes(type))));
 }
 
+std::pair<Value, Value> fpmoe::emitTokensOf(PhaseContext &phase, Operation *op,
+                                            Tile tile) {
+  KernelBuilder &b = phase.b;
+  auto sizes = op->getParentOfType<mega::PhaseOp>().getTiles();
+  auto size =
+      sizes ? dyn_cast<mega::TileSizeAttr>((*sizes)[0]) : mega::TileSizeAttr();
+  if (size && size.getValue() == mega::TileSize::Tokens)
+    return {tile[0], b.add(tile[0], 1)};
+  Value first = tile.empty() ? b.i64(0) : b.mul(tile[0], phase.blockRows);
+  return {first, b.min(b.add(first, phase.blockRows), phase.count)};
+}
+
 Value fpmoe::isNull(KernelBuilder &b, Value pointer) {
   Value null = LLVM::ZeroOp::create(b, b.ptrType());
   return LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::eq, pointer, null);

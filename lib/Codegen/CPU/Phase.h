@@ -67,6 +67,11 @@ mlir::Value emitTileCount(PhaseContext &phase, mlir::Attribute size,
 
 using Tile = llvm::ArrayRef<mlir::Value>;
 
+/// The tokens [first, last) of a tile, where the phase of the op goes over
+/// tokens, over blocks of them, or has no tiles, which is the first block.
+std::pair<mlir::Value, mlir::Value>
+emitTokensOf(PhaseContext &phase, mlir::Operation *op, Tile tile);
+
 /// The code of a tile of an op.
 void emit(PhaseContext &phase, mega::EmbedOp op, Tile tile);
 void emit(PhaseContext &phase, mega::RopeOp op, Tile tile);

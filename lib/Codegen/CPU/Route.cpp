@@ -67,9 +67,7 @@ private:
 } // namespace
 
 void fpmoe::emit(PhaseContext &phase, mega::RouteOp op, Tile tile) {
-  KernelBuilder &b = phase.b;
-  Value first = tile.empty() ? b.i64(0) : b.mul(tile[0], phase.blockRows);
-  Value last = b.min(b.add(first, phase.blockRows), phase.count);
-  b.loop(first, last, 1,
-         [&](Value token) { RouteToken(phase, op, token).emit(); });
+  auto [first, last] = emitTokensOf(phase, op, tile);
+  phase.b.loop(first, last, 1,
+               [&](Value token) { RouteToken(phase, op, token).emit(); });
 }

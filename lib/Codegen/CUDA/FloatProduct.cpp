@@ -36,6 +36,7 @@ public:
     return layout.depth / kDepthLanes;
   }
   int64_t getSums() const override { return count * kLaneColumns; }
+  int64_t getVectorsAtOnce() const override { return count == 1 ? 4 : 2; }
   int64_t getPartsAtOnce() const override { return count == 1 ? 8 : 4; }
 
   SmallVector<Value> loadWeights(Value vector, Value part) override {

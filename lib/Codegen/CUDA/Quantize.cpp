@@ -4,7 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-// A warp rounds a group, a lane an element of it.
+// A warp rounds a group, a lane an element of it; some groups are on their way
+// together.
 //===----------------------------------------------------------------------===//
 
 #include "lib/Codegen/CUDA/Emit.h"
@@ -42,17 +43,33 @@ private:
                   int64_t column, int64_t columns, int64_t group,
                   int64_t groups) {
     int64_t rows = dim(op.getRows(), 2);
-    block.forWarps(rows * groups, [&](Value i) {
+    auto load = [&](Value i) -> Value {
       Value row = b.div(i, groups), g = b.rem(i, groups);
       Value number = b.add(b.mul(g, kGroupElements), block.lane);
       // Whatever stands behind the last column counts as zero.
       Value last = b.min(number, b.i64(columns - 1));
       Value x = b.load(b.getF32Type(),
                        block.elementAt(from, row, b.add(last, column)));
-      x = b.select(b.less(number, b.i64(columns)), x, b.f32(0.0f));
-      emitGroup(x, b.at(b.at(to.base, b.mul(row, to.rowBytes)),
-                        b.mul(b.add(g, group), to.stepBytes)));
-    });
+      return b.select(b.less(number, b.i64(columns)), x, b.f32(0.0f));
+    };
+    auto emitSome = [&](Value first, int64_t some) {
+      SmallVector<Value> loaded;
+      for (int64_t u = 0; u < some; ++u)
+        loaded.push_back(load(b.add(first, u * kWarps)));
+      for (int64_t u = 0; u < some; ++u) {
+        Value i = b.add(first, u * kWarps);
+        Value row = b.div(i, groups), g = b.rem(i, groups);
+        emitGroup(loaded[u], b.at(b.at(to.base, b.mul(row, to.rowBytes)),
+                                  b.mul(b.add(g, group), to.stepBytes)));
+      }
+    };
+    constexpr int64_t kGroups = 8;
+    int64_t all = rows * groups, lot = kGroups * kWarps;
+    int64_t whole = all / lot * lot;
+    b.loop(block.warp, b.i64(whole), lot,
+           [&](Value first) { emitSome(first, kGroups); });
+    b.loop(b.add(block.warp, whole), b.i64(all), kWarps,
+           [&](Value first) { emitSome(first, 1); });
   }
 
   void emitGroup(Value x, Value to) {

@@ -69,8 +69,7 @@ static void emitToken(BlockContext &block, mega::RouteOp op, Value token) {
 }
 
 void cuda::emit(BlockContext &block, mega::RouteOp op, Tile tile) {
-  KernelBuilder &b = block.b;
-  Value first = tile.empty() ? b.i64(0) : b.mul(tile[0], block.blockRows);
-  Value last = b.min(b.add(first, block.blockRows), block.count);
-  b.loop(first, last, 1, [&](Value token) { emitToken(block, op, token); });
+  auto [first, last] = emitTokensOf(block, op, tile);
+  block.b.loop(first, last, 1,
+               [&](Value token) { emitToken(block, op, token); });
 }
