@@ -31,9 +31,11 @@ TEST(CudaTargetTest, itNeedsNoFeatureOfTheCpu) {
   context.loadDialect<mega::MegaDialect>();
   mega::TargetAttr attribute = target.getAttr(&context);
   EXPECT_EQ(attribute.getCpu(), "cuda");
-  EXPECT_EQ(attribute.getDot(), mega::DotInstruction::None);
+  EXPECT_EQ(attribute.getDot(), mega::DotInstruction::CudaMma);
   EXPECT_EQ(attribute.getIntDot(), mega::IntDotInstruction::None);
-  EXPECT_EQ(attribute.getRows(), 8);
+  EXPECT_EQ(attribute.getRows(), 64);
+  EXPECT_EQ(attribute.getSpan(), 64);
+  EXPECT_EQ(attribute.getThreads(), 256);
   EXPECT_EQ(attribute.getTileRows(), 0);
   EXPECT_EQ(attribute.getPrefetch(), 0);
 }
@@ -61,6 +63,12 @@ TEST(CudaTargetTest, whatIsNoArchitecture) {
   EXPECT_EQ(list("sm_80,h100"), "gpu 'h100' is not known" + known);
   EXPECT_EQ(list("sm_80,"), "gpu '' is not known" + known);
   EXPECT_EQ(list(""), "gpu '' is not known" + known);
+}
+
+TEST(CudaTargetTest, blocksHaveSoMuchSharedMemory) {
+  EXPECT_EQ(getSharedMemory("sm_80"), 166912);
+  EXPECT_EQ(getSharedMemory("sm_89"), 101376);
+  EXPECT_EQ(getSharedMemory("sm_90a"), 232448);
 }
 
 TEST(CudaTargetTest, ptxIsForLaterOnesToo) {
