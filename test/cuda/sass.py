@@ -97,7 +97,10 @@ def main():
     cubins = sorted(options.dump.glob("*.cubin"))
     if not cubins:
         sys.exit(f"{options.dump}: has no cubin; compile with --target=cuda where there is ptxas")
-    ir = (options.dump / "7-llvm.cuda.ll").read_text()
+    try:
+        ir = (options.dump / "7-llvm.cuda.ll").read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        sys.exit(f"{options.dump}: has no LLVM IR, 7-llvm.cuda.ll: {error}")
     failed = False
     for cubin in cubins:
         done = subprocess.run([options.nvdisasm, "-c", cubin], capture_output=True, text=True,

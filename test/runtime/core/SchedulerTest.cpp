@@ -183,8 +183,7 @@ protected:
     model.context = context;
     model.weight_bytes = 64;
     level.max_tokens = maxTokens;
-    level.block_rows = blockRows;
-    level.query_rows = blockRows;
+    level.block_rows = level.query_rows = blockRows;
     level.cache_bytes_per_position = sizeof(Entry);
     level.shared_bytes = level.private_bytes = 64;
     level.tickets = 1;
