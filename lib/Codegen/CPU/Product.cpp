@@ -7,6 +7,8 @@
 
 #include "lib/Codegen/CPU/Product.h"
 
+#include <numeric>
+
 using namespace mlir;
 using namespace fpmoe;
 
@@ -111,29 +113,51 @@ void Product::emit(Value block, Value count, Value matrix,
     tile.steps = steps;
     tile.multiple = (multiple & -multiple) / layout.k;
     tile.ahead = getAhead(rows, vectors, columns);
-    // Rather one vector after the other than fewer rows: each is read once.
-    int64_t together = vectors;
-    if (!usesTiles(rows))
-      together = std::min(format.getVectorsAtOnce(b.target, rows), vectors);
-    SmallVector<Accumulators> sums;
-    for (int64_t v = 0; v < vectors; ++v) {
-      Value place = vectorAt(matrix, v ? b.add(vector, v) : vector);
-      tile.weights.push_back(
-          firstStep ? b.at(place, b.mul(firstStep, tile.stepBytes)) : place);
-      if (int64_t(tile.weights.size()) < together && v + 1 < vectors)
-        continue;
-      sums.push_back(format.emitProduct(b, tile));
+    // A few vectors do not hide that rows come from a far cache: the last of
+    // them asks for those of the next block. (Row-major ones are tile
+    // registers', or few.)
+    bool isRowMajor = tile.operand.rowBytes > tile.operand.stepBytes;
+    if (rows == getRowsAtOnce() && rows > 1 && dim(operand, 0) > 1 &&
+        !isRowMajor)
+      tile.rowsAhead = b.select(
+          b.less(b.add(vector, vectors), columns.last), b.i64(0),
+          b.i64(OperandBlock::getBytes(cast<MemRefType>(operand.getType()))));
+    /// The sums of `count` vectors from `first` on.
+    auto multiply = [&](Value first, int64_t count) {
       tile.weights.clear();
-    }
+      for (int64_t v = 0; v < count; ++v) {
+        Value place = vectorAt(matrix, v ? b.add(first, v) : first);
+        tile.weights.push_back(
+            firstStep ? b.at(place, b.mul(firstStep, tile.stepBytes)) : place);
+      }
+      return format.emitProduct(b, tile);
+    };
+    // Rather one vector after the other than fewer rows: each is read once.
+    // Sums wait in memory, as registers have no room for them.
+    int64_t fit = format.getVectorsAtOnce(b.target, rows), together = vectors;
+    if (!usesTiles(rows) && fit < vectors)
+      together = std::gcd(fit, vectors);
+    auto multiplyInTurn = [&]() -> Accumulators {
+      constexpr int64_t kBytes = kLanes * 4;
+      Value stack = b.getStack(rows * vectors * kBytes);
+      b.loop(0, vectors, together, [&](Value v) {
+        Accumulators some = multiply(b.add(vector, v), together);
+        Value to = b.at(stack, b.mul(v, kBytes));
+        for (int64_t i = 0; i < rows; ++i)
+          for (int64_t w = 0; w < together; ++w)
+            b.store(some[i * together + w],
+                    b.at(to, (i * vectors + w) * kBytes));
+      });
+      return {b, stack};
+    };
+    Accumulators sums =
+        together == vectors ? multiply(vector, vectors) : multiplyInTurn();
     for (int64_t i = 0; i < rows; ++i) {
       Value number = b.add(row, i);
       auto finish = [&] {
         SmallVector<Value> lanes;
-        for (int64_t v = 0; v < vectors; ++v) {
-          int64_t part = v / together;
-          int64_t width = std::min(together, vectors - part * together);
-          lanes.push_back(sums[part][i * width + v % together]);
-        }
+        for (int64_t v = 0; v < vectors; ++v)
+          lanes.push_back(sums[i * vectors + v]);
         epilogue(number, vector, lanes);
       };
       if (i < sure)

@@ -91,6 +91,7 @@ private:
           }
           Value element =
               b.at(tile.operand.base, b.mul(k, tile.operand.stepBytes));
+          emitRowsPrefetch(b, tile, element);
           for (int64_t r = 0; r < tile.rows; ++r) {
             Value pair = b.load(b.getI32Type(),
                                 b.at(element, r * tile.operand.rowBytes));

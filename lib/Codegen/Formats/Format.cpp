@@ -75,6 +75,18 @@ void fpmoe::emitPrefetch(KernelBuilder &b, const ProductTile &tile,
                            /*cache=*/1);
 }
 
+void fpmoe::emitRowsPrefetch(KernelBuilder &b, const ProductTile &tile,
+                             Value from, int64_t steps) {
+  if (!tile.rowsAhead)
+    return;
+  const OperandRows &rows = tile.operand;
+  Value place = b.at(from, tile.rowsAhead);
+  int64_t bytes = (steps - 1) * rows.stepBytes + tile.rows * rows.rowBytes;
+  for (int64_t line = 0; line < bytes; line += kCacheLine)
+    LLVM::Prefetch::create(b, b.at(place, line), /*rw=*/0, /*hint=*/2,
+                           /*cache=*/1);
+}
+
 Accumulators fpmoe::emitF32Product(KernelBuilder &b, const ProductTile &tile,
                                    int64_t depth,
                                    function_ref<Value(Value, int64_t)> load) {
@@ -91,20 +103,36 @@ Accumulators fpmoe::emitF32Product(KernelBuilder &b, const ProductTile &tile,
     }
     Value element =
         b.at(tile.operand.base, b.mul(k, depth * tile.operand.stepBytes));
-    // One element of the step after the other: its weights need registers only
-    // while the rows pass.
+    emitRowsPrefetch(b, tile, element, depth);
+    auto loadRow = [&](int64_t i, int64_t r) {
+      return b.splat(
+          b.load(b.getF32Type(), b.at(element, i * tile.operand.stepBytes +
+                                                   r * tile.operand.rowBytes)));
+    };
+    auto add = [&](int64_t r, size_t v, Value weight, Value x) {
+      Value &sum = next[r * vectors + v];
+      sum = b.fma(weight, x, sum);
+    };
+    // What is loaded once needs registers up to its last use: better the step
+    // of a single row than those of all vectors.
+    if (tile.rows == 1) {
+      SmallVector<Value> row;
+      for (int64_t i = 0; i < depth; ++i)
+        row.push_back(loadRow(i, 0));
+      for (size_t v = 0; v < vectors; ++v)
+        for (int64_t i = 0; i < depth; ++i)
+          add(0, v, load(from[v], i), row[i]);
+      return next;
+    }
+    // Of many rows, the weights of one element while the rows pass.
     for (int64_t i = 0; i < depth; ++i) {
       SmallVector<Value> weights;
       for (Value place : from)
         weights.push_back(load(place, i));
       for (int64_t r = 0; r < tile.rows; ++r) {
-        Value x = b.splat(b.load(b.getF32Type(),
-                                 b.at(element, i * tile.operand.stepBytes +
-                                                   r * tile.operand.rowBytes)));
-        for (size_t v = 0; v < vectors; ++v) {
-          Value &sum = next[r * vectors + v];
-          sum = b.fma(weights[v], x, sum);
-        }
+        Value x = loadRow(i, r);
+        for (size_t v = 0; v < vectors; ++v)
+          add(r, v, weights[v], x);
       }
     }
     return next;

@@ -19,6 +19,8 @@
 
 namespace fpmoe {
 
+constexpr int64_t kCacheLine = 64; ///< bytes that a prefetch asks for
+
 /// Where the elements of an operand's rows are: those of row r that stand
 /// together at step k lie at base + r * rowBytes + k * stepBytes.
 struct OperandRows {
@@ -41,6 +43,8 @@ struct ProductTile {
   int64_t multiple = 1; ///< of it is `steps`
   /// Bytes from the weights of a step to those to ask for; 0: none.
   int64_t ahead = 0;
+  /// Bytes (i64) from the rows of a step to those to ask for; null: none.
+  mlir::Value rowsAhead;
 };
 
 /// What a product gives: 16 lanes of f32 for each row r and vector v, at
@@ -132,6 +136,11 @@ Accumulators emitWidenedProduct(KernelBuilder &b, const ProductTile &tile);
 
 /// Asks for the weights that are `tile.ahead` bytes behind `from`.
 void emitPrefetch(KernelBuilder &b, const ProductTile &tile, mlir::Value from);
+
+/// Asks for `steps` steps of the rows that are `tile.rowsAhead` bytes behind
+/// `from`, and not row-major.
+void emitRowsPrefetch(KernelBuilder &b, const ProductTile &tile,
+                      mlir::Value from, int64_t steps = 1);
 
 // The formats.
 const Format &getF32Format();

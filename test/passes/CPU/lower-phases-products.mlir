@@ -1,4 +1,4 @@
-// RUN: fpmoe-opt %s --mega-outline-phases --mega-lower-phases | FileCheck %s --check-prefix=WIDE --implicit-check-not=llvm.intr.prefetch
+// RUN: fpmoe-opt %s --mega-outline-phases --mega-lower-phases | FileCheck %s --check-prefix=WIDE
 // RUN: sed 's/accumulators = 24/accumulators = 4/' %s | fpmoe-opt --mega-outline-phases --mega-lower-phases | FileCheck %s --check-prefix=NARROW
 // RUN: sed 's/columns = 16/columns = 16, prefetch = 2560/' %s | fpmoe-opt --mega-outline-phases --mega-lower-phases | FileCheck %s --check-prefix=NEXT
 // RUN: sed -e 's/columns = 16/columns = 16, prefetch = 2560/' -e 's/32x16xbf16/32x4096xbf16/g' -e 's/stride 1024/stride 262144/' -e 's/1x8x1x2xbf16/1x2048x1x2xbf16/g' -e 's/2x8x4x2xbf16/2x2048x4x2xbf16/g' %s | fpmoe-opt --mega-outline-phases --mega-lower-phases | FileCheck %s --check-prefix=AHEAD
@@ -6,9 +6,17 @@
 // RUN: sed -e 's/dot = avx512_bf16/dot = none/' -e 's/1x8x1x2xbf16/1x16x1x1xf32/g' -e 's/2x8x4x2xbf16/2x16x4x1xf32/g' %s | fpmoe-opt --mega-outline-phases --mega-lower-phases | FileCheck %s --check-prefix=HALVES --implicit-check-not=mega.dot2
 // RUN: sed -e 's/32x16xbf16/32x16xf16/g' -e 's/k = 2/k = 1/g' -e 's/1x8x1x2xbf16/1x16x1x1xf32/g' -e 's/2x8x4x2xbf16/2x16x4x1xf32/g' %s | fpmoe-opt --mega-outline-phases --mega-lower-phases | FileCheck %s --check-prefix=HALF --implicit-check-not=mega.dot2
 
-// Four rows of two vectors: eight sums at once, or four and four.
+// Four rows of two vectors: eight sums at once, or four and four. One token's row has no
+// other behind it; of a block, the last vectors ask for the next block's rows, all of a
+// step in a line.
 
+// WIDE-LABEL: llvm.func internal @decode.logits(
+// WIDE-NOT: llvm.intr.prefetch
 // WIDE-LABEL: llvm.func internal @prefill.logits(
+// WIDE: %[[BYTES:.*]] = arith.select %{{.*}}, %c0_i64{{.*}}, %c128_i64{{.*}} : i64
+// WIDE: %[[ROWS:.*]] = llvm.getelementptr %[[NOW:[0-9]+]][%[[BYTES]]]
+// WIDE-NEXT: "llvm.intr.prefetch"(%[[ROWS]]) <{cache = 1 : i32, hint = 2 : i32, rw = 0 : i32}>
+// WIDE-NEXT: llvm.load %[[NOW]]
 // WIDE-COUNT-8: mega.dot2
 // WIDE: scf.yield {{(%[0-9a-z#]+, ){7}%[0-9a-z#]+}} : vector<16xf32>
 
