@@ -267,8 +267,22 @@ static void printTileSizes(OpAsmPrinter &printer, Operation *,
   printer << "]";
 }
 
+bool PhaseOp::readsWeights() {
+  Block &ops = getBody().front();
+  if (!getTiles() || !llvm::hasSingleElement(ops))
+    return false;
+  auto tile = dyn_cast<TileOpInterface>(ops.front());
+  return tile && tile.getProduct().rows && isa<IntegerAttr>((*getTiles())[0]) &&
+         llvm::all_of(getTiles()->getValue().drop_front(), [](Attribute size) {
+           auto number = dyn_cast<IntegerAttr>(size);
+           return number && number.getInt() == 1;
+         });
+}
+
 SmallVector<TileAccess> PhaseOp::getAccesses() {
   SmallVector<TileAccess> accesses;
+  if (getAhead()) // asks for weights, and touches nothing
+    return accesses;
   for (Operation &op : getBody().front())
     if (auto tile = dyn_cast<TileOpInterface>(op))
       tile.getAccesses(accesses);
@@ -312,6 +326,10 @@ LogicalResult PhaseOp::verifyRegions() {
                       "that '"
                    << getBody().front().front().getName() << "' has (phase_c4)";
     }
+  if (getAhead() && !readsWeights())
+    return emitOpError("asks for weights ahead, and is not one op that "
+                       "multiplies by them, of a number of tiles in the first "
+                       "dimension alone (phase_c5)");
   SmallVector<TileAccess> accesses = getAccesses();
   for (const TileAccess &write : accesses) {
     if (!write.write || isPrivate(write.buffer))

@@ -141,12 +141,17 @@ def Mega_PhaseOp : Mega_Op<"phase", [NoTerminator, SingleBlock]> {
     Every tile is done by one worker, its ops in order. Without tiles, every
     worker does all of it for itself.
 
+    With `ahead`, nothing is done: each worker asks for the weights of its first tiles
+    of such a phase, which comes later, so that they are on their way meanwhile.
+
     * `phase_c1`: what a tile writes, no other tile of the phase reads or writes.
     * `phase_c2`: without tiles, only private buffers are written.
     * `phase_c3`: there are ops, with as many dimensions as the phase.
     * `phase_c4`: a size is a positive number, or one of the names that the first op
       has: `block_groups` are of `qkv` and `linear`, `expert_blocks` of `gather`,
       `query_blocks` of `attention`.
+    * `phase_c5`: with `ahead`, the phase is one whose tiles read weights: one op that
+      multiplies by them, and a number of tiles, in the first dimension alone.
 
     Example:
 
@@ -156,13 +161,16 @@ def Mega_PhaseOp : Mega_Op<"phase", [NoTerminator, SingleBlock]> {
     }
     ```
   }];
-  let arguments = (ins StrAttr:$name, OptionalAttr<ArrayAttr>:$tiles);
+  let arguments = (ins StrAttr:$name, OptionalAttr<ArrayAttr>:$tiles, UnitAttr:$ahead);
   let regions = (region SizedRegion<1>:$body);
-  let assemblyFormat = "$name (`tiles` custom<TileSizes>($tiles)^)? $body attr-dict";
+  let assemblyFormat = "$name (`ahead` $ahead^)? (`tiles` custom<TileSizes>($tiles)^)? $body attr-dict";
   let hasRegionVerifier = 1;
   let extraClassDeclaration = [{
     /// Dimensions of the tile space; 0 where every worker does everything.
     int64_t getRank() { return getTiles() ? getTiles()->size() : 0; }
+    /// Whether each tile multiplies by weights that are its own: one op does, of
+    /// a number of tiles in the first dimension alone.
+    bool readsWeights();
     /// What all ops of the phase touch.
     ::llvm::SmallVector<::mega::TileAccess> getAccesses();
   }];

@@ -147,6 +147,11 @@ LogicalResult QkvOp::verify() {
   int64_t group = getGroup();
   if (group < 1)
     return emitOpError("takes ") << group << " blocks a tile (qkv_c2)";
+  if (getPairs() &&
+      (getQNorm() || getKNorm() || headDim % (2 * kVectorColumns)))
+    return emitOpError("takes pairs of vectors of heads of ")
+           << headDim << " columns, which must have no norm and be a multiple "
+           << "of " << 2 * kVectorColumns << " (qkv_c3)";
   if (!isPacked(getWeight(), 3) || dim(getWeight(), 0) != heads ||
       dim(getWeight(), 1) != headDim ||
       columnsOf(getOperand()) != paddedDepthOf(getWeight()) ||

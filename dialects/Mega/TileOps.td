@@ -142,9 +142,15 @@ def Mega_QkvOp : Mega_TileOp<"qkv", [AttrSizedOperandSegments],
 
     `table` has the cosines and sines of the tokens (`mega.rope`).
 
+    With `pairs`, a tile is a part of a head, so that there are more of them: a vector
+    of columns of its first half and that of its second half with which the rotary
+    embedding turns them. The parts of a head are tiles one behind the other.
+
     * `qkv_c1`: the weight is a packed `[heads + 2 kv_heads, D, K]`, the operand has
       its K, query, scratch and cache have D, rounded up to whole vectors, the table D.
     * `qkv_c2`: group is positive.
+    * `qkv_c3`: with `pairs`, heads have no norm, which takes all of a head, and D is a
+      multiple of 32.
 
     Example: see test/dialects/Mega/tiles.mlir.
   }];
@@ -155,15 +161,19 @@ def Mega_QkvOp : Mega_TileOp<"qkv", [AttrSizedOperandSegments],
                        Mega_Buffer:$cache, Mega_Buffer:$head,
                        Index:$layer, I64Attr:$heads, I64Attr:$kv_heads,
                        I64Attr:$head_dim, I64Attr:$group, OptionalAttr<F64Attr>:$eps,
-                       OptionalAttr<F64Attr>:$clip);
+                       OptionalAttr<F64Attr>:$clip, UnitAttr:$pairs);
   let assemblyFormat = [{
     $operand `,` $weight (`bias` $bias^ `:` type($bias))?
     (`norms` $q_norm^ `:` type($q_norm) `,` $k_norm `:` type($k_norm))? (`eps` $eps^)?
     (`clip` $clip^)? `rope` $table `at` $positions `into` $query `,` $cache
     `by` $head `layer` $layer `heads` $heads `kv_heads` $kv_heads `head_dim` $head_dim
-    `group` $group attr-dict
+    `group` $group (`pairs` $pairs^)? attr-dict
     `:` type($operand) `,` type($weight) `,` type($table) `,` type($positions) `,`
     type($query) `,` type($cache) `,` type($head)
+  }];
+  let extraClassDeclaration = [{
+    /// Tiles of a head.
+    int64_t getParts() { return getPairs() ? getHeadDim() / (2 * ::mega::kVectorColumns) : 1; }
   }];
 }
 

@@ -27,6 +27,15 @@ namespace {
 /// Whether rows are what the formats of the weights multiply on the target, and
 /// whether there is scratch to attend with.
 LogicalResult checkOp(mega::TileOpInterface op, mega::TargetAttr target) {
+  if (op->getParentOfType<mega::PhaseOp>().getAhead())
+    return op->emitOpError("asks for weights ahead, which cpu '")
+           << target.getCpu()
+           << "' does in the products; schedule for the same "
+           << mega::kTargetAttr;
+  if (auto qkv = dyn_cast<mega::QkvOp>(*op); qkv && qkv.getPairs())
+    return op->emitOpError("takes pairs of vectors, and cpu '")
+           << target.getCpu() << "' whole heads; schedule for the same "
+           << mega::kTargetAttr;
   auto attention = dyn_cast<mega::AttentionOp>(*op);
   auto attendSpan = dyn_cast<mega::AttendSpanOp>(*op);
   if ((attention && !attention.getScores()) ||

@@ -11,6 +11,7 @@
 #include "dialects/Mega/TileOpVisitor.h"
 #include "lib/Codegen/CUDA/Emit.h"
 #include "lib/Codegen/CUDA/Product.h"
+#include "lib/Codegen/CUDA/WeightsAhead.h"
 #include "lib/Codegen/Formats/Format.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "passes/CPU/OutlinedPhases.h"
@@ -82,7 +83,14 @@ struct LowerPhasesToBlocksPass
 private:
   static void emitPhase(PhaseContext &phase, mega::PhaseOp op) {
     BlockContext block(phase);
+    std::optional<cuda::WeightsAhead> weights;
+    if (phase.maxTokens == 1 && op.readsWeights())
+      weights.emplace(block, op);
+    if (op.getAhead())
+      return weights->emitFirst();
     auto emitOps = [&](Tile tile) {
+      if (weights)
+        weights->emitBehind(tile[0]);
       for (Operation &tileOp : op.getBody().front()) {
         mega::visitTileOp(tileOp,
                           [&](auto op) { cuda::emit(block, op, tile); });

@@ -15,7 +15,8 @@ def LowerPhasesToBlocks : Pass<"mega-lower-phases-to-blocks", "::mlir::ModuleOp"
   let description = [{
     A phase, outlined by `mega-outline-phases`, becomes a loop over the tiles of this
     block: every `workers`-th one. The code of tile ops is that of lib/Codegen/CUDA,
-    for all threads of a block together, which meet behind each. Weights are erased.
+    for all threads of a block together, which meet behind each. Of one token, a block
+    asks for the weights of later tiles before it does one. Weights are erased.
   }];
   let dependentDialects = [
     "::mega::MegaDialect", "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect",

@@ -46,18 +46,26 @@ struct ElideBarriersPass : fpmoe::impl::ElideBarriersBase<ElideBarriersPass> {
   }
 
   static void elide(Block &block) {
-    // Phases since the last barrier that stays.
+    // Phases since the last barrier that stays; whether those before, if any,
+    // are of another block.
     SmallVector<mega::PhaseOp> open;
+    bool isBegin = isa<mega::LayersOp>(block.getParentOp());
     for (Operation &op : llvm::make_early_inc_range(block)) {
-      if (auto phase = dyn_cast<mega::PhaseOp>(op))
+      isBegin |= isa<mega::LayersOp>(op);
+      if (auto phase = dyn_cast<mega::PhaseOp>(op);
+          phase && !phase.getAhead()) {
         open.push_back(phase);
+        isBegin = false;
+      }
       auto barrier = dyn_cast<mega::BarrierOp>(op);
       if (!barrier)
         continue;
       // Before layers, and at the end of one, the phases that follow are not
-      // in this block: the barrier stays.
+      // in this block, and behind them, and at the beginning of one, those
+      // before: the barrier stays.
       SmallVector<mega::PhaseOp> next = phasesBehind(barrier);
-      if (!next.empty() && llvm::all_of(open, [&](mega::PhaseOp phase) {
+      if (!isBegin && !next.empty() &&
+          llvm::all_of(open, [&](mega::PhaseOp phase) {
             return llvm::all_of(next, [&](mega::PhaseOp later) {
               return mega::mayOverlap(phase, later);
             });

@@ -250,12 +250,16 @@ LogicalResult LayerBuilder::buildQkv(QkvOp op) {
   b.endPhase();
   Value weight = b.weight(op.getWeight()), bias = b.weight(op.getBias());
   Value qNorm = b.weight(op.getQNorm()), kNorm = b.weight(op.getKNorm());
-  b.beginPhase("qkv", {b.size(heads + 2 * kvHeads),
+  // Of one token, GPUs have more blocks than there are heads.
+  constexpr int64_t pair = 2 * mega::kVectorColumns;
+  bool pairs =
+      b.one && b.target.getThreads() > 1 && !qNorm && !kNorm && dim % pair == 0;
+  b.beginPhase("qkv", {b.size((heads + 2 * kvHeads) * (pairs ? dim / pair : 1)),
                        b.sizeOfMany(TileSize::BlockGroups)});
   mega::QkvOp::create(b, b.loc, operand, weight, bias, qNorm, kNorm, angles,
                       b.input(StepInput::Positions), query, memory.cache, head,
                       b.layer, heads, kvHeads, dim, b.blocksPerTile(),
-                      op.getHeadEpsAttr(), op.getClipAttr());
+                      op.getHeadEpsAttr(), op.getClipAttr(), pairs);
   return success();
 }
 

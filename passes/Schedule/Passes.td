@@ -74,8 +74,25 @@ def ElideBarriers : Pass<"mega-elide-barriers", "::mega::ProgramOp"> {
     A barrier stays where a phase after it touches what a phase before it, and
     after the last barrier, wrote, or writes what that read. Phases that every
     worker does for itself write private buffers alone, and so need no barrier
-    behind them. The barrier that ends a layer stays.
+    behind them. The barrier that ends a layer, or begins it, stays.
   }];
+}
+
+def PrefetchWeights : Pass<"mega-prefetch-weights", "::mega::ProgramOp"> {
+  let summary = "Asks for weights before the barriers in front of them";
+  let description = [{
+    Weights depend on no barrier. In a program of one token for workers of several
+    threads (GPUs), each phase that reads weights is copied, `ahead`, in front of the
+    last barrier but one before it, or of the last one where what it asks for would
+    not be in the cache any more: where another phase reads much in between. So memory
+    has work while blocks wait, and compute what they do for themselves. Where it is
+    not known yet which experts a token takes, the shared one's weights are asked for.
+
+    Barriers at the ends of layers move to their beginnings, the one before the
+    layers moves behind them, so that a layer's first weights are asked for in the
+    layer itself.
+  }];
+  let dependentDialects = ["::mega::MegaDialect"];
 }
 
 def VerifyBarriers : Pass<"mega-verify-barriers", "::mega::ProgramOp"> {

@@ -40,6 +40,7 @@ void fpmoe::populateSchedulePipeline(OpPassManager &pm,
   pm.addPass(createAssignPlaces());
   OpPassManager &program = pm.nest<mega::ProgramOp>();
   program.addPass(createElideBarriers());
+  program.addPass(createPrefetchWeights());
   program.addPass(createVerifyBarriers());
   program.addPass(createAssignBuffers());
 }

@@ -160,8 +160,16 @@ void ProgramBuilder::beginTopPhase(StringRef name, const Sizes &sizes) {
 int64_t ProgramBuilder::vectorsPerTile(Value packedWeight) {
   mega::PackedLayout layout(cast<RankedTensorType>(packedWeight.getType()));
   int64_t perPanel = layout.n / mega::kVectorColumns;
-  if (one) // one stream of weights for each
-    return std::max(getVectorsAtOnce(target, 1), perPanel);
+  if (one) { // one stream of weights for each
+    int64_t vectors = std::max(getVectorsAtOnce(target, 1), perPanel);
+    // Threads meet behind a tile; where there are many, they may be larger.
+    if (target.getThreads() > 1)
+      while (vectors < kThreadsVectors &&
+             layout.vectors() >= 2 * vectors * kManyTiles &&
+             2 * vectors * layout.panelBytes() / perPanel <= kTokenTileBytes)
+        vectors *= 2;
+    return vectors;
+  }
   if (target.getThreads() > 1)
     return std::max(kThreadsVectors, perPanel);
   int64_t bytes = layout.panelBytes() / perPanel;

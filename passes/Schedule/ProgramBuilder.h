@@ -42,8 +42,10 @@ constexpr int64_t kMinTiles = 32;
 /// Blocks of tokens in a group: enough to use a tile's weights well.
 constexpr int64_t kGroupBlocks = 16;
 /// Vectors of columns that a worker of many threads multiplies at once, by one
-/// of its large blocks of tokens.
-constexpr int64_t kThreadsVectors = 4;
+/// of its large blocks of tokens, or by one token if that leaves many tiles, of
+/// no more than so many bytes.
+constexpr int64_t kThreadsVectors = 4, kManyTiles = 1024,
+                  kTokenTileBytes = 64 << 10;
 
 class ProgramBuilder : public mlir::OpBuilder {
 public:

@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 // Between any two phases without a barrier there must be no conflict; layers
-// start and end behind a barrier, since they follow each other. What a phase
-// reads of a worker's own memory, that worker wrote.
+// start and end behind a barrier, or all begin with one, since they follow each
+// other. What a phase reads of a worker's own memory, that worker wrote.
 //===----------------------------------------------------------------------===//
 
 #include "passes/Schedule/Passes.h"
@@ -65,15 +65,44 @@ struct VerifyBarriersPass
     return failure(walk.wasInterrupted());
   }
 
+  /// Whether every layer has a barrier before its first phase.
+  static bool beginWithBarriers(mega::LayersOp layers) {
+    return llvm::all_of(layers.getKinds(), [](Region &kind) {
+      for (Operation &op : kind.front()) {
+        if (isa<mega::BarrierOp>(op))
+          return true;
+        if (auto phase = dyn_cast<mega::PhaseOp>(op);
+            phase && !phase.getAhead())
+          return false;
+      }
+      return false;
+    });
+  }
+
+  /// Adds the phases behind the last barrier.
+  static void addOpen(Block &block, SmallVectorImpl<mega::PhaseOp> &open) {
+    for (Operation &op : llvm::reverse(block)) {
+      if (isa<mega::BarrierOp>(op))
+        return;
+      if (auto phase = dyn_cast<mega::PhaseOp>(op); phase && !phase.getAhead())
+        open.push_back(phase);
+    }
+  }
+
   static LogicalResult check(Block &block) {
     SmallVector<mega::PhaseOp> open;
     for (Operation &op : block) {
       if (isa<mega::BarrierOp>(op))
         open.clear();
-      if (isa<mega::LayersOp>(op) && !open.empty())
-        return op.emitOpError("needs a barrier before it");
+      if (auto layers = dyn_cast<mega::LayersOp>(op)) {
+        if (!open.empty() && !beginWithBarriers(layers))
+          return op.emitOpError("needs a barrier before it");
+        open.clear();
+        for (Region &kind : layers.getKinds())
+          addOpen(kind.front(), open);
+      }
       auto phase = dyn_cast<mega::PhaseOp>(op);
-      if (!phase)
+      if (!phase || phase.getAhead())
         continue;
       for (mega::PhaseOp earlier : open)
         if (!mega::mayOverlap(earlier, phase)) {
@@ -86,7 +115,8 @@ struct VerifyBarriersPass
         }
       open.push_back(phase);
     }
-    if (isa<mega::LayersOp>(block.getParentOp()) && !open.empty())
+    if (auto layers = dyn_cast<mega::LayersOp>(block.getParentOp());
+        layers && !open.empty() && !beginWithBarriers(layers))
       return open.back().emitOpError("ends a layer without a barrier");
     return success();
   }

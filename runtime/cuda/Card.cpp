@@ -49,6 +49,7 @@ Status cuda::readCard(const Driver &driver, int32_t number, Card &card) {
   card.major = attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
   card.minor = attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
   card.info.architecture = format("sm_%d%d", card.major, card.minor);
+  card.cacheBytes = attribute(CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE);
   card.isCooperative = attribute(CU_DEVICE_ATTRIBUTE_COOPERATIVE_LAUNCH);
   card.sharedBytes =
       attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);

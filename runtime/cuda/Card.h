@@ -25,6 +25,7 @@ struct Card {
   CUdevice device = 0;
   int major = 0, minor = 0; ///< of the compute capability
   int64_t sharedBytes = 0;  ///< most dynamic shared memory of a block
+  int64_t cacheBytes = 0;   ///< of the second level
   bool isCooperative = false;
 
   /// "GPU 0 (NVIDIA H100 80GB HBM3)"

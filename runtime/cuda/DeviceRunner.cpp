@@ -18,6 +18,9 @@
 using namespace fpmoe;
 using namespace fpmoe::cuda;
 
+/// Weights of two phases are on their way at most, while others are read.
+constexpr int64_t kAheadShare = 4;
+
 Status DeviceRunner::create(const FpmoeModel &model, const FpmoeLevel &level,
                             std::shared_ptr<Device> device,
                             std::shared_ptr<Buffer> weights,
@@ -120,6 +123,7 @@ Status DeviceRunner::run(FpmoeStep step, int64_t firstLogitsRow) {
   step.routes = routesTo ? routes.as<int32_t>() : nullptr;
   step.team = nullptr;
   step.workers = device->card.info.multiprocessors;
+  step.ahead = device->card.cacheBytes / kAheadShare / step.workers;
   if (!status.failed())
     status = pack(step);
   auto then = [&](CUresult result, const char *what) {

@@ -3,11 +3,11 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Runs programs for GPUs on the emulator, and compares their logits.
 
-Each golden checkpoint becomes a program of --target=cuda in each format. Its driver is
+Each golden checkpoint, and each shape of test/cuda/shapes with weights that are made up, becomes a program of --target=cuda in each format. Its driver is
 build/lib/emulator/libcuda.so.1, which runs the LLVM IR that the PTX is made of. The checks, all at
 once, token by token, and in chunks of 7:
-  logits  in f32 they are those of transformers, to 1e-4 of the largest. Otherwise they are those of
-          a program for a CPU in the same format: of the typical token to 1e-4 (6e-7 was seen), of
+  logits  in f32 they are those of transformers, to 1e-4 of the largest. Otherwise, and of shapes,
+          they are those of a program for a CPU in the same format: of the typical token to 1e-4 (6e-7 was seen), of
           all to 1e-1, since sums in another order may round otherwise, and choose other experts.
           GPUs round rows that bf16 multiplies, as avx512-bf16 does; where the machine lacks that,
           the typical token may be off by 2e-2 (1.1e-2 was seen), and one of other experts by 5e-1
@@ -33,6 +33,7 @@ sys.path.append(str(ROOT / "test" / "e2e"))
 
 from golden import GOLDEN, Failure, difference, execute, floats  # pylint: disable=C0413
 
+SHAPES = ROOT / "test" / "cuda" / "shapes"
 FORMATS = ("f32", "f16", "bf16", "int8", "uint4", "int4")
 BASE, ROUNDING = "x86-64-v3", "avx512-bf16"
 F32_BOUND = 1e-4
@@ -61,7 +62,12 @@ class Program:
         config = case / ("base" if recipe.exists() else "") / "config.json"
         self.vocabulary = json.loads(config.read_text())["vocab_size"]
         self.golden = case / ("expected.bin" if recipe.exists() else "logits.bin")
+        self.is_shape = not self.golden.exists()
         self.count, self.inputs = 0, []
+        if self.is_shape:
+            words = [str(7 * i % self.vocabulary) for i in range(options.tokens)]
+            (work / "ids.txt").write_text(" ".join(words) + "\n")
+            self.inputs = ["--ids", work / "ids.txt"]
         for option, name in (("--ids", "ids.txt"), ("--token-languages", "languages.txt")):
             if (case / name).exists():
                 words = (case / name).read_text().split()[:options.tokens]
@@ -73,8 +79,9 @@ class Program:
     def compile(self, program, *flags):
         # Without ptxas, programs have PTX alone, here as where there is none.
         hidden = () if self.options.ptxas else ("env", "PATH=/bin", f"CUDA_HOME={self.work}")
+        made_up = ["--random-weights=1"] if self.is_shape else []
         execute([*hidden, self.options.fpmoe_compile, self.model, "-o", program,
-                 f"--weights={self.weights}", *flags], self.options.timeout)
+                 f"--weights={self.weights}", *made_up, *flags], self.options.timeout)
 
     def prepare(self):
         dump = self.work / "dump"
@@ -84,7 +91,7 @@ class Program:
         for image in [*dump.glob("8-object.cuda.ptx"), *dump.glob("8-object.cuda.*.cubin")]:
             name = hashlib.sha256(image.read_bytes()).hexdigest()
             shutil.copy(dump / "7-llvm.cuda.ll", self.images / f"{name}.bc")
-        if self.weights == "f32":
+        if self.weights == "f32" and not self.is_shape:
             self.wanted = floats(self.golden)[:self.count * self.vocabulary]
             return
         cpu = self.work / "cpu"
@@ -112,7 +119,7 @@ class Program:
     def compare(self, got):
         """Whether these are the logits, and by how much they are not."""
         largest = difference(got, self.wanted)
-        if self.weights == "f32":
+        if self.weights == "f32" and not self.is_shape:
             return largest <= F32_BOUND, f"{largest:.2g} from transformers"
         rows = [slice(at, at + self.vocabulary) for at in range(0, len(got), self.vocabulary)]
         typical = statistics.median(difference(got[row], self.wanted[row]) for row in rows)
@@ -175,6 +182,7 @@ def arguments():
             parser.error(f"{path} is not there; build it")
     there = {path.parent.name: path.parent
              for name in ("logits.bin", "expected.bin") for path in GOLDEN.glob(f"*/{name}")}
+    there |= {path.parent.name: path.parent for path in SHAPES.glob("*/config.json")}
     if unknown := sorted(set(options.cases) - set(there)):
         parser.error(f"no such case: {', '.join(unknown)}; there are {', '.join(there)}")
     options.cases = [there[name] for name in options.cases or sorted(there)]

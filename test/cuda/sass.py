@@ -11,7 +11,8 @@ For each cubin there, nvdisasm prints what ptxas made. The checks:
            what others store (CONSTANT);
   barrier  there are as many barriers of the grid as the LLVM IR has: each adds itself by an atomic
            operation behind a fence, and waits by loads that see what other blocks wrote, behind
-           which caches forget what they had.
+           which caches forget what they had;
+  ahead    weights are asked for where the LLVM IR does it.
 
 Prints a line per cubin; exits with 1 when one fails, with 2 for wrong usage. Needs nvdisasm, of the
 CUDA toolkit or of PyPI's nvidia-cuda-nvdisasm.
@@ -83,6 +84,9 @@ def failures(code, ir):
             yield f"{got} {what}, {barriers} barriers"
     if (got := number(r"CCTL\.IVALL")) < barriers:
         yield f"{got} times caches forget, {barriers} barriers"
+    prefetches = len(re.findall(r"call .*asm sideeffect \"prefetch\.global\.L2 ", ir))
+    if (got := number(r"CCTL\.E\.PF2")) < prefetches:
+        yield f"{got} prefetches, {prefetches} in the LLVM IR"
 
 
 def main():

@@ -68,6 +68,9 @@ typedef struct FpmoeStep {
   int32_t whole_text;     /* 1: the rows are a whole text, whose segments, all
                              from row 0 on, are routed by the published rule
                              instead of the causal one                        */
+  int64_t ahead;          /* bytes of weights of a phase that a worker may ask
+                             for before it gets there, as far as there is room
+                             in the cache; only GPUs' code asks               */
 } FpmoeStep;
 
 /* scratch: private_bytes of memory of this worker alone, 64-byte aligned. */

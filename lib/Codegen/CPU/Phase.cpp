@@ -32,7 +32,8 @@ static_assert(offsetof(FpmoeStep, tokens) == 0 &&
                   offsetof(FpmoeStep, segments) == 144 &&
                   offsetof(FpmoeStep, segment_count) == 152 &&
                   offsetof(FpmoeStep, workers) == 160 &&
-                  offsetof(FpmoeStep, whole_text) == 164,
+                  offsetof(FpmoeStep, whole_text) == 164 &&
+                  offsetof(FpmoeStep, ahead) == 168,
               "the layout of FpmoeStep changed: bump FPMOE_ABI_VERSION");
 
 /// Where FpmoeStep has the pointer to an input.

@@ -29,14 +29,25 @@ void cuda::emitHeadNorm(BlockContext &block, Value head, int64_t headDim,
   block.syncWarp();
 }
 
+Value cuda::emitClamped(KernelBuilder &b, Value x, double limit) {
+  return arith::MinNumFOp::create(b, b.fmax(x, b.f32(-limit)), b.f32(limit));
+}
+
 void cuda::emitClamp(BlockContext &block, Value head, int64_t headDim,
                      double limit) {
   KernelBuilder &b = block.b;
   block.forLanes(mega::padColumns(headDim), [&](Value i) {
-    Value x = b.fmax(b.loadF32(head, i), b.f32(-limit));
-    b.storeF32(arith::MinNumFOp::create(b, x, b.f32(limit)), head, i);
+    b.storeF32(emitClamped(b, b.loadF32(head, i), limit), head, i);
   });
   block.syncWarp();
+}
+
+std::pair<Value, Value> cuda::emitTurn(KernelBuilder &b, Value x0, Value x1,
+                                       Value table, Value column,
+                                       int64_t half) {
+  Value c = b.loadF32(table, column), s = b.loadF32(table, b.add(column, half));
+  return {b.fsub(b.fmul(x0, c), b.fmul(x1, s)),
+          b.fadd(b.fmul(x1, c), b.fmul(x0, s))};
 }
 
 void cuda::emitRope(BlockContext &block, Value head, Value table,
@@ -46,10 +57,10 @@ void cuda::emitRope(BlockContext &block, Value head, Value table,
   Value row = b.at(head, (headDim - width) * 4);
   block.forLanes(half, [&](Value i) {
     Value j = b.add(i, half);
-    Value x0 = b.loadF32(row, i), x1 = b.loadF32(row, j);
-    Value c = b.loadF32(table, i), s = b.loadF32(table, j);
-    b.storeF32(b.fsub(b.fmul(x0, c), b.fmul(x1, s)), row, i);
-    b.storeF32(b.fadd(b.fmul(x1, c), b.fmul(x0, s)), row, j);
+    auto [y0, y1] =
+        emitTurn(b, b.loadF32(row, i), b.loadF32(row, j), table, i, half);
+    b.storeF32(y0, row, i);
+    b.storeF32(y1, row, j);
   });
   block.syncWarp();
 }
@@ -67,30 +78,44 @@ void HeadStore::storeElement(Value element, Value to) {
   b.store(narrow, to, /*align=*/2);
 }
 
-void HeadStore::storeQuery(Value row, Value head, Value token) {
+Value HeadStore::queryAt(Value head, Value token) {
   Value place = b.mul(b.add(b.mul(token, heads), head), padded * 4);
-  Value to = b.at(query, place);
+  return b.at(query, place);
+}
+Value HeadStore::keyAt(Value head, Value token) {
+  return cache.key(block.pagesOf(token), head, block.element(positions, token));
+}
+Value HeadStore::valueAt(Value head, Value token) {
+  return cache.value(block.pagesOf(token), head,
+                     block.element(positions, token));
+}
+
+void HeadStore::storeKeyElement(Value x, Value key, Value column) {
+  int64_t depth = cache.depth;
+  Value offset = b.add(b.mul(b.div(column, depth), CacheLayout::kKeyStepBytes),
+                       b.mul(b.rem(column, depth), 4 / depth));
+  storeElement(x, b.at(key, offset));
+}
+void HeadStore::storeValueElement(Value x, Value value, Value column) {
+  storeElement(x, b.at(value, b.mul(column, 4)));
+}
+
+void HeadStore::storeQuery(Value row, Value head, Value token) {
+  Value to = queryAt(head, token);
   block.forLanes(padded,
                  [&](Value i) { b.storeF32(b.loadF32(row, i), to, i); });
 }
 
 void HeadStore::storeKey(Value row, Value head, Value token) {
-  Value to =
-      cache.key(block.pagesOf(token), head, block.element(positions, token));
-  int64_t depth = cache.depth;
-  block.forLanes(cache.keySteps() * depth, [&](Value i) {
-    Value offset = b.add(b.mul(b.div(i, depth), CacheLayout::kKeyStepBytes),
-                         b.mul(b.rem(i, depth), 4 / depth));
-    storeElement(b.loadF32(row, i), b.at(to, offset));
-  });
+  Value to = keyAt(head, token);
+  block.forLanes(cache.keySteps() * cache.depth,
+                 [&](Value i) { storeKeyElement(b.loadF32(row, i), to, i); });
 }
 
 void HeadStore::storeValue(Value row, Value head, Value token) {
-  Value to =
-      cache.value(block.pagesOf(token), head, block.element(positions, token));
-  block.forLanes(cache.valueVectors() * kLanes, [&](Value i) {
-    storeElement(b.loadF32(row, i), b.at(to, b.mul(i, 4)));
-  });
+  Value to = valueAt(head, token);
+  block.forLanes(cache.valueVectors() * kLanes,
+                 [&](Value i) { storeValueElement(b.loadF32(row, i), to, i); });
 }
 
 namespace {

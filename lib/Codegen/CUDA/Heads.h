@@ -25,10 +25,19 @@ void emitHeadNorm(BlockContext &block, mlir::Value head, int64_t headDim,
 void emitClamp(BlockContext &block, mlir::Value head, int64_t headDim,
                double limit);
 
+/// The same of an element.
+mlir::Value emitClamped(KernelBuilder &b, mlir::Value x, double limit);
+
 /// Turns the last `width` of `headDim` elements by the table's row, in place:
 /// (x0, x1) becomes (x0 c - x1 s, x1 c + x0 s).
 void emitRope(BlockContext &block, mlir::Value head, mlir::Value table,
               int64_t headDim, int64_t width);
+
+/// (x0, x1) of one column of the first half of a head, turned by the table's
+/// row.
+std::pair<mlir::Value, mlir::Value> emitTurn(KernelBuilder &b, mlir::Value x0,
+                                             mlir::Value x1, mlir::Value table,
+                                             mlir::Value column, int64_t half);
 
 /// Stores finished heads where the attention finds them.
 class HeadStore {
@@ -40,6 +49,12 @@ public:
   void storeQuery(mlir::Value row, mlir::Value head, mlir::Value token);
   void storeKey(mlir::Value row, mlir::Value head, mlir::Value token);
   void storeValue(mlir::Value row, mlir::Value head, mlir::Value token);
+  /// Where they are, and elements there, each by one thread.
+  mlir::Value queryAt(mlir::Value head, mlir::Value token);
+  mlir::Value keyAt(mlir::Value head, mlir::Value token);
+  mlir::Value valueAt(mlir::Value head, mlir::Value token);
+  void storeKeyElement(mlir::Value x, mlir::Value key, mlir::Value column);
+  void storeValueElement(mlir::Value x, mlir::Value value, mlir::Value column);
 
 private:
   void storeElement(mlir::Value element, mlir::Value to);

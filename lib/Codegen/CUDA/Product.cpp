@@ -84,7 +84,7 @@ void Product::emitRows(OperandRows from, int64_t count, Value valid,
       b.add(columns.first,
             b.mul(b.div(b.sub(columns.last, columns.first), atOnce), atOnce));
   auto emitFrom = [&](Value vector, int64_t vectors) {
-    emitVectors(*product, count, matrix, vector, vectors, columns.unit, valid,
+    emitVectors(*product, count, matrix, vector, vectors, columns, valid,
                 epilogue);
   };
   b.loop(columns.first, whole, atOnce,
@@ -176,11 +176,13 @@ SmallVector<Value> Product::emitSums(WarpProduct &product, int64_t count,
 }
 
 void Product::emitVectors(WarpProduct &product, int64_t count, Value matrix,
-                          Value vector, int64_t vectors, int64_t unit,
+                          Value vector, int64_t vectors, const Columns &columns,
                           Value valid, Epilogue epilogue) {
+  int64_t unit = columns.unit;
+  assert(columns.apart == 1 || vectors == unit);
   SmallVector<Value> starts;
   for (int64_t v = 0; v < vectors; ++v)
-    starts.push_back(vectorAt(matrix, b.add(vector, v)));
+    starts.push_back(vectorAt(matrix, b.add(vector, v * columns.apart)));
   SmallVector<Value> sums = emitSums(product, count, starts);
 
   // Warps leave their sums as [warps, vectors, rows, columns], of as many

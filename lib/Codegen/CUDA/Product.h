@@ -69,11 +69,13 @@ public:
   Product(BlockContext &block, mlir::Value operand, mlir::Value weight);
 
   /// Vectors [first, last) of the columns of a matrix (i64), a multiple of
-  /// `unit` of them and at most `most`.
+  /// `unit` of them and at most `most`. Where those of a unit are not
+  /// neighbours but `apart`, there is one unit, which begins with the first.
   struct Columns {
     mlir::Value first, last;
     int64_t unit; ///< 2 where pairs of vectors belong together, else 1
     int64_t most;
+    int64_t apart = 1;
   };
   /// Takes, in one thread, the sums of a row of the block and of column `lane`
   /// (both i64) of `unit` vectors from `vector` on.
@@ -94,7 +96,7 @@ private:
   void emitRows(OperandRows from, int64_t count, mlir::Value valid,
                 mlir::Value matrix, const Columns &columns, Epilogue epilogue);
   void emitVectors(WarpProduct &product, int64_t count, mlir::Value matrix,
-                   mlir::Value vector, int64_t vectors, int64_t unit,
+                   mlir::Value vector, int64_t vectors, const Columns &columns,
                    mlir::Value valid, Epilogue epilogue);
   llvm::SmallVector<mlir::Value> emitSums(WarpProduct &product, int64_t count,
                                           llvm::ArrayRef<mlir::Value> vectors);

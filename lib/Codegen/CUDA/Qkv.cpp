@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 // A tile makes one head of a group of blocks: the product goes to scratch,
 // where a warp finishes each row, and from there to where the attention wants
-// it.
+// it. Of one token it may be two vectors of a head, whose columns turn each
+// other: a thread finishes a pair of them, as a warp would.
 //===----------------------------------------------------------------------===//
 
 #include "lib/Codegen/CUDA/Emit.h"
@@ -17,7 +18,61 @@ using namespace mlir;
 using namespace fpmoe;
 using namespace fpmoe::cuda;
 
+/// A pair of vectors, of one token.
+static void emitPair(BlockContext &block, mega::QkvOp op, Value tile) {
+  KernelBuilder &b = block.b;
+  Product product(block, op.getOperand(), op.getWeight());
+  int64_t headDim = op.getHeadDim(), half = headDim / 2;
+  int64_t heads = op.getHeads(), kvHeads = op.getKvHeads();
+  Value head = b.div(tile, op.getParts()), first = b.rem(tile, op.getParts());
+  Value token = b.i64(0), table = block.base(op.getTable());
+  HeadStore store(block, op.getQuery(), op.getCache(), op.getPositions(), heads,
+                  headDim);
+  Product::Columns pair{first, b.add(first, 2), /*unit=*/2, /*most=*/2,
+                        /*apart=*/half / kLanes};
+  product.emit(
+      token, b.i64(1), head, pair,
+      [&](Value, Value vector, Value lane, ArrayRef<Value> sums) {
+        Value i = b.add(b.mul(vector, kLanes), lane), j = b.add(i, half);
+        SmallVector<Value> x(sums);
+        auto finish = [&](Value &element, Value column) {
+          if (op.getBias())
+            element =
+                b.fadd(element, b.loadF32(block.weight(op.getBias()),
+                                          b.add(b.mul(head, headDim), column)));
+          if (op.getClip())
+            element = emitClamped(b, element, op.getClip()->convertToDouble());
+        };
+        finish(x[0], i);
+        finish(x[1], j);
+        auto turned = [&] { return emitTurn(b, x[0], x[1], table, i, half); };
+        auto emitQuery = [&] {
+          auto [x0, x1] = turned();
+          Value to = store.queryAt(head, token);
+          b.storeF32(x0, to, i);
+          b.storeF32(x1, to, j);
+        };
+        Value keyHead = b.sub(head, b.i64(heads));
+        auto emitKey = [&] {
+          auto [x0, x1] = turned();
+          Value to = store.keyAt(keyHead, token);
+          store.storeKeyElement(x0, to, i);
+          store.storeKeyElement(x1, to, j);
+        };
+        auto emitValue = [&] {
+          Value to = store.valueAt(b.sub(keyHead, b.i64(kvHeads)), token);
+          store.storeValueElement(x[0], to, i);
+          store.storeValueElement(x[1], to, j);
+        };
+        b.ifThen(b.less(head, b.i64(heads)), emitQuery, [&] {
+          b.ifThen(b.less(keyHead, b.i64(kvHeads)), emitKey, emitValue);
+        });
+      });
+}
+
 void cuda::emit(BlockContext &block, mega::QkvOp op, Tile tile) {
+  if (op.getPairs())
+    return emitPair(block, op, tile[0]);
   KernelBuilder &b = block.b;
   Product product(block, op.getOperand(), op.getWeight());
   int64_t rows = dim(op.getOperand(), 2), headDim = op.getHeadDim();

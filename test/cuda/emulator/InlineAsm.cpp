@@ -103,7 +103,7 @@ Error Parser::parseStatement(StringRef statement) {
   if (mnemonic.starts_with("@"))
     return fail("a predicated instruction");
   SmallVector<StringRef> tokens;
-  SplitString(rest, tokens, ", \t\n{}");
+  SplitString(rest, tokens, ", \t\n{}[]");
   if (mnemonic == "setp.ne.b32") {
     if (tokens.size() != 3 || tokens[2] != "0")
       return fail("setp");

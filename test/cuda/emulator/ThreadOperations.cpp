@@ -181,6 +181,11 @@ static void proxyFence(const Site &, const uint64_t *, uint64_t *) {
   Launch::active->current->view.fenceProxy();
 }
 
+// Reads nothing, but what it asks for has to be there.
+static void prefetch(const Site &site, const uint64_t *in, uint64_t *) {
+  Launch::active->checkBounds(in[0], 1, 1, false, &site);
+}
+
 static void nothing(const Site &, const uint64_t *, uint64_t *) {}
 
 static const Operation operations[] = {
@@ -255,8 +260,9 @@ static const Operation operations[] = {
     {"fence.proxy.async.shared_cluster", proxyFence, 0, 90},
     // Orders inits of mbarriers for other blocks of a cluster; there are none.
     {"fence.mbarrier_init.release.cluster", nothing, 0, 90},
-    {"prefetch.global.L1", nothing},
-    {"prefetch.global.L2", nothing},
+    {"prefetch.global.L1", prefetch},
+    {"prefetch.global.L2", prefetch},
+    {"asm.prefetch.global.L2", prefetch},
     {"prefetch.L1", nothing},
     {"prefetch.L2", nothing},
     // How many registers a warp has says nothing of what it computes.

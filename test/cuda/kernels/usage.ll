@@ -37,6 +37,12 @@
 ; RUN: not fpmoe-emulate %s --kernel=trap 2>&1 | FileCheck --check-prefix=TRAP %s
 ; TRAP: error: seed 1: trap (block 0 thread {{[0-9]+}}, trap: call void @llvm.trap())
 
+; What is asked for ahead has to be there.
+; RUN: fpmoe-emulate %s --kernel=prefetch --buffer=x:i32[8] --arg=x+31
+; RUN: not fpmoe-emulate %s --kernel=prefetch --buffer=x:i32[8] --arg=x+32 2>&1 \
+; RUN:   | FileCheck --check-prefix=PREFETCH %s
+; PREFETCH: error: seed 1: out of bounds: read of 1 bytes at buffer 'x' + 32
+
 target triple = "nvptx64-nvidia-cuda"
 
 define ptx_kernel void @store(ptr addrspace(1) %x, i32 %value) "nvvm.maxntid"="32" {
@@ -54,6 +60,11 @@ end:
 define ptx_kernel void @order(ptr addrspace(1) %x) {
   %tid = call i32 @llvm.nvvm.read.ptx.sreg.tid.x()
   store i32 %tid, ptr addrspace(1) %x, align 4
+  ret void
+}
+
+define ptx_kernel void @prefetch(ptr addrspace(1) %x) {
+  call void asm sideeffect "prefetch.global.L2 [$0];", "l"(ptr addrspace(1) %x)
   ret void
 }
 

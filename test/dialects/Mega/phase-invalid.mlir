@@ -437,3 +437,38 @@ func.func @no_buffer(%x: memref<4x64xf32>, %w: tensor<64x64xf32, #mega.packed<n 
   }
   return
 }
+
+// -----
+
+// phase_c5
+fpmoe.weight @norm : tensor<64xf32> {
+  %0 = fpmoe.load "norm" : tensor<64xf32>
+  fpmoe.yield %0 : tensor<64xf32>
+}
+mega.program @ahead_of_no_product max_tokens 1 rows 1 context 64 {
+  %x = mega.buffer shared : memref<1x64xf32>
+  %a = mega.buffer shared : memref<1x64x1x1xf32>
+  %w = mega.weight @norm : tensor<64xf32>
+  // expected-error@+1 {{asks for weights ahead, and is not one op that multiplies by them, of a number of tiles in the first dimension alone (phase_c5)}}
+  mega.phase "norm" ahead tiles [1] {
+    mega.norm %x, %w into %a eps 1.0e-6 : memref<1x64xf32>, tensor<64xf32>, memref<1x64x1x1xf32>
+  }
+}
+
+// -----
+
+// phase_c5
+fpmoe.weight @w : tensor<64x64xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "w" : tensor<64x64xf32>
+  %1 = fpmoe.pack %0 : tensor<64x64xf32> -> tensor<64x64xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<64x64xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @ahead_of_blocks max_tokens 4 rows 4 context 64 {
+  %a = mega.buffer shared : memref<1x64x4x1xf32>
+  %out = mega.buffer shared : memref<4x64xf32>
+  %w = mega.weight @w : tensor<64x64xf32, #mega.packed<n = 16, k = 1>>
+  // expected-error@+1 {{in the first dimension alone (phase_c5)}}
+  mega.phase "product" ahead tiles [4, block_groups] {
+    mega.linear %a, %w into %out vectors 1 group 1 : memref<1x64x4x1xf32>, tensor<64x64xf32, #mega.packed<n = 16, k = 1>>, memref<4x64xf32>
+  }
+}

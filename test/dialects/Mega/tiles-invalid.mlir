@@ -1053,6 +1053,57 @@ mega.program @p max_tokens 4 rows 4 context 64 {
 }
 
 // -----
+// qkv_c3
+fpmoe.weight @w : tensor<6x12x50xf32> {
+  %0 = fpmoe.load "w" : tensor<6x12x50xf32>
+  fpmoe.yield %0 : tensor<6x12x50xf32>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %x = mega.buffer shared : memref<1x64x4x1xf32>
+  %angles = mega.buffer shared : memref<4x12xf32>
+  %query = mega.buffer shared : memref<4x4x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xf32>
+  %head = mega.buffer private : memref<4x16xf32>
+  %positions = mega.input positions : memref<?xi32>
+  %w = mega.weight @w : tensor<6x12x50xf32>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [6, block_groups] {
+      // expected-error@+1 {{takes pairs of vectors of heads of 12 columns, which must have no norm and be a multiple of 32 (qkv_c3)}}
+      mega.qkv %x, %w rope %angles at %positions into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 group 1 pairs : memref<1x64x4x1xf32>, tensor<6x12x50xf32>, memref<4x12xf32>, memref<?xi32>, memref<4x4x16xf32>, memref<1x1x?x32xf32>, memref<4x16xf32>
+    }
+  }
+}
+
+// -----
+// qkv_c3
+fpmoe.weight @w : tensor<6x32x50xf32> {
+  %0 = fpmoe.load "w" : tensor<6x32x50xf32>
+  fpmoe.yield %0 : tensor<6x32x50xf32>
+}
+fpmoe.weight @norm : tensor<32xf32> {
+  %0 = fpmoe.load "norm" : tensor<32xf32>
+  fpmoe.yield %0 : tensor<32xf32>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %x = mega.buffer shared : memref<1x64x4x1xf32>
+  %angles = mega.buffer shared : memref<4x32xf32>
+  %query = mega.buffer shared : memref<4x4x32xf32>
+  %cache = mega.buffer cache : memref<1x1x?x64xf32>
+  %head = mega.buffer private : memref<4x32xf32>
+  %positions = mega.input positions : memref<?xi32>
+  %w = mega.weight @w : tensor<6x32x50xf32>
+  %norm = mega.weight @norm : tensor<32xf32>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [6, block_groups] {
+      // expected-error@+1 {{takes pairs of vectors of heads of 32 columns, which must have no norm and be a multiple of 32 (qkv_c3)}}
+      mega.qkv %x, %w norms %norm : tensor<32xf32>, %norm : tensor<32xf32> eps 1.0e-6 rope %angles at %positions into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 32 group 1 pairs : memref<1x64x4x1xf32>, tensor<6x32x50xf32>, memref<4x32xf32>, memref<?xi32>, memref<4x4x32xf32>, memref<1x1x?x64xf32>, memref<4x32xf32>
+    }
+  }
+}
+
+// -----
 
 // linear_c2
 fpmoe.weight @w : tensor<40x64xf32, #mega.packed<n = 16, k = 1>> {

@@ -67,6 +67,7 @@ static void showsADecodeStep() {
   CHECK_EQUAL(s.shown(0, shownWholeText), 0);
   CHECK_EQUAL(s.shown(0, shownWorkers), 3);
   CHECK_EQUAL(s.shown(0, shownBlocks), 3);
+  CHECK_EQUAL(s.shown(0, shownAhead), (50 << 20) / 4 / 3);
   CHECK_EQUAL(s.shown(0, shownThreads), 64);
   CHECK_EQUAL(s.shown(0, shownQueryBlocks), 1);
   CHECK_EQUAL(s.shown(0, shownLastFirst), 0);

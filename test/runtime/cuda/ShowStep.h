@@ -43,6 +43,7 @@ enum Shown {
   shownBefore,     ///< the token before it in the cache
   shownUnwritten,  ///< what the cache has behind it
   shownFarWeight,  ///< of tokens from 10 on: those that begin at token MiB
+  shownAhead,
   numShown
 };
 
@@ -193,6 +194,8 @@ rest:
   call void @put(ptr %o, i64 20, i32 %ticket)
   %team = call i32 @field(ptr %step, i64 120)
   call void @put(ptr %o, i64 21, i32 %team)
+  %ahead = call i32 @field(ptr %step, i64 168)
+  call void @put(ptr %o, i64 26, i32 %ahead)
   %cacheBits = call i32 @field(ptr %step, i64 80)
   %weightBits = call i32 @field(ptr %step, i64 72)
   %sharedBits = call i32 @field(ptr %step, i64 96)
