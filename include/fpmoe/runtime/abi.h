@@ -2,9 +2,10 @@
  *
  * Included by the runtime (C++), by the compiler, which emits these structures
  * and reads their fields from generated code, and by C test drivers. Bump
- * FPMOE_ABI_VERSION whenever a field moves: the compiler asserts every offset
- * it relies on (lib/Target/CPU/Descriptor.cpp, lib/Codegen/CPU/Phase.cpp). All
- * integers are little-endian, all sizes are bytes unless a name says otherwise.
+ * FPMOE_ABI_VERSION whenever a field moves or is added: the compiler asserts
+ * every offset it relies on (lib/Target/CPU/Descriptor.cpp,
+ * lib/Codegen/CPU/Phase.cpp). All integers are little-endian, all sizes are
+ * bytes unless a name says otherwise.
  */
 #ifndef FPMOE_RUNTIME_ABI_H
 #define FPMOE_RUNTIME_ABI_H
@@ -15,7 +16,7 @@
 extern "C" {
 #endif
 
-#define FPMOE_ABI_VERSION 7u
+#define FPMOE_ABI_VERSION 8u
 #define FPMOE_MAGIC 0x454f4d50464d4f45ull
 
 /* The cache is made of pages of so many positions of one sequence each. */

@@ -14,7 +14,7 @@
 using namespace llvm;
 using namespace fpmoe;
 
-static_assert(FPMOE_ABI_VERSION == 7 && sizeof(FpmoeModel) == 288,
+static_assert(FPMOE_ABI_VERSION == 8 && sizeof(FpmoeModel) == 288,
               "FpmoeModel changed: change the list below with it");
 static_assert(offsetof(FpmoeModel, levels) == 16 &&
               offsetof(FpmoeModel, vocabulary) == 64 &&
