@@ -3,12 +3,13 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Runs programs for GPUs on the emulator, and compares their logits.
 
-Each golden checkpoint, and each shape of test/cuda/shapes with weights that are made up, becomes a program of --target=cuda in each format. Its driver is
-build/lib/emulator/libcuda.so.1, which runs the LLVM IR that the PTX is made of. The checks, all at
-once, token by token, and in chunks of 7:
+Each golden checkpoint, and each shape of test/cuda/shapes with weights that are made up, becomes a
+program of --target=cuda in each format. Its driver is build/lib/emulator/libcuda.so.1, which runs the
+LLVM IR that the PTX is made of. The checks, all at once, token by token, and in chunks of 7:
   logits  in f32 they are those of transformers, to 1e-4 of the largest. Otherwise, and of shapes,
-          they are those of a program for a CPU in the same format: of the typical token to 1e-4 (6e-7 was seen), of
-          all to 1e-1, since sums in another order may round otherwise, and choose other experts.
+          they are those of a program for a CPU in the same format: of the typical token to 1e-4
+          (6e-7 was seen), of all to 1e-1, since sums in another order may round otherwise, and
+          choose other experts.
           GPUs round rows that bf16 multiplies, as avx512-bf16 does; where the machine lacks that,
           the typical token may be off by 2e-2 (1.1e-2 was seen), and one of other experts by 5e-1
           (1.5e-1 was seen);

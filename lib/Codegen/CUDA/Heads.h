@@ -25,7 +25,7 @@ void emitHeadNorm(BlockContext &block, mlir::Value head, int64_t headDim,
 void emitClamp(BlockContext &block, mlir::Value head, int64_t headDim,
                double limit);
 
-/// The same of an element.
+/// An element limited to [-limit, limit].
 mlir::Value emitClamped(KernelBuilder &b, mlir::Value x, double limit);
 
 /// Turns the last `width` of `headDim` elements by the table's row, in place:

@@ -41,17 +41,26 @@ def main():
     parser.add_argument("--least", type=int, default=8, metavar="N",
                         help="multiplications that make a loop a product's (default: 8)")
     options = parser.parse_args()
-    with open(options.assembly, encoding="utf-8") as file:
-        lines = file.read().splitlines()
+    try:
+        wanted = re.compile(options.functions)
+    except re.error as error:
+        parser.error(f"--functions {options.functions}: {error}")
+    try:
+        with open(options.assembly, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        sys.exit(f"{options.assembly}: {getattr(error, 'strerror', None) or error}")
     products = bad = 0
     for function, start, body in inner_loops(lines):
-        if not re.search(options.functions, function) or sum(bool(MULTIPLIES.match(line)) for line in body) < options.least:
+        multiplications = sum(bool(MULTIPLIES.match(line)) for line in body)
+        if not wanted.search(function) or multiplications < options.least:
             continue
         products += 1
         used = [line.strip() for line in body if STACK.search(line)]
         if used:
             bad += 1
-            print(f"{options.assembly}:{start + 1}: {function}: a product uses the stack {len(used)} times a step: {used[0]}")
+            print(f"{options.assembly}:{start + 1}: {function}: a product uses the stack "
+                  f"{len(used)} times a step: {used[0]}")
     print(f"{products} inner loops of products, {bad} use the stack")
     sys.exit(1 if bad or not products else 0)
 
