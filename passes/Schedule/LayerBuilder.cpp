@@ -317,11 +317,14 @@ LogicalResult LayerBuilder::buildAttention(AttentionOp op) {
   int64_t span = b.target.getSpan();
   if (hasScratch) // no more of it than there are positions
     span = std::min(span, mega::padColumns(b.shape.context));
+  // So many heads hide what memory takes; more would not stay in a cache.
+  constexpr int64_t kMostHeads = 16;
+  int64_t together =
+      llvm::divideCeil(group, llvm::divideCeil(group, kMostHeads));
   Value scores, sums;
   if (hasScratch)
     scores = b.buffer("scores", BufferSpace::Private,
-                      {std::max(getRowsAtOnce(b.target, rows),
-                                getRowsAtOnce(b.target, group)),
+                      {std::max(getRowsAtOnce(b.target, rows), together),
                        span + mega::kVectorColumns},
                       b.getF32Type());
   int64_t columns = mega::padColumns(valueDim) + mega::kVectorColumns;

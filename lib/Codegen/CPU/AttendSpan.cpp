@@ -30,27 +30,18 @@ void fpmoe::emit(PhaseContext &phase, mega::AttendSpanOp op, Tile tile) {
   partial =
       b.at(phase.base(op.getPartial()), b.mul(partial, group * partialBytes));
   SpanAttention attention(phase, op, tile[0]);
-  auto emitRows = [&](Value row, int64_t count, bool prefetches) {
-    Value to = b.at(partial, b.mul(row, partialBytes));
-    attention.emit(
-        {b.at(query, b.mul(row, queryBytes)), queryBytes, count, position,
-         /*positionStep=*/0, prefetches},
-        positions,
-        [&](int64_t r, Value largest, Value sum) {
-          Value totals = b.at(to, r * partialBytes + columns * 4);
-          b.store(vector::ExtractOp::create(b, largest, 0), totals);
-          b.store(vector::ExtractOp::create(b, sum, 0), b.at(totals, 4));
-        },
-        [&](int64_t r, Value vector, Value lanes) {
-          b.store(lanes,
-                  b.at(b.at(to, r * partialBytes), b.mul(vector, kLanes * 4)));
-        });
+  auto rowAt = [&](Value row, int64_t column) {
+    return b.at(b.at(partial, b.mul(row, partialBytes)), column * 4);
   };
-  // The first rows bring keys and values for the others.
-  int64_t run = getRowsAtOnce(b.target, group), whole = group / run * run;
-  emitRows(b.i64(0), run, /*prefetches=*/true);
-  b.loop(run, whole, run,
-         [&](Value row) { emitRows(row, run, /*prefetches=*/false); });
-  if (whole < group)
-    emitRows(b.i64(whole), group - whole, /*prefetches=*/false);
+  attention.emitFromMemory(
+      {query, queryBytes, group, position, /*positionStep=*/0,
+       /*first=*/b.i64(0)},
+      positions,
+      [&](Value row, Value largest, Value sum) {
+        b.store(vector::ExtractOp::create(b, largest, 0), rowAt(row, columns));
+        b.store(vector::ExtractOp::create(b, sum, 0), rowAt(row, columns + 1));
+      },
+      [&](Value row, Value vector, Value lanes) {
+        b.store(lanes, b.at(rowAt(row, 0), b.mul(vector, kLanes * 4)));
+      });
 }

@@ -65,10 +65,13 @@ private:
     int64_t run = getRowsAtOnce(b.target, phase.blockRows);
     Value whole = b.mul(b.div(tokens, run), run);
     auto emitSome = [&](Value token, int64_t count) {
-      emitRows({queryAt(head, token), int64_t(op.getHeads()) * queryBytes,
-                count, b.add(firstPosition, token), /*positionStep=*/1,
-                /*prefetches=*/false},
-               sumsAt(head, token), sumsBytes(), span);
+      SpanRows rows{queryAt(head, token),
+                    int64_t(op.getHeads()) * queryBytes,
+                    count,
+                    b.add(firstPosition, token),
+                    /*positionStep=*/1,
+                    /*first=*/b.i64(0)};
+      meet(rows, sumsAt(head, token), sumsBytes(), span, &SpanAttention::emit);
     };
     b.loop(b.i64(0), whole, run, [&](Value token) { emitSome(token, run); });
     b.loop(whole, tokens, 1, [&](Value token) { emitSome(token, 1); });
@@ -76,36 +79,37 @@ private:
 
   /// The first token, with all heads.
   void emitHeads(const SpanPositions &span) {
-    int64_t run = getRowsAtOnce(b.target, group), whole = group / run * run;
-    auto emitSome = [&](Value head, int64_t count) {
-      emitRows({queryAt(head, b.i64(0)), queryBytes, count, firstPosition,
-                /*positionStep=*/0, /*prefetches=*/true},
-               sumsAt(head, b.i64(0)), phase.blockRows * sumsBytes(), span);
-    };
-    b.loop(0, whole, run, [&](Value head) { emitSome(head, run); });
-    if (whole < group)
-      emitSome(b.i64(whole), group - whole);
+    SpanRows rows{
+        queryAt(b.i64(0), b.i64(0)), queryBytes,        group, firstPosition,
+        /*positionStep=*/0,          /*first=*/b.i64(0)};
+    meet(rows, sumsAt(b.i64(0), b.i64(0)), phase.blockRows * sumsBytes(), span,
+         &SpanAttention::emitFromMemory);
   }
 
   /// Some rows meet a span, as far as the last of them sees. Their sums lie
   /// `step` bytes apart.
-  void emitRows(const SpanRows &rows, Value place, int64_t step,
-                SpanPositions span) {
+  void meet(const SpanRows &rows, Value place, int64_t step, SpanPositions span,
+            decltype(&SpanAttention::emit) emit) {
     Value last = b.add(rows.position, (rows.count - 1) * rows.positionStep);
     span.end = b.max(b.min(span.end, b.add(last, 1)), span.begin);
-    SmallVector<SpanFactors> factors;
-    attention.emit(
+    auto placeOf = [&](Value row) { return b.at(place, b.mul(row, step)); };
+    (attention.*emit)(
         rows, span,
-        [&](int64_t r, Value largest, Value sum) {
-          Value to = b.at(place, r * step);
-          factors.push_back(emitSpanFactors(b, splatAt(to, columns), largest));
-          storeTotals(
-              to, factors.back().largest,
-              emitMerged(b, factors.back(), splatAt(to, columns + 1), sum));
+        [&](Value row, Value largest, Value sum) {
+          Value to = placeOf(row);
+          SpanFactors factors =
+              emitSpanFactors(b, splatAt(to, columns), largest);
+          storeTotals(to, factors.largest,
+                      emitMerged(b, factors, splatAt(to, columns + 1), sum));
+          storeFirst(factors.before, to, columns + 2);
+          storeFirst(factors.here, to, columns + 3);
         },
-        [&](int64_t r, Value vector, Value lanes) {
-          Value to = b.at(b.at(place, r * step), b.mul(vector, kLanes * 4));
-          b.store(emitMerged(b, factors[r], b.loadLanes(to), lanes), to);
+        [&](Value row, Value vector, Value lanes) {
+          Value from = placeOf(row);
+          SpanFactors factors{Value(), splatAt(from, columns + 2),
+                              splatAt(from, columns + 3)};
+          Value to = b.at(from, b.mul(vector, kLanes * 4));
+          b.store(emitMerged(b, factors, b.loadLanes(to), lanes), to);
         });
   }
 
@@ -142,15 +146,19 @@ private:
     return b.at(phase.base(op.getQuery()), b.mul(row, queryBytes));
   }
 
-  /// The sums of a row: values, the largest score, and the sum of powers.
+  /// The sums of a row: values, the largest score, the sum of powers, and what
+  /// sums before a span and of it are multiplied by.
   int64_t sumsBytes() { return dim(op.getSums(), 1) * 4; }
   Value sumsAt(Value headOfGroup, Value token) {
     Value row = b.add(b.mul(headOfGroup, phase.blockRows), token);
     return b.at(sums, b.mul(row, sumsBytes()));
   }
   void storeTotals(Value place, Value largest, Value sum) {
-    b.store(vector::ExtractOp::create(b, largest, 0), b.at(place, columns * 4));
-    b.store(vector::ExtractOp::create(b, sum, 0), b.at(place, columns * 4 + 4));
+    storeFirst(largest, place, columns);
+    storeFirst(sum, place, columns + 1);
+  }
+  void storeFirst(Value lanes, Value place, int64_t column) {
+    b.store(vector::ExtractOp::create(b, lanes, 0), b.at(place, column * 4));
   }
   Value splatAt(Value place, int64_t column) {
     return b.splat(b.load(b.getF32Type(), b.at(place, column * 4)));

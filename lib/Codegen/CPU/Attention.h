@@ -31,13 +31,13 @@ struct SpanPositions {
 };
 
 /// Rows that meet a span together. Row r lies at query + r * rowBytes; its
-/// position is `position` + r * positionStep.
+/// position is `position` + r * positionStep, its scores are row first + r.
 struct SpanRows {
   mlir::Value query;
   int64_t rowBytes, count;
   mlir::Value position;
   int64_t positionStep;
-  bool prefetches; ///< keys and values are asked for before they are read
+  mlir::Value first;
 };
 
 class SpanAttention {
@@ -47,33 +47,67 @@ public:
   SpanAttention(PhaseContext &phase, OpTy op, mlir::Value kvHead)
       : b(phase.b), cache(phase, op.getCache(), op.getHeadDim()),
         kvHead(kvHead), scores(phase.base(op.getScores())),
+        scoreRows(dim(op.getScores(), 0)),
         scoreBytes(dim(op.getScores(), 1) * 4),
         scale(op.getScale().convertToDouble()), window(op.getWindow()) {}
 
-  /// Takes the largest score of row r and the sum of powers (16 equal lanes).
-  using Totals =
-      llvm::function_ref<void(int64_t r, mlir::Value largest, mlir::Value sum)>;
+  /// Takes the largest score of row r (i64) and the sum of powers (16 equal
+  /// lanes).
+  using Totals = llvm::function_ref<void(mlir::Value r, mlir::Value largest,
+                                         mlir::Value sum)>;
   /// Takes 16 columns of the sum of values of row r, from vector `vector` on.
-  using Values = llvm::function_ref<void(int64_t r, mlir::Value vector,
+  using Values = llvm::function_ref<void(mlir::Value r, mlir::Value vector,
                                          mlir::Value lanes)>;
-  /// Totals of all rows come before their values.
+  /// Rows whose sums fit into registers (getRowsAtOnce). Totals of all rows
+  /// come before their values.
   void emit(const SpanRows &rows, const SpanPositions &span, Totals totals,
             Values values);
+  /// The same of any number of rows that have one position, and are all that
+  /// reads the span: keys and values come from memory. They are asked for a
+  /// page ahead, and evenly, while the rows that there are scores for meet one
+  /// page after the other.
+  void emitFromMemory(const SpanRows &rows, const SpanPositions &span,
+                      Totals totals, Values values);
 
 private:
-  void emitPrefetch(const SpanPositions &span, mlir::Value position);
-  void emitScores(const SpanRows &rows, const SpanPositions &span);
-  void storeScores(mlir::Value lanes, int64_t r, mlir::Value own,
-                   mlir::Value position, mlir::Value place, bool isMasked);
-  void emitSoftmax(int64_t r, const SpanPositions &span, Totals totals);
+  /// Rows that there are scores for.
+  void emitTogether(const SpanRows &rows, const SpanPositions &span,
+                    Totals totals, Values values);
+  /// Rows from `row` on, at most so many at a time.
+  void
+  forRuns(const SpanRows &rows, int64_t most,
+          llvm::function_ref<void(mlir::Value row, const SpanRows &)> body);
+  /// Cache lines to ask for.
+  struct Ahead {
+    mlir::Value place;
+    int64_t lines;
+  };
+  void emitAhead(mlir::Value place, int64_t lines);
+  /// `ahead`, if there is one, is of the keys of the first of 16 positions of a
+  /// page: as many lines for each 16 positions, as far apart as their keys.
+  void emitScores(const SpanRows &rows, const SpanPositions &span,
+                  const Ahead *ahead);
+  void storeScores(mlir::Value lanes, mlir::Value own, mlir::Value position,
+                   mlir::Value place, bool isMasked);
+  void emitSoftmax(mlir::Value row, const SpanPositions &span, Totals totals);
   void emitValues(const SpanRows &rows, const SpanPositions &span,
                   Values values);
-  mlir::Value scoreAt(const SpanPositions &span, mlir::Value position);
+  /// All vectors of columns of a value, `count` at once.
+  void
+  forVectors(const SpanRows &rows,
+             llvm::function_ref<void(mlir::Value vector, int64_t count)> body);
+  /// Sums of these columns with what the positions of a page, or some of them,
+  /// add to them: of row r and vector v at [r * count + v].
+  llvm::SmallVector<mlir::Value>
+  emitValuesOfPage(const SpanRows &rows, const SpanPositions &page,
+                   mlir::Value vector, int64_t count, mlir::ValueRange before);
+  mlir::Value scoreAt(const SpanPositions &span, mlir::Value row,
+                      mlir::Value position);
 
   KernelBuilder &b;
   CacheLayout cache;
   mlir::Value kvHead, scores;
-  int64_t scoreBytes;
+  int64_t scoreRows, scoreBytes;
   double scale;
   std::optional<uint64_t> window;
 };

@@ -24,48 +24,158 @@ Value fpmoe::emitFirstSeen(KernelBuilder &b, Value position,
 
 void SpanAttention::emit(const SpanRows &rows, const SpanPositions &span,
                          Totals totals, Values values) {
-  emitScores(rows, span);
+  emitScores(rows, span, nullptr);
   for (int64_t r = 0; r < rows.count; ++r)
-    emitSoftmax(r, span, totals);
+    emitSoftmax(b.i64(r), span, totals);
   emitValues(rows, span, values);
 }
 
-Value SpanAttention::scoreAt(const SpanPositions &span, Value position) {
-  return b.at(scores, b.mul(b.sub(position, span.start), 4));
+void SpanAttention::emitFromMemory(const SpanRows &rows,
+                                   const SpanPositions &span, Totals totals,
+                                   Values values) {
+  forRuns(rows, scoreRows, [&](Value first, SpanRows some) {
+    some.first = b.i64(0);
+    emitTogether(
+        some, span,
+        [&](Value row, Value largest, Value sum) {
+          totals(b.add(first, row), largest, sum);
+        },
+        [&](Value row, Value vector, Value lanes) {
+          values(b.add(first, row), vector, lanes);
+        });
+  });
 }
 
-/// Asks for the values of 16 positions, which are read when their scores are
-/// known, 16 columns at a time; and for keys that are read soon.
-void SpanAttention::emitPrefetch(const SpanPositions &span, Value position) {
-  // Heads of at most 128 columns need no loop.
-  constexpr int64_t kLine = 64, kRun = 128 * kLine, kAhead = 2 * kLanes;
-  Value values = cache.value(span.pages, kvHead, position);
-  // The sequence may have no page behind the last position.
-  Value ahead = b.min(b.add(position, kAhead), b.sub(span.end, b.i64(1)));
-  Value keys = cache.key(span.pages, kvHead, ahead);
-  int64_t valueBytes = kLanes / cache.depth * cache.valueStepBytes();
-  int64_t keyBytes = cache.keySteps() * CacheLayout::kKeyStepBytes;
-  for (auto [from, bytes] :
-       {std::pair(values, valueBytes), std::pair(keys, keyBytes)}) {
-    auto emitRun = [&, from = from](Value place, int64_t run) {
-      for (int64_t at = 0; at < run; at += kLine)
-        LLVM::Prefetch::create(b, b.at(b.at(from, place), at), /*rw=*/0,
-                               /*hint=*/2, /*cache=*/1);
-    };
-    int64_t run = std::min(bytes, kRun), whole = bytes / run * run;
-    b.loop(0, whole, run, [&](Value place) { emitRun(place, run); });
-    emitRun(b.i64(whole), bytes - whole);
-  }
+void SpanAttention::forRuns(
+    const SpanRows &rows, int64_t most,
+    function_ref<void(Value row, const SpanRows &)> body) {
+  // As equal as can be.
+  int64_t run =
+      llvm::divideCeil(rows.count, llvm::divideCeil(rows.count, most));
+  auto emitRun = [&](Value row, int64_t count) {
+    SpanRows some = rows;
+    some.query = b.at(rows.query, b.mul(row, rows.rowBytes));
+    some.first = b.add(rows.first, row);
+    some.count = count;
+    body(row, some);
+  };
+  int64_t whole = rows.count / run * run;
+  b.loop(0, whole, run, [&](Value row) { emitRun(row, run); });
+  if (whole < rows.count)
+    emitRun(b.i64(whole), rows.count - whole);
 }
 
-void SpanAttention::emitScores(const SpanRows &rows,
-                               const SpanPositions &span) {
+void SpanAttention::emitTogether(const SpanRows &rows,
+                                 const SpanPositions &span, Totals totals,
+                                 Values values) {
+  constexpr int64_t kPage = CacheLayout::kPagePositions;
+  int64_t run = getRowsAtOnce(b.target, rows.count);
+  int64_t runs = llvm::divideCeil(rows.count, run);
+  auto forPages =
+      [&](function_ref<void(const SpanPositions &, Value next)> body) {
+        Value first = b.mul(b.div(span.begin, kPage), kPage);
+        b.loop(first, span.end, kPage, [&](Value page) {
+          Value next = b.add(page, kPage);
+          body({span.start, b.max(page, span.begin), b.min(next, span.end),
+                span.pages},
+               b.select(b.less(next, span.end), next, first));
+        });
+      };
+  /// What a run asks for, of `lines` lines at `place`.
+  auto getAhead = [&](Value row, Value place, int64_t lines) {
+    int64_t share = llvm::divideCeil(lines, runs);
+    return Ahead{b.at(place, b.mul(b.div(row, run), share * kCacheLine)),
+                 share};
+  };
+
+  forPages([&](const SpanPositions &page, Value next) {
+    // Behind the last keys come the first values.
+    Value place =
+        b.select(b.less(page.begin, next), cache.key(span.pages, kvHead, next),
+                 cache.value(span.pages, kvHead, next));
+    forRuns(rows, run, [&](Value row, const SpanRows &some) {
+      Ahead ahead = getAhead(row, place, cache.keySteps());
+      emitScores(some, page, &ahead);
+    });
+  });
+  b.loop(0, rows.count, 1, [&](Value row) { emitSoftmax(row, span, totals); });
+
+  int64_t vectors = cache.valueVectors();
+  int64_t rowBytes = vectors * kLanes * 4;
+  Value sums = b.getStack(rows.count * rowBytes);
+  b.storeZeros(sums, rows.count * rowBytes);
+  auto sumAt = [&](Value row, Value vector) {
+    return b.at(sums, b.add(b.mul(row, rowBytes), b.mul(vector, kLanes * 4)));
+  };
+  // Behind the last values come the keys of the next span, if there is one.
+  Value behind = b.min(span.end, rows.position);
+  behind = b.mul(b.div(behind, kLanes), kLanes);
+  forPages([&](const SpanPositions &page, Value next) {
+    Value place = b.select(b.less(page.begin, next),
+                           cache.value(span.pages, kvHead, next),
+                           cache.key(span.pages, kvHead, behind));
+    forRuns(rows, run, [&](Value row, const SpanRows &some) {
+      // A line holds a vector of the positions of a step.
+      Ahead ahead = getAhead(row, place, kPage / cache.depth * vectors);
+      forVectors(some, [&](Value vector, int64_t count) {
+        int64_t share = llvm::divideCeil(ahead.lines * count, vectors);
+        emitAhead(
+            b.at(ahead.place, b.mul(b.div(vector, count), share * kCacheLine)),
+            share);
+        SmallVector<Value> before;
+        auto at = [&](int64_t r, int64_t v) {
+          return sumAt(b.add(some.first, r), b.add(vector, v));
+        };
+        for (int64_t r = 0; r < some.count; ++r)
+          for (int64_t v = 0; v < count; ++v)
+            before.push_back(b.loadLanes(at(r, v)));
+        SmallVector<Value> after =
+            emitValuesOfPage(some, page, vector, count, before);
+        for (int64_t r = 0; r < some.count; ++r)
+          for (int64_t v = 0; v < count; ++v)
+            b.store(after[r * count + v], at(r, v));
+      });
+    });
+  });
+  b.loop(0, rows.count, 1, [&](Value row) {
+    b.loop(0, vectors, 1, [&](Value vector) {
+      values(row, vector, b.loadLanes(sumAt(row, vector)));
+    });
+  });
+}
+
+Value SpanAttention::scoreAt(const SpanPositions &span, Value row,
+                             Value position) {
+  return b.at(scores, b.add(b.mul(row, scoreBytes),
+                            b.mul(b.sub(position, span.start), 4)));
+}
+
+void SpanAttention::emitAhead(Value place, int64_t lines) {
+  constexpr int64_t kRun = 16; // code does not grow with heads
+  auto emitRun = [&](Value from, int64_t run) {
+    for (int64_t i = 0; i < run; ++i)
+      LLVM::Prefetch::create(b, b.at(b.at(place, from), i * kCacheLine),
+                             /*rw=*/0, /*hint=*/2, /*cache=*/1);
+  };
+  int64_t whole = lines / kRun * kRun;
+  if (whole)
+    b.loop(0, whole * kCacheLine, kRun * kCacheLine,
+           [&](Value from) { emitRun(from, kRun); });
+  emitRun(b.i64(whole * kCacheLine), lines - whole);
+}
+
+void SpanAttention::emitScores(const SpanRows &rows, const SpanPositions &span,
+                               const Ahead *ahead) {
+  constexpr int64_t kPage = CacheLayout::kPagePositions;
   auto emitPositions = [&](Value position, int64_t vectors, bool isMasked) {
-    for (int64_t v = 0; rows.prefetches && v < vectors; ++v)
-      emitPrefetch(span, b.add(position, v * kLanes));
+    for (int64_t v = 0; ahead && v < vectors; ++v) {
+      Value inPage = b.rem(b.add(position, v * kLanes), kPage);
+      emitAhead(b.at(ahead->place, b.mul(b.div(inPage, kLanes),
+                                         cache.keySteps() * kCacheLine)),
+                ahead->lines);
+    }
     ProductTile tile;
     tile.rows = rows.count;
-    tile.ahead = rows.prefetches ? b.target.getPrefetch() : 0;
     tile.operand = {rows.query, rows.rowBytes, 4};
     for (int64_t v = 0; v < vectors; ++v)
       tile.weights.push_back(
@@ -76,12 +186,14 @@ void SpanAttention::emitScores(const SpanRows &rows,
     for (int64_t r = 0; r < rows.count; ++r)
       for (int64_t v = 0; v < vectors; ++v) {
         Value at = b.add(position, v * kLanes);
-        storeScores(sums[r * vectors + v], r,
+        storeScores(sums[r * vectors + v],
                     b.add(rows.position, r * rows.positionStep), at,
-                    scoreAt(span, at), isMasked);
+                    scoreAt(span, b.add(rows.first, r), at), isMasked);
       }
   };
   int64_t vectors = getVectorsAtOnce(b.target, rows.count);
+  if (ahead)
+    vectors = std::min(vectors, kPage / kLanes);
   int64_t step = vectors * kLanes;
   auto emitRange = [&](Value from, Value to, bool isMasked) {
     Value whole = b.add(from, b.mul(b.div(b.sub(to, from), step), step));
@@ -102,8 +214,8 @@ void SpanAttention::emitScores(const SpanRows &rows,
 
 /// Scores of 16 positions; with a mask, those that the row cannot see are
 /// hidden.
-void SpanAttention::storeScores(Value lanes, int64_t r, Value own,
-                                Value position, Value place, bool isMasked) {
+void SpanAttention::storeScores(Value lanes, Value own, Value position,
+                                Value place, bool isMasked) {
   Value scaled = b.fmul(lanes, b.f32Splat(scale));
   if (isMasked) {
     Value positions = b.add(b.splat(position), b.iota());
@@ -117,15 +229,13 @@ void SpanAttention::storeScores(Value lanes, int64_t r, Value own,
     }
     scaled = b.select(seen, scaled, b.f32Splat(kHiddenScore));
   }
-  b.store(scaled, b.at(place, r * scoreBytes));
+  b.store(scaled, place);
 }
 
 /// Scores become e^(score - largest).
-void SpanAttention::emitSoftmax(int64_t r, const SpanPositions &span,
+void SpanAttention::emitSoftmax(Value row, const SpanPositions &span,
                                 Totals totals) {
-  auto place = [&](Value position) {
-    return b.at(scoreAt(span, position), r * scoreBytes);
-  };
+  auto place = [&](Value position) { return scoreAt(span, row, position); };
   Value largest = b.loop(span.begin, span.end, kLanes, {b.f32Splat(kNoScore)},
                          [&](Value i, ValueRange m) -> SmallVector<Value> {
                            return {b.fmax(m[0], b.loadLanes(place(i)))};
@@ -137,45 +247,56 @@ void SpanAttention::emitSoftmax(int64_t r, const SpanPositions &span,
                        b.store(e, place(i));
                        return {b.fadd(s[0], e)};
                      })[0];
-  totals(r, largest, b.splat(b.sumLanes(sum)));
+  totals(row, largest, b.splat(b.sumLanes(sum)));
+}
+
+void SpanAttention::forVectors(const SpanRows &rows,
+                               function_ref<void(Value, int64_t)> body) {
+  int64_t vectors = cache.valueVectors();
+  int64_t atOnce = std::min(getVectorsAtOnce(b.target, rows.count), vectors);
+  int64_t whole = vectors / atOnce * atOnce;
+  b.loop(0, whole, atOnce, [&](Value v) { body(v, atOnce); });
+  b.loop(whole, vectors, 1, [&](Value v) { body(v, 1); });
+}
+
+SmallVector<Value> SpanAttention::emitValuesOfPage(const SpanRows &rows,
+                                                   const SpanPositions &page,
+                                                   Value vector, int64_t count,
+                                                   ValueRange before) {
+  ProductTile tile;
+  tile.rows = rows.count;
+  tile.operand = {scoreAt(page, rows.first, page.begin), scoreBytes, 4};
+  Value at = b.at(cache.value(page.pages, kvHead, page.begin),
+                  b.mul(vector, kLanes * 4));
+  for (int64_t v = 0; v < count; ++v)
+    tile.weights.push_back(b.at(at, v * kLanes * 4));
+  tile.stepBytes = cache.valueStepBytes();
+  // Behind the last step may stand what nobody wrote.
+  tile.steps = b.ceilDiv(b.sub(page.end, page.begin), cache.depth);
+  tile.sums.assign(before.begin(), before.end());
+  Accumulators after = cache.emitProduct(tile);
+  SmallVector<Value> sums;
+  for (int64_t i = 0; i < rows.count * count; ++i)
+    sums.push_back(after[i]);
+  return sums;
 }
 
 void SpanAttention::emitValues(const SpanRows &rows, const SpanPositions &span,
                                Values store) {
   constexpr int64_t kPage = CacheLayout::kPagePositions;
-  int64_t vectors = cache.valueVectors();
-  int64_t atOnce = std::min(getVectorsAtOnce(b.target, rows.count), vectors);
-  auto emitVectors = [&](Value vector, int64_t count) {
+  forVectors(rows, [&](Value vector, int64_t count) {
     SmallVector<Value> sums(rows.count * count, b.f32Splat(0.0f));
     sums = b.loop(b.mul(b.div(span.begin, kPage), kPage), span.end, kPage, sums,
                   [&](Value page, ValueRange before) {
-                    Value from = b.max(page, span.begin);
-                    Value to = b.min(b.add(page, kPage), span.end);
-                    ProductTile tile;
-                    tile.rows = rows.count;
-                    tile.ahead = rows.prefetches ? b.target.getPrefetch() : 0;
-                    tile.operand = {scoreAt(span, from), scoreBytes, 4};
-                    Value at = b.at(cache.value(span.pages, kvHead, from),
-                                    b.mul(vector, kLanes * 4));
-                    for (int64_t v = 0; v < count; ++v)
-                      tile.weights.push_back(b.at(at, v * kLanes * 4));
-                    tile.stepBytes = cache.valueStepBytes();
-                    // Behind the last step may stand what nobody wrote.
-                    tile.steps = b.ceilDiv(b.sub(to, from), cache.depth);
-                    tile.sums.assign(before.begin(), before.end());
-                    Accumulators after = cache.emitProduct(tile);
-                    SmallVector<Value> next;
-                    for (int64_t i = 0; i < rows.count * count; ++i)
-                      next.push_back(after[i]);
-                    return next;
+                    SpanPositions some = span;
+                    some.begin = b.max(page, span.begin);
+                    some.end = b.min(b.add(page, kPage), span.end);
+                    return emitValuesOfPage(rows, some, vector, count, before);
                   });
     for (int64_t r = 0; r < rows.count; ++r)
       for (int64_t v = 0; v < count; ++v)
-        store(r, b.add(vector, v), sums[r * count + v]);
-  };
-  int64_t whole = vectors / atOnce * atOnce;
-  b.loop(0, whole, atOnce, [&](Value v) { emitVectors(v, atOnce); });
-  b.loop(whole, vectors, 1, [&](Value v) { emitVectors(v, 1); });
+        store(b.i64(r), b.add(vector, v), sums[r * count + v]);
+  });
 }
 
 SpanFactors fpmoe::emitSpanFactors(KernelBuilder &b, Value before, Value here) {
