@@ -34,6 +34,11 @@ def fail(message):
     sys.exit(f"error: {message}")
 
 
+def first_line(error):
+    """The first line of what a library says."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def need_space(folder, size):
     free = shutil.disk_usage(folder).free
     if free < size:
@@ -149,13 +154,16 @@ def prepare(path, cache):
 def fingerprint(folder):
     """Of the weights, to which adapters belong, however they are cut into files."""
     import torch  # which making a base from a directory does without
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         fail(f"{folder}: has no .safetensors file")
     tensors = {}
     for path in files:
-        stored = safe_open(path, "pt")
+        try:
+            stored = safe_open(path, "pt")
+        except (OSError, SafetensorError) as error:
+            fail(f"{path}: is damaged: {first_line(error)}")
         tensors.update((name, stored) for name in stored.keys())
     digest = hashlib.sha256()
     for name in sorted(tensors):

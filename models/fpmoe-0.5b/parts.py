@@ -11,6 +11,7 @@ Needs the state of train.py alone, no base.
 
 import argparse
 import json
+import pickle
 import sys
 from pathlib import Path
 
@@ -55,8 +56,23 @@ def write(state, out):
              "settings": state["settings"]}, indent=2) + "\n")
 
 
+def read_state(path, mmap=True):
+    """What train.py keeps of a run."""
+    try:
+        state = torch.load(path, mmap=mmap)
+        for name in ("settings", "step", "begun", "names", "routers", "adapters",
+                     "average"):
+            if name not in state:
+                raise ValueError(f"has no {name}")
+    except (OSError, EOFError, RuntimeError, TypeError, ValueError,
+            pickle.UnpicklingError) as error:
+        bases.fail(f"{path}: is damaged: {bases.first_line(error)}; where it is removed, "
+                   "train.py goes on from the parts")
+    return state
+
+
 def damaged(path, why):
-    bases.fail(f"{path}: is damaged: {why}; parts.py writes it anew")
+    bases.fail(f"{path}: is damaged: {bases.first_line(why)}; parts.py writes it anew")
 
 
 class Tensors(dict):
@@ -111,7 +127,7 @@ def main():
     place = options.cache / ("control" if options.control else "mixture") / "state.pt"
     if not place.exists():
         bases.fail(f"{place}: is not there; train.py writes it")
-    state = torch.load(place, mmap=True)
+    state = read_state(place)
     write(state, options.out)
     print(f"{options.out}: after {state['step']} steps")
 

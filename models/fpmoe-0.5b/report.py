@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 import base as bases
+import parts
 import perplexity
 import texts
 from mixture import Mixture, number_type
@@ -72,7 +73,7 @@ def main():
     def models():
         yield "base", Mixture(folder, ["shared"], number_type())
         for name, place in runs.items():
-            state = torch.load(place / "state.pt", mmap=True)
+            state = parts.read_state(place / "state.pt")
             model = Mixture(folder, state["names"], number_type())
             model.load(state["average"], state["routers"])
             yield f"{name}, {state['step']} steps", model

@@ -102,7 +102,7 @@ class Training:
         return {"optimizer": self.optimizer, "router_optimizer": self.routers.optimizer}
 
     def restore(self):
-        state = torch.load(self.place / "state.pt")
+        state = parts.read_state(self.place / "state.pt", mmap=False)
         for name, mine in self.settings.items():
             if state["settings"][name] != mine:
                 bases.fail(f"{self.place}/state.pt: its {name} is "
