@@ -191,6 +191,19 @@ static void dropDefault(ArrayRef<TemplateToken> &tokens) {
   }
 }
 
+/// The texts of $SYSTEM as one, with the day that the program is to write.
+static std::string joinSystem(const ChatFamily &family,
+                              ArrayRef<std::string> parts) {
+  std::string text;
+  for (const std::string &part : parts) {
+    for (char c : part)
+      text += c == '%' && family.flags & kDated ? "%%" : std::string(1, c);
+    if (&part == parts.begin() && parts.size() > 1)
+      text += family.day;
+  }
+  return text;
+}
+
 static Found recognise(StringRef text) {
   std::optional<std::vector<TemplateToken>> read;
   if (json::isUTF8(text))
@@ -201,19 +214,18 @@ static Found recognise(StringRef text) {
   dropDefault(tokens);
   for (const ChatFamily &family : getChatFamilies())
     for (StringRef pattern : family.templates) {
-      Found found = {&family, family.begin.str(), ""};
+      std::vector<std::string> system;
       std::vector<TemplateToken> wanted = *readTemplate(pattern);
-      if (matchTemplate(wanted, tokens, found.system))
-        return found;
+      if (matchTemplate(wanted, tokens, system))
+        return {&family, family.begin.str(), joinSystem(family, system)};
       bool beginsWith = family.begin.empty() && tokens.size() > 2 &&
                         tokens[0].kind == TemplateToken::Print &&
                         (tokens[2].kind != TemplateToken::Word);
       StringRef token = beginsWith ? StringRef(tokens[1].text) : "";
       if ((token == "bos_token" || token == "eos_token") &&
-          matchTemplate(wanted, tokens.drop_front(2), found.system)) {
-        found.begin = token == "bos_token" ? "{bos}" : "{eos}";
-        return found;
-      }
+          matchTemplate(wanted, tokens.drop_front(2), system))
+        return {&family, token == "bos_token" ? "{bos}" : "{eos}",
+                joinSystem(family, system)};
     }
   return {};
 }
@@ -277,6 +289,8 @@ static std::string makeImage(const Found &found, const ChatSource &source,
   image[ChatText::BeforeAssistant] = family.assistant.before.str();
   image[ChatText::AfterAssistant] = family.assistant.after.str();
   image[ChatText::Answer] = family.answer.str();
+  image[ChatText::Preface] = family.preface.str();
+  image[ChatText::NoThoughts] = family.noThoughts.str();
   std::string problem =
       resolveToken(image, tables, "{bos}", source.beginToken, "bos_token");
   if (problem.empty())

@@ -30,6 +30,10 @@ struct ChatFamily {
   /// What models have for templates, as patterns of matchTemplate(). A first
   /// {{ bos_token }} is left out where the family begins with nothing.
   llvm::ArrayRef<llvm::StringLiteral> templates;
+  llvm::StringLiteral preface = "";    ///< tokenizer_format::ChatText::Preface
+  llvm::StringLiteral noThoughts = ""; ///< and NoThoughts
+  /// Format of the day that stands behind the first of several $SYSTEM.
+  llvm::StringLiteral day = "";
 };
 
 llvm::ArrayRef<ChatFamily> getChatFamilies();

@@ -278,17 +278,20 @@ static size_t endOfBranch(ArrayRef<Token> tokens, size_t at) {
     if (tokens[at].kind != Token::Block)
       continue;
     StringRef word = tokens[at + 1].text;
-    if (depth == 0 && is_contained({"elif", "else", "endif", "endfor"}, word))
+    if (depth == 0 &&
+        is_contained({"elif", "else", "endif", "endfor", "endmacro"}, word))
       return at;
-    depth += word == "if" || word == "for";
-    depth -= word == "endif" || word == "endfor";
+    depth += is_contained({"if", "for", "macro"}, word);
+    depth -= is_contained({"endif", "endfor", "endmacro"}, word);
   }
   return tokens.size();
 }
 
 bool matchTemplate(ArrayRef<TemplateToken> pattern,
-                   ArrayRef<TemplateToken> tokens, std::string &system) {
+                   ArrayRef<TemplateToken> tokens,
+                   std::vector<std::string> &system) {
   static constexpr StringLiteral hole = "$SYSTEM";
+  system.clear();
   size_t at = 0;
   for (const Token &wanted : pattern) {
     if (wanted.is(Token::Written, "...")) {
@@ -308,7 +311,7 @@ bool matchTemplate(ArrayRef<TemplateToken> pattern,
         !text.consume_back(expected.drop_front(place + hole.size())) ||
         text.empty())
       return false;
-    system = text.str();
+    system.push_back(text.str());
   }
   return at == tokens.size();
 }

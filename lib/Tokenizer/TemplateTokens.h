@@ -47,10 +47,11 @@ struct TemplateToken {
 std::optional<std::vector<TemplateToken>> readTemplate(llvm::StringRef text);
 
 /// Whether a template is that of a pattern. In a pattern, "..." alone stands
-/// for all that is in a branch, and "$SYSTEM" for a text, which goes to
-/// `system`.
+/// for all that is in a branch or a macro, and each "$SYSTEM" for a text; these
+/// go to `system`.
 bool matchTemplate(llvm::ArrayRef<TemplateToken> pattern,
-                   llvm::ArrayRef<TemplateToken> tokens, std::string &system);
+                   llvm::ArrayRef<TemplateToken> tokens,
+                   std::vector<std::string> &system);
 
 } // namespace fpmoe
 

@@ -127,7 +127,8 @@ private:
   void chat(Id id, const Request &request);
 
   bool readSampling(Fields &fields, CompletionOptions &options,
-                    int64_t defaultTokens, const char *tokensName);
+                    int64_t defaultTokens, const char *tokensName,
+                    bool isChat = false);
   bool readPrompts(Fields &fields, std::vector<std::vector<int32_t>> &prompts);
   int64_t readChoices(Fields &fields, Reply &reply);
   bool checkSize(Fields &fields, const char *name, int64_t promptTokens,

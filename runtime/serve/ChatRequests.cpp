@@ -50,7 +50,10 @@ static ChatMessage readMessage(Fields &message) {
       message.fail(name, "'" + message.called(name) + "' is not supported");
   if (!message.has("role"))
     message.fail("role", "'" + message.called("role") + "' is missing");
-  return {message.text("role"), readContent(message)};
+  ChatMessage read = {message.text("role"), readContent(message), {}};
+  if (message.has("reasoning_content"))
+    read.thoughts = message.text("reasoning_content");
+  return read;
 }
 
 static std::vector<ChatMessage> readMessages(Fields &fields) {
@@ -74,6 +77,32 @@ static std::vector<ChatMessage> readMessages(Fields &fields) {
   return messages;
 }
 
+/// Variables of the chat template, as vLLM, SGLang and llama.cpp's server take
+/// them.
+static ChatOptions readVariables(Fields &fields,
+                                 const ChatTemplate &chatTemplate) {
+  ChatOptions options;
+  if (fields.failed() || !fields.has("chat_template_kwargs") ||
+      Fields::isOff(fields.at("chat_template_kwargs")))
+    return options;
+  Fields given(fields.at("chat_template_kwargs"), "chat_template_kwargs.");
+  static constexpr char thinking[] = "enable_thinking";
+  options.thinks = given.flag(thinking, true);
+  if (given.has(thinking) && !chatTemplate.canThink(options.thinks))
+    given.fail(thinking, format("'%s' is %s, the chat template '%s' %s thinks",
+                                given.called(thinking).c_str(),
+                                options.thinks ? "true" : "false",
+                                chatTemplate.family().c_str(),
+                                options.thinks ? "never" : "always"));
+  for (const auto &[name, value] : given.all().items())
+    if (name != thinking && !Fields::isOff(value) && !value.is_null())
+      given.fail(name.c_str(),
+                 "'" + given.called(name.c_str()) + "' is not supported");
+  if (given.failed())
+    fields.fail(given.field().c_str(), given.error());
+  return options;
+}
+
 void Api::chat(Id id, const Request &request) {
   if (!chatTemplate.isKnown())
     return fail(id, 400,
@@ -85,7 +114,8 @@ void Api::chat(Id id, const Request &request) {
   if (!isOld && fields.has("max_tokens"))
     fields.fail("max_tokens", "'max_tokens' and 'max_completion_tokens' are "
                               "two names of one field, give one of them");
-  readSampling(fields, o, -1, isOld ? "max_tokens" : "max_completion_tokens");
+  readSampling(fields, o, -1, isOld ? "max_tokens" : "max_completion_tokens",
+               /*isChat=*/true);
   // What ends an answer ends it as the model's own end does.
   o.sampler.ends.insert(o.sampler.ends.end(), chatTemplate.ends().begin(),
                         chatTemplate.ends().end());
@@ -96,11 +126,12 @@ void Api::chat(Id id, const Request &request) {
   if (fields.has("top_logprobs") && !reply->wantsLogprobs)
     fields.fail("top_logprobs", "'top_logprobs' needs 'logprobs'");
   std::vector<ChatMessage> messages = readMessages(fields);
+  ChatOptions written = readVariables(fields, chatTemplate);
   std::vector<int32_t> prompt;
   std::string error;
   size_t place;
   if (!fields.failed() &&
-      !chatTemplate.encode(messages, prompt, error, place)) {
+      !chatTemplate.encode(messages, written, prompt, error, place)) {
     std::string name = format("messages[%zu]", place);
     fields.fail(name.c_str(), "'" + name + "' " + error);
   }

@@ -10,6 +10,7 @@
 #include "runtime/core/Machine.h"
 #include "runtime/serve/Api.h"
 
+#include <cstring>
 #include <ctime>
 #include <sys/random.h>
 
@@ -65,13 +66,14 @@ static void readBiases(Fields &fields, SamplerOptions &sampler) {
 }
 
 /// What changes a text, and no part of this server does.
-static void refuseUnknown(Fields &fields) {
+static void refuseUnknown(Fields &fields, bool isChat) {
   for (const char *name :
        {"grammar", "json_schema", "tools", "tool_choice", "functions",
         "function_call", "guided_json", "guided_regex", "mirostat",
         "dynatemp_range", "image_data", "audio", "documents", "chat_template",
-        "chat_template_kwargs", "continue_final_message"})
-    if (fields.has(name) && !Fields::isOff(fields.at(name)))
+        "continue_final_message", "chat_template_kwargs"})
+    if (fields.has(name) && !Fields::isOff(fields.at(name)) &&
+        !(isChat && !std::strcmp(name, "chat_template_kwargs")))
       fields.fail(name, format("'%s' is not supported", name));
   if (!fields.has("response_format"))
     return;
@@ -82,8 +84,9 @@ static void refuseUnknown(Fields &fields) {
 }
 
 bool Api::readSampling(Fields &fields, CompletionOptions &o,
-                       int64_t defaultTokens, const char *tokensName) {
-  refuseUnknown(fields);
+                       int64_t defaultTokens, const char *tokensName,
+                       bool isChat) {
+  refuseUnknown(fields, isChat);
   int64_t room = service.mostPositions();
   o.sampler = defaultSampling();
   SamplerOptions &s = o.sampler;

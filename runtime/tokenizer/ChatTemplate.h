@@ -15,11 +15,27 @@
 #include "fpmoe/runtime/tokenizer_format.h"
 #include "runtime/tokenizer/Tokenizer.h"
 
+#include <optional>
+
 namespace fpmoe {
 
 struct ChatMessage {
   std::string role; ///< "system", "user" or "assistant"
   std::string content;
+  /// What the assistant thought, where the content does not say it.
+  std::optional<std::string> thoughts;
+};
+
+struct Day {
+  int year, month, day; ///< from 1 on
+  /// By the clock and in the time zone of this machine.
+  static Day today();
+};
+
+/// What a prompt says besides the messages.
+struct ChatOptions {
+  Day day = Day::today();
+  bool thinks = true; ///< where the model can be told not to
 };
 
 /// tokenizer_format::Chat with its references resolved.
@@ -45,18 +61,21 @@ public:
   std::string problem() const;
   /// Tokens that end what the assistant says.
   const std::vector<int32_t> &ends() const { return stops; }
+  /// Whether the assistant can be asked to think, or not to.
+  bool canThink(bool thinks) const;
 
   /// The prompt that the assistant's answer follows. Returns false for what the
   /// family has no form for, with the reason in `error` and in `place` the
   /// message that it is about.
   bool encode(const std::vector<ChatMessage> &messages,
-              std::vector<int32_t> &ids, std::string &error,
-              size_t &place) const;
+              const ChatOptions &options, std::vector<int32_t> &ids,
+              std::string &error, size_t &place) const;
 
 private:
   bool check(const std::vector<ChatMessage> &messages, std::string &error,
              size_t &place) const;
-  std::vector<TextPart> write(const std::vector<ChatMessage> &messages) const;
+  std::vector<TextPart> write(const std::vector<ChatMessage> &messages,
+                              const ChatOptions &options) const;
 
   const Tokenizer *tokenizer;
   const ChatForm *form = nullptr;

@@ -6,12 +6,14 @@
 For each template of test/runtime/tokenizer/chat that is named (default: all), a tiny model with
 random weights gets the template and the tokenizer, in one of the ways in which models have them. Its
 answer to each conversation has the log-probabilities, all digits of them, that /v1/completions gives
-behind the ids of transformers, and ends at the end of a turn.
+behind the ids of transformers, and ends at the end of a turn. Where the prompt has the day, it is that of
+this machine.
 
 Prints one line per program; exits with 1 when one fails. Needs Python alone.
 """
 
 import argparse
+import datetime
 import json
 import pathlib
 import subprocess
@@ -31,12 +33,14 @@ def write_tokenizer(case, path):
     tokenizer = json.loads(golden.read_text())
     added = tokenizer["added_tokens"]
     ids = {**tokenizer["model"]["vocab"], **{each["content"]: each["id"] for each in added}}
-    for text in case["added"]:
+    for text in case["added"] + case.get("plain", []):
         if text in ids:
             continue
         ids[text] = max(ids.values()) + 1
+        is_special = text in case["added"]
         added.append({"id": ids[text], "content": text, "single_word": False, "lstrip": False,
-                      "rstrip": False, "normalized": bool(case["normalized"]), "special": True})
+                      "rstrip": False, "normalized": is_special and bool(case["normalized"]),
+                      "special": is_special})
     path.write_text(json.dumps(tokenizer))
     return ids
 
@@ -58,6 +62,13 @@ def write_model(case, folder, way):
     return ids
 
 
+def of_today(text, day):
+    """A prompt of another day."""
+    for form in ["%d %b %Y", "%B %d, %Y", "%Y-%m-%d"]:
+        text = text.replace(datetime.date(*day).strftime(form), datetime.date.today().strftime(form))
+    return text
+
+
 def check(case, program, ids):
     """What is wrong with the answers of a program, if something is."""
     def post(server, path, body):
@@ -74,10 +85,19 @@ def check(case, program, ids):
             return f"is said to be {info['chat_template']}"
         same = {"temperature": 0, "max_tokens": 3}
         for each in case["cases"]:
+            variables = {"enable_thinking": each["thinking"]} if "thinking" in each else {}
+            day = datetime.date.today()
             chat = post(server, "/v1/chat/completions", {
-                **same, "messages": each["messages"], "logprobs": True, "top_logprobs": 20})
-            text = post(server, "/v1/completions", {**same, "prompt": each["ids"], "logprobs": 20})
-            if chat["usage"]["prompt_tokens"] != len(each["ids"]):
+                **same, "messages": each["messages"], "chat_template_kwargs": variables,
+                "logprobs": True, "top_logprobs": 20})
+            prompt = each["ids"]
+            if "day" in each:
+                prompt = post(server, "/tokenize", {"content": of_today(each["text"], each["day"]),
+                                                    "parse_special": True})["tokens"]
+                if datetime.date.today() != day:
+                    continue
+            text = post(server, "/v1/completions", {**same, "prompt": prompt, "logprobs": 20})
+            if chat["usage"]["prompt_tokens"] != len(prompt):
                 return f"{each}: a prompt of {chat['usage']['prompt_tokens']} tokens"
             scores = [[one["logprob"] for one in token["top_logprobs"]]
                       for token in chat["choices"][0]["logprobs"]["content"]]

@@ -18,7 +18,7 @@ namespace fpmoe {
 namespace tokenizer_format {
 
 constexpr uint32_t kMagic = 0x4b545046; // "FPTK"
-constexpr uint32_t kVersion = 2;
+constexpr uint32_t kVersion = 3;
 constexpr uint32_t kNone = 0xffffffff; // no id, an empty slot
 
 /// An array: the offset of its first element, and how many there are.
@@ -125,15 +125,20 @@ enum class ChatText : uint32_t {
   Problem,       // reason, a clause for people
   Begin,         // before all
   DefaultSystem, // stands in for a system message; empty: nothing does
+  // Goes before what the system says, where it comes first, and makes that a
+  // turn where nobody says anything.
+  Preface,
   BeforeSystem,
   AfterSystem,
   BeforeUser,
   AfterUser,
   BeforeAssistant,
   AfterAssistant,
-  Answer, // what the model goes on from
+  Answer,     // what the model goes on from
+  NoThoughts, // goes behind it where the model is not to think; empty: that
+              // cannot be asked of it
 };
-constexpr uint32_t kChatTexts = static_cast<uint32_t>(ChatText::Answer) + 1;
+constexpr uint32_t kChatTexts = static_cast<uint32_t>(ChatText::NoThoughts) + 1;
 
 enum ChatFlags : uint32_t {
   kSystemFirst = 1 << 0,    // a system message may stand first
@@ -148,6 +153,14 @@ enum ChatFlags : uint32_t {
   kTrimSystem = 1 << 5,
   kTrimUser = 1 << 6,
   kTrimAssistant = 1 << 7,
+  // DefaultSystem and Preface are formats of the day, as strftime() of the
+  // locale "C" knows them, with %d %m %b %B %Y and %% alone.
+  kDated = 1 << 8,
+  kSystemNotAlone = 1 << 9, // another message follows one of the system
+  kThinks = 1 << 10, // answers begin behind the last </think> in the content
+  // But those behind the last question are written with what was thought, as
+  // the template of Qwen3 does.
+  kTellsThoughts = 1 << 11,
 };
 
 struct Chat {
@@ -158,7 +171,7 @@ struct Chat {
 
 static_assert(sizeof(Section) == 8 && sizeof(Merge) == 16, "fixed layout");
 static_assert(sizeof(Step) == 32 && sizeof(Header) == 136, "fixed layout");
-static_assert(sizeof(Chat) == 96, "fixed layout");
+static_assert(sizeof(Chat) == 112, "fixed layout");
 static_assert(offsetof(Header, textEnds) == 24, "fixed layout");
 static_assert(offsetof(Step, pattern) == 16, "fixed layout");
 

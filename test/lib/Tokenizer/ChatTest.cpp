@@ -16,6 +16,8 @@
 #include "runtime/tokenizer/ChatTemplate.h"
 #include "test/lib/Checkpoint/GgufSupport.h"
 
+#include "llvm/ADT/StringExtras.h"
+
 using namespace fpmoe;
 using namespace fpmoe::test;
 using namespace llvm;
@@ -194,7 +196,7 @@ TEST(TemplateTokens, AreThoseOfJinja) {
 
 TEST(TemplateTokens, MatchPatterns) {
   struct {
-    const char *pattern, *text, *system; // null: it does not
+    const char *pattern, *text, *system; // joined by |; null: it does not
   } cases[] = {
       {"a{{ x }}", "a{{x}}", ""},
       {"a{{ x }}", "a{{x}}b", nullptr},
@@ -215,15 +217,27 @@ TEST(TemplateTokens, MatchPatterns) {
       {"{% if t %}...{% else %}y{% endif %}",
        "{% if t %}x{% elif u %}z{% else %}y{% endif %}", nullptr},
       {"{% if t %}...{% endif %}b", "{% if t %}x", nullptr},
+      {"{% set a = '$SYSTEM' + b + '$SYSTEM' %}", "{% set a = 'x' + b + 'y' %}",
+       "x|y"},
+      {"{% set a = '$SYSTEM' + b + '$SYSTEM' %}", "{% set a = 'x' + c + 'y' %}",
+       nullptr},
+      {"{% set a = '$SYSTEM' + b + '$SYSTEM' %}", "{% set a = 'x' + b + '' %}",
+       nullptr},
+      {"{% macro m(x) %}...{% endmacro %}b",
+       "{% macro m(x) %}{% for y in x %}{% endfor %}{% endmacro %}b", ""},
+      {"{% macro m(x) %}...{% endmacro %}b",
+       "{% macro m(x) %}{% macro n() %}a{% endmacro %}{% endmacro %}b", ""},
+      {"{% macro m(x) %}...{% endmacro %}b",
+       "{% macro m(x) %}{% endmacro %}{{ m(1) }}b", nullptr},
   };
   for (const auto &test : cases) {
-    std::string system;
+    std::vector<std::string> system;
     EXPECT_EQ(matchTemplate(*readTemplate(test.pattern),
                             *readTemplate(test.text), system),
               test.system != nullptr)
         << test.pattern << " " << test.text;
     if (test.system) {
-      EXPECT_EQ(system, test.system);
+      EXPECT_EQ(llvm::join(system, "|"), test.system);
     }
   }
 }

@@ -18,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   std::optional<std::vector<TemplateToken>> tokens = readTemplate(text);
   if (!tokens)
     return 0;
-  std::string system;
+  std::vector<std::string> system;
   for (const ChatFamily &family : getChatFamilies())
     for (llvm::StringRef pattern : family.templates)
       matchTemplate(*readTemplate(pattern), *tokens, system);

@@ -65,7 +65,11 @@ def check_answers(checks, server):
              # What is null or off is not given.
              ({"max_tokens": 1, "max_completion_tokens": None, "tools": [], "tool_choice": "none",
                "response_format": {"type": "text"}, "logprobs": False, "functions": None,
-               "user": "me", "stream": False}, [choice("\v")], 1),
+               "user": "me", "stream": False, "chat_template_kwargs": {"a": None, "b": False}},
+              [choice("\v")], 1),
+             # This template has no thinking to be left out.
+             ({"max_tokens": 1, "chat_template_kwargs": {"enable_thinking": False}}, [choice("\v")], 1),
+             ({"max_tokens": 1, "chat_template_kwargs": {}}, [choice("\v")], 1),
              # To the end of the context, one more than there are places.
              ({"logit_bias": X}, [choice("x" * (65 - size))], 65 - size)]
     for body, choices, made in cases:
@@ -88,6 +92,8 @@ def check_prompts(checks, server):
                                               turn("user", "a")),
              ([user("a"), {"role": "assistant", "content": "b", "tool_calls": []}, user("c")],
               turn("user", "a") + turn("assistant", "b") + turn("user", "c")),
+             ([{"role": "assistant", "content": "b", "reasoning_content": "no part of it"}, user("c")],
+              turn("assistant", "b") + turn("user", "c")),
              ([{"role": "user", "content": [{"type": "text", "text": "main"}]}],
               turn("user", "main")),
              ([{"role": "user", "content": [{"type": "text", "text": "a"},
@@ -181,6 +187,15 @@ def check_refusals(checks, server):
          "messages[0].tool_calls", "is not supported"),
         ({"messages": [*good, {"role": "assistant", "content": "a"}]}, "messages[1]",
          "cannot be gone on with"),
+        ({"messages": [{"role": "assistant", "content": "", "reasoning_content": 5}]},
+         "messages[0].reasoning_content", "a string"),
+        ({"messages": good, "chat_template_kwargs": 5}, "chat_template_kwargs", "an object"),
+        ({"messages": good, "chat_template_kwargs": {"enable_thinking": 5}},
+         "chat_template_kwargs.enable_thinking", "true or false"),
+        ({"messages": good, "chat_template_kwargs": {"enable_thinking": True}},
+         "chat_template_kwargs.enable_thinking", "is true, the chat template 'zephyr' never thinks"),
+        ({"messages": good, "chat_template_kwargs": {"enable_thinking": False, "date_string": "1 May"}},
+         "chat_template_kwargs.date_string", "is not supported"),
         ({"messages": [user("a" * 64)]}, "messages", "tokens, there is room for 64"),
         ({"messages": good, "max_tokens": 1, "max_completion_tokens": 1}, "max_tokens", "two names"),
         ({"messages": good, "max_completion_tokens": "x"}, "max_completion_tokens", "a whole number"),
@@ -193,7 +208,7 @@ def check_refusals(checks, server):
         *(({"messages": good, name: value}, name, "is not supported") for name, value in [
             ("tools", [{}]), ("tool_choice", "auto"), ("functions", [{}]), ("function_call", {"name": "f"}),
             ("response_format", {"type": "json_object"}), ("grammar", "root ::= \"a\""),
-            ("chat_template", "{{ messages }}"), ("chat_template_kwargs", {"a": 1}),
+            ("chat_template", "{{ messages }}"),
             ("documents", [{}]), ("audio", {"voice": "a"}), ("continue_final_message", True)])]
     for body, field, says in cases:
         response = server.post(PATH, body)

@@ -17,8 +17,10 @@
 #include "llvm/Support/raw_ostream.h"
 
 #include <cstdlib>
+#include <ctime>
 #include <gtest/gtest.h>
 #include <random>
+#include <set>
 
 using namespace fpmoe;
 namespace json = llvm::json;
@@ -45,21 +47,27 @@ std::vector<uint8_t> makeTables(const json::Object &given) {
       file.getAsObject()->getObject("model")->getObject("vocab")->size();
   for (const json::Value &token : *tokens)
     next = std::max(next, *token.getAsObject()->getInteger("id") + 1);
-  for (const json::Value &content : *given.getArray("added")) {
+  auto add = [&](const json::Value &content, bool isSpecial) {
     bool isThere = llvm::any_of(*tokens, [&](const json::Value &token) {
       return token.getAsObject()->getString("content") == content.getAsString();
     });
     if (isThere)
-      continue;
+      return;
     tokens->push_back(json::Object{
         {"id", next++},
         {"content", content},
         {"single_word", false},
         {"lstrip", false},
         {"rstrip", false},
-        {"normalized", given.getBoolean("normalized").value_or(false)},
-        {"special", true}});
-  }
+        {"normalized",
+         isSpecial && given.getBoolean("normalized").value_or(false)},
+        {"special", isSpecial}});
+  };
+  for (const json::Value &content : *given.getArray("added"))
+    add(content, /*isSpecial=*/true);
+  if (const json::Array *plain = given.getArray("plain"))
+    for (const json::Value &content : *plain)
+      add(content, /*isSpecial=*/false);
   std::string changed;
   llvm::raw_string_ostream(changed) << file;
   return llvm::cantFail(
@@ -86,10 +94,21 @@ public:
     chat.emplace(&tokenizer);
   }
 
-  std::vector<int32_t> encode(const std::vector<ChatMessage> &messages) {
+  std::vector<int32_t> encode(const std::vector<ChatMessage> &messages,
+                              const ChatOptions &options = {}) {
     std::vector<int32_t> ids;
-    chat->encode(messages, ids, error, place);
+    chat->encode(messages, options, ids, error, place);
     return ids;
+  }
+
+  /// The text of a prompt, with that of its special tokens.
+  std::string write(const std::vector<ChatMessage> &messages,
+                    const ChatOptions &options = {}) {
+    std::string text, problem;
+    EXPECT_TRUE(tokenizer.decode(encode(messages, options),
+                                 /*skipSpecialTokens=*/false, text, problem))
+        << problem;
+    return text;
   }
 
   std::vector<uint8_t> tables;
@@ -117,7 +136,7 @@ json::Object templateOf(llvm::StringRef name) {
 }
 
 TEST(ChatTemplate, WritesThePromptsOfTransformers) {
-  EXPECT_EQ(templates().size(), 18u);
+  EXPECT_EQ(templates().size(), 35u);
   for (const json::Value &value : templates()) {
     const json::Object &given = *value.getAsObject();
     Chat chat(given);
@@ -127,13 +146,24 @@ TEST(ChatTemplate, WritesThePromptsOfTransformers) {
     for (const json::Value &each : *given.getArray("cases")) {
       std::vector<ChatMessage> messages;
       for (const json::Value &message :
-           *each.getAsObject()->getArray("messages"))
-        messages.push_back({textOf(*message.getAsObject(), "role"),
-                            textOf(*message.getAsObject(), "content")});
+           *each.getAsObject()->getArray("messages")) {
+        const json::Object &object = *message.getAsObject();
+        messages.push_back(
+            {textOf(object, "role"), textOf(object, "content"), {}});
+        if (object.get("reasoning_content"))
+          messages.back().thoughts = textOf(object, "reasoning_content");
+      }
+      ChatOptions options;
+      options.thinks =
+          each.getAsObject()->getBoolean("thinking").value_or(true);
+      if (const json::Array *day = each.getAsObject()->getArray("day"))
+        options.day = {static_cast<int>(*(*day)[0].getAsInteger()),
+                       static_cast<int>(*(*day)[1].getAsInteger()),
+                       static_cast<int>(*(*day)[2].getAsInteger())};
       std::vector<int32_t> wanted;
       for (const json::Value &id : *each.getAsObject()->getArray("ids"))
         wanted.push_back(static_cast<int32_t>(*id.getAsInteger()));
-      std::vector<int32_t> ids = chat.encode(messages);
+      std::vector<int32_t> ids = chat.encode(messages, options);
       std::string text;
       llvm::raw_string_ostream(text) << each;
       EXPECT_EQ(ids, wanted)
@@ -152,16 +182,51 @@ TEST(ChatTemplate, TakesNoTemplateThatWritesSomethingElse) {
     for (auto [from, to] :
          {std::pair("{% endfor %}", "{{ 'x' }}{% endfor %}"),
           std::pair("{%- endfor %}", "{{ 'x' }}{%- endfor %}"),
+          std::pair("{%- endfor -%}", "{{ 'x' }}{%- endfor -%}"),
           std::pair("'] +", "'] | upper +"),
           std::pair("eos_token", "pad_token"),
           std::pair("assistant\\n'", "assistant'"),
           std::pair("'system'", "'developer'"), std::pair("==", "!="),
           std::pair("add_generation_prompt %}", "enable_thinking %}"),
-          std::pair("\\n", "\\n\\n")}) {
+          std::pair("\\n", "\\n\\n"),
+          // What writes the day, and what the assistant thought.
+          std::pair("December 2023", "March 2023"),
+          std::pair("26 Jul 2024", "26 July 2024"),
+          std::pair("%d %b %Y", "%d %B %Y"), std::pair("%Y-%m-%d", "%d.%m.%Y"),
+          std::pair("'%B %d, %Y'", "'%B %d %Y'"), std::pair("today +", "'' +"),
+          std::pair("strftime_now is defined", "strftime_now is undefined"),
+          std::pair("not date_string is defined", "date_string is defined"),
+          std::pair("messages[0]['content']|trim", "messages[0]['content']"),
+          std::pair("'</think>' in", "'<think>' in"),
+          std::pair("')[-1]", "')[0]"), std::pair("rstrip", "lstrip"),
+          std::pair("content.lstrip('\\n') }}", "content }}"),
+          std::pair("reasoning_content.strip('\\n')", "reasoning_content"),
+          std::pair("index0 > ns", "index0 >= ns"),
+          std::pair("messages[::-1]", "messages"),
+          std::pair(".endswith(", ".startswith("),
+          std::pair("enable_thinking is false", "enable_thinking is true"),
+          std::pair("<think>\\n\\n</think>", "<think>\\n</think>"),
+          std::pair("assistant\\n<think>", "assistant\\n</think>"),
+          std::pair("user\" or message.role == \"system", "user"),
+          std::pair("[SYSTEM_PROMPT]' + sys", "[INST]' + sys"),
+          std::pair("loop.last and system_message", "system_message"),
+          std::pair("{%- if documents", "{%- if true"),
+          std::pair("system_message + \" N", "\" N"),
+          std::pair("loop_messages = messages[1:]", "loop_messages = messages"),
+          std::pair("trim %}\n    {%- set messages = messages[1:]",
+                    "trim %}\n    {%- set messages = messages[2:]")}) {
       // The last place: others may be in a branch of tools.
       size_t at = text.rfind(from);
-      bool isOther = std::string_view(from) == "{% endfor %}" &&
-                     text.find("{%- endfor %}") != std::string::npos;
+      auto isLater = [&](const char *other) {
+        size_t place = text.rfind(other);
+        return place != std::string::npos && place > at;
+      };
+      bool isOther = (std::string_view(from) == "{% endfor %}" &&
+                      text.find("{%- endfor %}") != std::string::npos) ||
+                     (std::string_view(from) == "{%- endfor %}" &&
+                      isLater("{%- endfor -%}")) ||
+                     (std::string_view(from) == "{%- endfor -%}" &&
+                      (isLater("{%- endfor %}") || isLater("{% endfor %}")));
       if (at == std::string::npos || isOther)
         continue;
       std::string changed = text;
@@ -196,6 +261,104 @@ TEST(ChatTemplate, SpecialTokensInMessagesAreText) {
   EXPECT_EQ(chat.chat->ends(), std::vector<int32_t>{end});
 }
 
+/// The first turn has the day in it, with a message of the system or without.
+TEST(ChatTemplate, WritesTheDay) {
+  auto day = [](int year, int month, int day) {
+    ChatOptions options;
+    options.day = {year, month, day};
+    return options;
+  };
+  const ChatMessage user = {"user", "u", {}};
+  static const char *const months[] = {
+      "January", "February", "March",     "April",   "May",      "June",
+      "July",    "August",   "September", "October", "November", "December"};
+  Chat llama(templateOf("llama3.2")), granite(templateOf("granite-3.1"));
+  for (int month = 1; month <= 12; ++month) {
+    std::string name = months[month - 1];
+    std::string text = llama.write({user}, day(2025, month, 9));
+    EXPECT_NE(text.find("Today Date: 09 " + name.substr(0, 3) + " 2025\n\n"),
+              std::string::npos)
+        << text;
+    text = granite.write({user}, day(2031, month, 30));
+    EXPECT_NE(text.find("100% in April.\nToday: " + name +
+                        " 30, 2031.\nYou write code. Nothing else; 5%d."),
+              std::string::npos)
+        << text;
+  }
+  std::string text =
+      Chat(templateOf("mistral-v7")).write({user}, day(2026, 2, 3));
+  EXPECT_NE(text.find("You know 100%.\nToday is 2026-02-03.\n\nWhere"),
+            std::string::npos)
+      << text;
+  text = llama.write({{"system", " %d\n", {}}, user}, day(2026, 2, 3));
+  EXPECT_NE(text.find("03 Feb 2026\n\n%d<|eot_id|>"), std::string::npos)
+      << text;
+  // In these, one day for ever.
+  text = Chat(templateOf("llama3.1")).write({user}, day(2026, 2, 3));
+  EXPECT_NE(text.find("Today Date: 26 Jul 2024\n\n<|eot_id|>"),
+            std::string::npos)
+      << text;
+  text = Chat(templateOf("mistral-v7 of one day")).write({user});
+  EXPECT_NE(text.find("You know 100%d, today, too."), std::string::npos)
+      << text;
+}
+
+/// By this machine's clock, in its time zone.
+TEST(ChatTemplate, KnowsTheDay) {
+  auto shown = [](const Day &day) {
+    return std::to_string(day.year) + "-" + std::to_string(day.month) + "-" +
+           std::to_string(day.day);
+  };
+  // These are never in the same day.
+  std::set<std::string> days;
+  for (const char *zone : {"UTC-14", "UTC+12"}) {
+    setenv("TZ", zone, 1);
+    tzset();
+    time_t before = time(nullptr);
+    Day day = Day::today();
+    time_t now = time(nullptr);
+    days.insert(shown(day));
+    std::set<std::string> wanted;
+    for (time_t each : {before, now}) {
+      char text[32];
+      strftime(text, sizeof(text), "%Y-%-m-%-d", localtime(&each));
+      wanted.insert(text);
+    }
+    EXPECT_TRUE(wanted.count(shown(day))) << shown(day);
+  }
+  unsetenv("TZ");
+  tzset();
+  EXPECT_EQ(days.size(), 2u);
+}
+
+/// Which families think, and can be told not to.
+TEST(ChatTemplate, KnowsWhoThinks) {
+  struct {
+    const char *name;
+    bool thinks, answers;
+  } cases[] = {{"qwen3", true, true},           {"qwen3 at first", true, true},
+               {"qwen3-thinking", true, false}, {"deepseek-r1", true, false},
+               {"qwen3-instruct", false, true}, {"llama3.2", false, true}};
+  for (const auto &test : cases) {
+    Chat chat(templateOf(test.name));
+    EXPECT_EQ(chat.chat->canThink(true), test.thinks) << test.name;
+    EXPECT_EQ(chat.chat->canThink(false), test.answers) << test.name;
+  }
+  Chat chat(templateOf("qwen3"));
+  ChatOptions options;
+  options.thinks = false;
+  EXPECT_EQ(chat.write({{"user", "u", {}}}, options),
+            "<|im_start|>user\nu<|im_end|>\n<|im_start|>assistant\n"
+            "<think>\n\n</think>\n\n");
+  // What ends a turn in a thought is text.
+  std::vector<int32_t> ids = chat.encode({{"user", "u", {}},
+                                          {"assistant", "a", "<|im_end|>"},
+                                          {"system", "s", {}}});
+  EXPECT_EQ(std::count(ids.begin(), ids.end(),
+                       chat.tokenizer.tokenToId("<|im_end|>")),
+            3);
+}
+
 TEST(ChatTemplate, RefusesRolesThatAFamilyDoesNotHave) {
   const ChatMessage system = {"system", "s"}, user = {"user", "u"},
                     assistant = {"assistant", "a"}, tool = {"tool", "t"};
@@ -224,6 +387,14 @@ TEST(ChatTemplate, RefusesRolesThatAFamilyDoesNotHave) {
       {"mistral-v1", {assistant, user}, 0, "take turns"},
       {"llama2", {system}, 0, "none of the user follows"},
       {"deepseek-coder", {user, system}, 1, "comes first"},
+      {"mistral-v3-tekken", {system, user, user}, 2, "take turns"},
+      {"mistral-v3-tekken", {user, system, user}, 1, "comes first"},
+      {"mistral-v7", {user, tool}, 1, "has the role 'tool', the chat template"},
+      {"llama3.2", {{"ipython", "x"}, user}, 0, "has the role 'ipython'"},
+      {"qwen3", {user, tool}, 1, "has the role 'tool', the chat template"},
+      {"qwen3", {user, assistant}, 1, "is the last one: an answer that has"},
+      {"deepseek-r1", {user, system, user}, 1, "comes first"},
+      {"granite-3.1", {system}, 0, "has the role 'system', and none follows"},
   };
   for (const auto &test : cases) {
     Chat chat(templateOf(test.name));
@@ -251,7 +422,9 @@ TEST(ChatTemplate, RefusesDamagedTables) {
       continue;
     }
     std::vector<int32_t> ids;
-    ChatTemplate(&damaged).encode({{"user", "a"}}, ids, error, place);
+    ChatTemplate chat(&damaged);
+    for (const char *role : {"system", "user"})
+      chat.encode({{role, "a", {}}, {"user", "b", {}}}, {}, ids, error, place);
   }
 }
 
