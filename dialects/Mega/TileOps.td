@@ -97,7 +97,7 @@ def Mega_QuantizeOp : Mega_TileOp<"quantize", [], ["allowsTileSize"]> {
 
     * `quantize_c1`: rows are an operand of f32, as wide as columns and tail; the operand
       has as many blocks and rows, and for each 32 elements 40 bytes: 32 of i8, d (f32)
-      and 8 times the sum of q (i32).
+      and 8 times the sum of q (i32), or with `int_dot = avx2`, twice -4 times it (i16).
 
     Example: `mega.quantize %rows into %operand columns 40 tail 0 : memref<1x48x1x1xf32>, memref<1x2x1x40xi8>`
   }];

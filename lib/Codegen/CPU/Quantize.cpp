@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Codegen/CPU/Phase.h"
+#include "lib/Codegen/Formats/Integers.h"
 
 using namespace mlir;
 using namespace fpmoe;
@@ -112,7 +113,13 @@ private:
     b.store(b.fmul(most, b.f32(1.0f / 127.0f)), b.at(to, mega::kGroupScaleAt));
     Value sum = vector::ReductionOp::create(
         b, vector::CombiningKind::ADD, arith::AddIOp::create(b, first, second));
-    b.store(arith::ShLIOp::create(b, sum, b.i32(3)),
+    if (!WordDot::isShort(b.target))
+      return b.store(arith::ShLIOp::create(b, sum, b.i32(3)),
+                     b.at(to, mega::kGroupSumAt));
+    Value half =
+        arith::TruncIOp::create(b, b.getI16Type(), b.mul(sum, b.i32(-4)));
+    b.store(vector::BroadcastOp::create(b, VectorType::get({2}, b.getI16Type()),
+                                        half),
             b.at(to, mega::kGroupSumAt));
   }
 

@@ -20,12 +20,20 @@ private:
   int64_t getElementBits() const override { return 4; }
   bool hasMinimum() const override { return minimum; }
 
-  void forEachWord(KernelBuilder &b, Value from, ColumnPart part,
-                   Use use) const override {
-    for (int64_t word = 0; word < kGroupWords; word += 2) {
-      Value bytes = part.load(b, b.at(from, word / 2 * kWordsBytes));
-      use(word, emitHalf(b, bytes, /*isUpper=*/false), false);
-      use(word + 1, emitHalf(b, bytes, /*isUpper=*/true), true);
+  void forEachWord(KernelBuilder &b, Value from, ArrayRef<ColumnPart> parts,
+                   int64_t words, Use use) const override {
+    for (int64_t word = 0; word < words; word += 2) {
+      SmallVector<Value> bytes(parts.size()), half(parts.size());
+      for (bool isUpper : {false, true}) {
+        for (auto [i, part] : llvm::enumerate(parts)) {
+          // Of many rows with short sums, registers have no room for both.
+          bool anew = parts.size() > 1;
+          if (!isUpper || anew)
+            bytes[i] = part.load(b, b.at(from, word / 2 * kWordsBytes), anew);
+          half[i] = emitHalf(b, bytes[i], isUpper);
+        }
+        use(word + isUpper, half);
+      }
     }
   }
 

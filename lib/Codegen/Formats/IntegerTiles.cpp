@@ -61,11 +61,13 @@ void IntegerFormat::emitPanel(KernelBuilder &b, const ProductTile &tile,
     for (int64_t line = 0; line < minimaAt; line += kTileBytes)
       emitPrefetch(b, tile, b.at(from, line));
     Value to = b.at(panel, b.mul(group, kPanelGroupBytes));
-    forEachWord(b, from, part, [&](int64_t word, Value bytes, bool) {
-      if (!hasMinimum())
-        bytes = arith::SubIOp::create(b, bytes, zero);
-      b.store(bytes, b.at(to, word * kWordsBytes), /*align=*/64);
-    });
+    forEachWord(b, from, part, kGroupWords,
+                [&](int64_t word, ArrayRef<Value> words) {
+                  Value bytes = words.front();
+                  if (!hasMinimum())
+                    bytes = arith::SubIOp::create(b, bytes, zero);
+                  b.store(bytes, b.at(to, word * kWordsBytes), /*align=*/64);
+                });
     auto widen = [&](int64_t at, Value to) {
       Value halves =
           b.load(b.lanes(b.getF16Type()), b.at(from, at), /*align=*/2);

@@ -5,10 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 // VPMADDUBSW sums two products to 16 bits: with elements of at most 15, those
-// of a whole group, 16 products for each of two sums, stay below 2^15. Elements
-// of 8 bits are two of 4. VPDPBUSD sums four to 32 bits, as do USDOT and SDOT;
-// to the latter all bytes have a sign. With AMX, the former multiplies few
-// rows.
+// of a whole group, 16 products for each of two sums, stay below 2^15, and so
+// they do where each sum began with half of what a zero of 8 takes off.
+// Elements of 8 bits are two of 4. VPDPBUSD sums four to 32 bits, as do USDOT
+// and SDOT; to the latter all bytes have a sign. With AMX, the former
+// multiplies few rows.
 //===----------------------------------------------------------------------===//
 
 #include "lib/Codegen/Formats/Integers.h"
@@ -100,6 +101,10 @@ Value WordDot::zero() {
                   0);
 }
 
+Value WordDot::lessZero(Value halves) {
+  return vector::BitCastOp::create(b, zero().getType(), splat(halves));
+}
+
 Value WordDot::add(Value sum, Value words, Value x) {
   Value row = vector::BitCastOp::create(b, bytes(), splat(x));
   switch (b.target.getIntDot()) {
@@ -137,12 +142,12 @@ Value WordDot::add(Value sum, Value words, Value x) {
   return sum;
 }
 
-Value WordDot::widen(Value sum) {
+Value WordDot::widen(Value sum, int64_t factor) {
   if (!isShort(b.target))
     return sum;
-  Value ones = constant(cast<VectorType>(sum.getType()), 1);
+  Value factors = constant(cast<VectorType>(sum.getType()), factor);
   return callIntrinsic(b, "llvm.x86.avx2.pmadd.wd", vectorOf(b.getI32Type()),
-                       {sum, ones});
+                       {sum, factors});
 }
 
 Value WordDot::emitPeak(Value iterations, int64_t &ops) {
@@ -222,10 +227,29 @@ Value IntegerFormat::addGroup(KernelBuilder &b, Value total, Value sum,
 }
 
 Value IntegerFormat::loadRowSum(KernelBuilder &b, Value from) const {
-  Value eightfold = b.load(b.getI32Type(), b.at(from, mega::kGroupSumAt));
-  Value sum = arith::SIToFPOp::create(b, b.getF32Type(), eightfold);
+  bool isShort = WordDot::isShort(b.target);
+  Value sum = b.load(isShort ? b.getI16Type() : b.getI32Type(),
+                     b.at(from, mega::kGroupSumAt));
+  sum = arith::SIToFPOp::create(b, b.getF32Type(), sum);
   Value scale = b.load(b.getF32Type(), b.at(from, mega::kGroupScaleAt));
-  return b.fmul(b.fmul(sum, b.f32(0.125)), scale);
+  return b.fmul(b.fmul(sum, b.f32(isShort ? -0.25 : 0.125)), scale);
+}
+
+int64_t IntegerFormat::getGroupBytes() const {
+  return kGroupWords * kWordsBytes * getElementBits() / 8 +
+         kLanes * GroupFormat::kScaleBytes * (hasMinimum() ? 2 : 1);
+}
+
+Value IntegerFormat::loadScales(KernelBuilder &b, Value from, ColumnPart part,
+                                bool minima) const {
+  int64_t at = kGroupWords * kWordsBytes * getElementBits() / 8 +
+               (part.first + (minima ? kLanes : 0)) * GroupFormat::kScaleBytes;
+  auto lanes = [&](Type element) {
+    return VectorType::get({part.lanes}, element);
+  };
+  return arith::ExtFOp::create(
+      b, lanes(b.getF32Type()),
+      b.load(lanes(b.getF16Type()), b.at(from, at), /*align=*/2));
 }
 
 /// Of each group: (sum of (q + zero) x - zero sum of x) * scale of the row *
@@ -236,7 +260,8 @@ SmallVector<Value> IntegerFormat::emitParts(KernelBuilder &b,
                                             const ProductTile &tile,
                                             ArrayRef<ColumnPart> parts) const {
   WordDot dot(b, parts.front().lanes);
-  bool isSplit = WordDot::isShort(b.target) && getElementBits() == 8;
+  bool isShort = WordDot::isShort(b.target);
+  bool isSplit = isShort && getElementBits() == 8;
   // Bytes that have a sign are q itself.
   bool hasZero =
       !hasMinimum() && !(WordDot::isSigned(b.target) && getElementBits() == 8);
@@ -245,9 +270,7 @@ SmallVector<Value> IntegerFormat::emitParts(KernelBuilder &b,
   Value zero = arith::ConstantOp::create(b, DenseElementsAttr::get(f32, 0.0f));
   SmallVector<Value> zeros(tile.rows * tile.weights.size() * parts.size(),
                            zero);
-  int64_t groupBytes =
-      kGroupWords * kWordsBytes * getElementBits() / 8 +
-      kLanes * GroupFormat::kScaleBytes * (hasMinimum() ? 2 : 1);
+  int64_t groupBytes = getGroupBytes();
   // One stream of 4 bits is read 1.6 times as fast by a processor that is left
   // to guess (Zen 4); of 8 bits, or in several streams, a fifth slower.
   bool isStream = tile.rows == 1 && getElementBits() == 4 &&
@@ -275,41 +298,32 @@ SmallVector<Value> IntegerFormat::emitParts(KernelBuilder &b,
           emitPrefetch(b, tile, b.at(from, line * kCacheLine));
       for (ColumnPart part : parts) {
         SmallVector<Value> lower(tile.rows, dot.zero()), upper = lower;
-        forEachWord(
-            b, from, part, [&](int64_t word, Value bytes, bool isUpper) {
-              for (int64_t r = 0; r < tile.rows; ++r) {
-                Value &sum = isSplit && isUpper ? upper[r] : lower[r];
-                sum = dot.add(sum, bytes,
-                              load(b.getI32Type(), r, word * kWordBytes));
-              }
-            });
-        int64_t scalesAt = kGroupWords * kWordsBytes * getElementBits() / 8 +
-                           part.first * GroupFormat::kScaleBytes;
-        auto loadScales = [&](int64_t at) -> Value {
-          return arith::ExtFOp::create(b, f32,
-                                       b.load(dot.vectorOf(b.getF16Type()),
-                                              b.at(from, at), /*align=*/2));
-        };
-        Value scales = loadScales(scalesAt), minima;
+        for (int64_t r = 0; isShort && hasZero && r < tile.rows; ++r)
+          (isSplit ? upper : lower)[r] =
+              dot.lessZero(load(b.getI32Type(), r, mega::kGroupSumAt));
+        forEachWord(b, from, part, kGroupWords,
+                    [&](int64_t word, ArrayRef<Value> words) {
+                      for (int64_t r = 0; r < tile.rows; ++r) {
+                        Value x = load(b.getI32Type(), r, word * kWordBytes);
+                        lower[r] = dot.add(lower[r], words.front(), x);
+                        if (isSplit)
+                          upper[r] = dot.add(upper[r], words.back(), x);
+                      }
+                    });
+        Value scales = loadScales(b, from, part), minima;
         if (hasMinimum())
-          minima = loadScales(scalesAt + kLanes * GroupFormat::kScaleBytes);
+          minima = loadScales(b, from, part, /*minima=*/true);
         for (int64_t r = 0; r < tile.rows; ++r, ++total) {
           Value sum = dot.widen(lower[r]);
-          if (hasZero) {
+          if (isSplit) {
+            sum = arith::AddIOp::create(b, sum, dot.widen(upper[r], 16));
+          } else if (hasZero && !isShort) {
             // 8 times the sum of the row, which is zero times it of 4 bits.
             Value less = dot.splat(load(b.getI32Type(), r, mega::kGroupSumAt));
             Value four = dot.constant(i32, 4);
-            if (isSplit)
-              sum = arith::AddIOp::create(
-                  b, sum,
-                  arith::ShLIOp::create(
-                      b, arith::SubIOp::create(b, dot.widen(upper[r]), less),
-                      four));
-            else if (getElementBits() == 8)
-              sum = arith::SubIOp::create(b, sum,
-                                          arith::ShLIOp::create(b, less, four));
-            else
-              sum = arith::SubIOp::create(b, sum, less);
+            if (getElementBits() == 8)
+              less = arith::ShLIOp::create(b, less, four);
+            sum = arith::SubIOp::create(b, sum, less);
           }
           *total = addGroup(b, *total, sum,
                             load(b.getF32Type(), r, mega::kGroupScaleAt),
@@ -337,6 +351,8 @@ Accumulators IntegerFormat::emitProduct(KernelBuilder &b,
                                         const ProductTile &tile) const {
   if (usesTiles(b.target) && tile.rows > getMostVectorRows(b.target))
     return emitTileProduct(b, tile);
+  if (WordDot::isShort(b.target) && tile.rows > 1)
+    return emitShortProduct(b, tile);
   SmallVector<ColumnPart> parts = WordDot::getParts(b.target);
   int64_t rows = tile.rows, vectors = tile.weights.size();
   // One row reads weights once; many have not the registers for all at once.

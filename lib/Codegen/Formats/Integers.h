@@ -23,11 +23,15 @@ constexpr int64_t kGroupWords = mega::kGroupElements / kWordBytes;
 /// Some of 16 columns: as many as a register has words.
 struct ColumnPart {
   int64_t first, lanes;
-  /// Of the registers that lie at `from`, that of these columns.
-  mlir::Value load(KernelBuilder &b, mlir::Value from) const {
+  /// Of the registers that lie at `from`, that of these columns. What is
+  /// loaded `anew` is not kept since it was loaded before.
+  mlir::Value load(KernelBuilder &b, mlir::Value from,
+                   bool anew = false) const {
     auto type = mlir::VectorType::get({lanes * kWordBytes}, b.getI8Type());
-    return b.load(type, b.at(from, first * kWordBytes),
-                  /*align=*/std::min<int64_t>(lanes * kWordBytes, 32));
+    return mlir::LLVM::LoadOp::create(
+        b, type, b.at(from, first * kWordBytes),
+        /*alignment=*/std::min<int64_t>(lanes * kWordBytes, 32),
+        /*isVolatile=*/anew);
   }
 };
 
@@ -46,11 +50,13 @@ public:
   static bool isSigned(mega::TargetAttr target);
   /// A sum of no words.
   mlir::Value zero();
+  /// A short one, less what a zero of 8 adds to it: what is at kGroupSumAt.
+  mlir::Value lessZero(mlir::Value halves);
   /// `words` is a vector of the columns' words, as bytes; `x` four bytes of a
   /// row, as i32.
   mlir::Value add(mlir::Value sum, mlir::Value words, mlir::Value x);
-  /// The sum as i32 lanes.
-  mlir::Value widen(mlir::Value sum);
+  /// The sum as i32 lanes, if it is short, times `factor`.
+  mlir::Value widen(mlir::Value sum, int64_t factor = 1);
   /// See Format::emitPeak.
   mlir::Value emitPeak(mlir::Value iterations, int64_t &ops);
 
@@ -95,11 +101,12 @@ public:
                        int64_t &ops) const override;
 
 protected:
-  /// Calls use(word, bytes, isUpper) for one word of the columns after the
-  /// other, of a part of the group at `from`: four elements, or where sums are
-  /// short, the lower or upper 4 bits of each.
-  using Use = llvm::function_ref<void(int64_t, mlir::Value, bool)>;
-  virtual void forEachWord(KernelBuilder &b, mlir::Value from, ColumnPart part,
+  /// Calls use(word, bytes) for each of the words of the columns that begin at
+  /// `from`: four elements of each part, or where sums are short and elements
+  /// of 8 bits, the lower 4 bits of each, then the upper ones.
+  using Use = llvm::function_ref<void(int64_t, llvm::ArrayRef<mlir::Value>)>;
+  virtual void forEachWord(KernelBuilder &b, mlir::Value from,
+                           llvm::ArrayRef<ColumnPart> parts, int64_t words,
                            Use use) const = 0;
   virtual int64_t getElementBits() const = 0;
   /// Whether there is a minimum for each scale, behind them; there is no zero
@@ -119,6 +126,15 @@ private:
                        mlir::Value rowSum, mlir::Value minima) const;
   /// What minima are multiplied by: the sum of a row's group at `from`.
   mlir::Value loadRowSum(KernelBuilder &b, mlir::Value from) const;
+
+  /// Products of some rows with short sums.
+  Accumulators emitShortProduct(KernelBuilder &b,
+                                const ProductTile &tile) const;
+  /// Bytes of a group of 16 columns.
+  int64_t getGroupBytes() const;
+  /// Scales, or minima, of the columns of a part of the group at `from`.
+  mlir::Value loadScales(KernelBuilder &b, mlir::Value from, ColumnPart part,
+                         bool minima = false) const;
 
   /// Products of 16 rows at a time with the tile registers of AMX.
   Accumulators emitTileProduct(KernelBuilder &b, const ProductTile &tile) const;

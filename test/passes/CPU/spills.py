@@ -40,6 +40,8 @@ def main():
     parser.add_argument("--functions", default=".", metavar="REGEX", help="only in functions with such a name")
     parser.add_argument("--least", type=int, default=8, metavar="N",
                         help="multiplications that make a loop a product's (default: 8)")
+    parser.add_argument("--most", type=int, default=1 << 20, metavar="N",
+                        help="multiplications that a loop has at most (default: any)")
     options = parser.parse_args()
     try:
         wanted = re.compile(options.functions)
@@ -53,7 +55,7 @@ def main():
     products = bad = 0
     for function, start, body in inner_loops(lines):
         multiplications = sum(bool(MULTIPLIES.match(line)) for line in body)
-        if not wanted.search(function) or multiplications < options.least:
+        if not wanted.search(function) or not options.least <= multiplications <= options.most:
             continue
         products += 1
         used = [line.strip() for line in body if STACK.search(line)]
