@@ -26,10 +26,9 @@ inline int64_t padColumns(int64_t columns, int64_t tail) {
   return padColumns(columns) + padColumns(tail);
 }
 
-/// A step of K of a row that integers multiply: 32 of i8, their scale (f32) and
-/// 8 times their sum (i32), or with `int_dot = avx2`, where sums begin with it,
-/// twice -4 times their sum (i16). `[blocks, K/32, rows, kGroupStepBytes]` of
-/// i8 is an operand.
+/// A step of K of a row that integers multiply: 32 of i8, their scale (f32), and
+/// 8 times their sum (i32), or with `int_dot = avx2` twice -4 times it (i16).
+/// An operand is `[blocks, K/32, rows, kGroupStepBytes]` of i8.
 constexpr int64_t kGroupElements = 32, kGroupScaleAt = 32, kGroupSumAt = 36,
                   kGroupStepBytes = 40;
 

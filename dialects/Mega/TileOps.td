@@ -221,9 +221,9 @@ def Mega_AttentionOp : Mega_TileOp<"attention", [AttrSizedOperandSegments],
     M, a l + b l', a v + b v'. What a row gives is v / l of all spans, in their order:
     its bits depend on no other row, and not on where a step begins.
 
-    `scores` is scratch, `[rows, span + 16]`, `sums` the rows of a block for each head
-    that shares keys and values, with `value_dim` columns, rounded up to whole vectors,
-    for v, and 16 for m and l. There are none where workers have many threads.
+    `scores` is scratch, `[rows, span + 16]`, of rows that meet a span together, `sums`
+    the rows of a block for each head that shares keys and values: `value_dim` columns,
+    as whole vectors, for v, 16 for m, l, a, b. There are none where workers have many threads.
 
     * `attention_c1`: `heads` is a multiple of `kv_heads`; query and cache have
       `head_dim` columns, and the cache `value_dim`, each rounded up to whole vectors;
