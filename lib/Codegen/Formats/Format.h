@@ -48,7 +48,7 @@ struct ProductTile {
 };
 
 /// What a product gives: 16 lanes of f32 for each row r and vector v, at
-/// [r * vectors + v]. Those of tile registers are read from the stack where
+/// [r * vectors + v]. Those that are in memory are read from the stack where
 /// they are wanted, and only until the next product of the function.
 class Accumulators {
 public:
