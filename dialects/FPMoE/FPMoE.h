@@ -68,6 +68,10 @@ constexpr llvm::StringLiteral kModelAttr = "fpmoe.model";
 /// is no such part.
 llvm::StringRef getPartDirectory(mlir::ModuleOp module, llvm::StringRef part);
 
+/// Processes that the model is split over, from its `fpmoe.model`: 1 of one that
+/// is whole.
+int64_t getNumRanks(mlir::ModuleOp module);
+
 /// How many experts a token takes under `routing`.
 int64_t getTopK(mlir::Attribute routing);
 

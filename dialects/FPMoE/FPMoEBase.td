@@ -34,7 +34,8 @@ def FPMoEDialect : Dialect {
     that fits the checkpoint). Where its matrices are integers in part, or differ,
     `formats` is a dictionary from names of `fpmoe.load` to formats. A model that is
     assembled from parts has `parts`, a dictionary from the names of the parts to
-    their directories; `source` is then the directory of the tokenizer.
+    their directories; `source` is then the directory of the tokenizer. Of a model that
+    is split, `ranks` is the number of processes.
     Where tokens have languages, `languages` are their names. Further defaults
     of `generation_config.json`, if there are any, stand in `sampling`, a
     dictionary with the names that they have there; bad words are among

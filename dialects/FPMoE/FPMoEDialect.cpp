@@ -122,6 +122,12 @@ LogicalResult FPMoEDialect::verifyOperationAttribute(Operation *op,
     if (!names || !llvm::all_of(names, llvm::IsaPred<StringAttr>))
       return op->emitError("'fpmoe.model' has 'languages' that are no names");
   }
+  if (Attribute ranks = model.get("ranks")) {
+    auto number = dyn_cast<IntegerAttr>(ranks);
+    if (!number || !llvm::isPowerOf2_64(number.getInt()) || number.getInt() < 0)
+      return op->emitError(
+          "'fpmoe.model' has 'ranks' that are no power of two");
+  }
   if (Attribute sampling = model.get("sampling")) {
     auto entries = dyn_cast<DictionaryAttr>(sampling);
     if (!entries)
@@ -141,6 +147,12 @@ StringRef fpmoe::getPartDirectory(ModuleOp module, StringRef part) {
   auto parts = model ? model.getAs<DictionaryAttr>("parts") : DictionaryAttr();
   auto directory = parts ? parts.getAs<StringAttr>(part) : StringAttr();
   return directory ? directory.getValue() : StringRef();
+}
+
+int64_t fpmoe::getNumRanks(ModuleOp module) {
+  auto model = module->getAttrOfType<DictionaryAttr>(kModelAttr);
+  auto ranks = model ? model.getAs<IntegerAttr>("ranks") : IntegerAttr();
+  return ranks ? ranks.getInt() : 1;
 }
 
 LogicalResult

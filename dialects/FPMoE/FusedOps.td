@@ -96,12 +96,14 @@ def FPMoE_MoeOp : FPMoE_Op<"moe", [
     w comes from `routing`, s = sigmoid(scale n), or 1 without a scale, and m is
     `multiplier`, or 1.
     Routed experts or the shared one may be absent: a dense layer has the shared
-    one alone. Its products may have low ranks, as those of `fpmoe.mlp`.
+    one alone. Its products may have low ranks, as those of `fpmoe.mlp`. Where a model is
+    split over ranks, down can be a rank's shards, whose products are added as those of
+    `fpmoe.linear`.
 
     * `moe_c1`: `routing`, `names` and the experts' weights stand together; the
       router is there exactly with a token or expert choice.
-    * `moe_c2`: gate_up is `[E, 2 I, H]` and down `[E, H, I]`; likewise without E for
-      the shared expert.
+    * `moe_c2`: gate_up is `[E, 2 I, H]` and down `[E, H, I]`, or of shards
+      `[E, S, H, I / S]`, with the same S in all; likewise without E for the shared expert.
     * `moe_c3`: there are routed experts or a shared one.
     * `moe_c4`: a scale is `[1, H]` and comes with a shared expert; the norm has H elements.
     * `moe_c5`: there is one name an expert, distinct on each level of the routing,

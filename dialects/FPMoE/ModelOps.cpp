@@ -150,7 +150,8 @@ LogicalResult RmsNormOp::verify() {
   if (weight.size() != 1 || columnsOf(getInput()) % weight[0])
     return emitOpError("normalises ")
            << columnsOf(getInput()) << " columns with a weight of "
-           << getWeight().getType() << ", they must be whole groups (rms_norm_c1)";
+           << getWeight().getType()
+           << ", they must be whole groups (rms_norm_c1)";
   return success();
 }
 
@@ -169,10 +170,9 @@ LogicalResult ClampOp::verify() {
 
 /// Checks what widens an input of `columns` columns, and sets them to those of
 /// the widened one.
-static LogicalResult
-verifyLowRank(Operation *op, Value lowRank,
-              std::optional<ArrayRef<int64_t>> ranks, int64_t &columns,
-              StringRef constraint) {
+static LogicalResult verifyLowRank(Operation *op, Value lowRank,
+                                   std::optional<ArrayRef<int64_t>> ranks,
+                                   int64_t &columns, StringRef constraint) {
   if (static_cast<bool>(lowRank) != ranks.has_value())
     return op->emitOpError("has a low rank or its ranks alone (")
            << constraint << ")";
@@ -181,8 +181,8 @@ verifyLowRank(Operation *op, Value lowRank,
   int64_t sum = 0, most = int64_t(1) << 24;
   for (int64_t rank : *ranks) {
     if (rank < 0 || rank > most)
-      return op->emitOpError("has a rank of ") << rank << " (" << constraint
-                                               << ")";
+      return op->emitOpError("has a rank of ")
+             << rank << " (" << constraint << ")";
     sum = std::min(sum + rank, most + 1);
   }
   if (failed(expectShape(op, "low_rank", lowRank, {sum, columns}, constraint)))
@@ -195,8 +195,11 @@ LogicalResult LinearOp::verify() {
   int64_t in = columnsOf(getInput()), out = columnsOf(getResult()), wide = in;
   if (failed(verifyLowRank(*this, getLowRank(), getRanks(), wide, "linear_c3")))
     return failure();
-  if (failed(
-          expectShape(*this, "weight", getWeight(), {out, wide}, "linear_c1")) ||
+  SmallVector<int64_t> weight{out, wide};
+  if (ArrayRef<int64_t> shape = shapeOf(getWeight());
+      shape.size() == 3 && !getLowRank() && in % shape[0] == 0)
+    weight = {shape[0], out, in / shape[0]};
+  if (failed(expectShape(*this, "weight", getWeight(), weight, "linear_c1")) ||
       failed(expectShape(*this, "norm", getNorm(), {in}, "linear_c2")) ||
       failed(expectShape(*this, "bias", getBias(), {out}, "linear_c2")) ||
       failed(expectShape(*this, "residual", getResidual(), shapeOf(getResult()),
@@ -303,11 +306,11 @@ LogicalResult MlpOp::verify() {
     return emitOpError("gate has ")
            << gate.size() << " dimensions, not 2 (mlp_c1)";
   int64_t in = columns, inner = gate[0];
-  if (failed(verifyLowRank(*this, getUpLowRank(), getUpRanks(), in, "mlp_c2")) ||
+  if (failed(
+          verifyLowRank(*this, getUpLowRank(), getUpRanks(), in, "mlp_c2")) ||
       failed(verifyLowRank(*this, getDownLowRank(), getDownRanks(), inner,
                            "mlp_c2")) ||
-      failed(
-          expectShape(*this, "gate", getGate(), {gate[0], in}, "mlp_c1")) ||
+      failed(expectShape(*this, "gate", getGate(), {gate[0], in}, "mlp_c1")) ||
       failed(expectShape(*this, "down", getDown(), {columns, inner}, "mlp_c1")))
     return failure();
   if (getScale() && (getUpLowRank() || getDownLowRank()))
@@ -369,8 +372,8 @@ LogicalResult QkvOp::verify() {
     return emitOpError("makes q of ")
            << q << " and k of " << k << " columns with " << weight[0]
            << " heads of " << dim << " (qkv_c1)";
-  if (failed(expectShape(*this, "weight", getWeight(),
-                         {weight[0], dim, wide}, "qkv_c1")) ||
+  if (failed(expectShape(*this, "weight", getWeight(), {weight[0], dim, wide},
+                         "qkv_c1")) ||
       failed(expectShape(*this, "norm", getNorm(), {columns}, "qkv_c1")) ||
       failed(
           expectShape(*this, "bias", getBias(), {weight[0], dim}, "qkv_c1")) ||
@@ -395,17 +398,18 @@ LogicalResult QkvOp::verify() {
 static LogicalResult verifyFeedForward(Operation *op, Value gateUp, Value down,
                                        int64_t columns, size_t rank) {
   ArrayRef<int64_t> gate = shapeOf(gateUp), out = shapeOf(down);
-  if (gate.size() != rank || out.size() != rank)
+  bool isSplit = out.size() == rank + 1; // in shards
+  if (gate.size() != rank || (out.size() != rank && !isSplit))
     return op->emitOpError("gate_up and down have ")
            << gate.size() << " and " << out.size() << " dimensions, not "
            << rank << " (moe_c2)";
-  SmallVector<int64_t> expected(out);
-  expected[rank - 2] = 2 * out.back();
-  expected[rank - 1] = columns;
+  int64_t shards = isSplit ? out[rank - 2] : 1;
+  SmallVector<int64_t> expected(out.begin(), out.begin() + (rank - 2));
+  expected.append({2 * shards * out.back(), columns});
   if (failed(expectShape(op, "gate_up", gateUp, expected, "moe_c2")))
     return failure();
-  expected[rank - 2] = columns;
-  expected[rank - 1] = out.back();
+  expected.assign(out.begin(), out.end());
+  expected[expected.size() - 2] = columns;
   return expectShape(op, "down", down, expected, "moe_c2");
 }
 
@@ -421,8 +425,8 @@ static LogicalResult verifyLowRanks(MoeOp op) {
            << gate.size() << " and " << down.size()
            << " dimensions, not 2 (moe_c6)";
   int64_t columns = columnsOf(op.getInput()), in = columns;
-  int64_t inner = op.getDownLowRank() ? shapeOf(op.getDownLowRank()).back()
-                                      : down.back();
+  int64_t inner =
+      op.getDownLowRank() ? shapeOf(op.getDownLowRank()).back() : down.back();
   int64_t gates = 2 * inner;
   if (failed(verifyLowRank(op, op.getUpLowRank(), op.getUpRanks(), in,
                            "moe_c6")) ||
@@ -461,6 +465,15 @@ LogicalResult MoeOp::verify() {
   if (shared && failed(verifyFeedForward(*this, getSharedGateUp(),
                                          getSharedDown(), columns, 2)))
     return failure();
+  auto shardsOf = [](Value down, size_t rank) {
+    ArrayRef<int64_t> shape = shapeOf(down);
+    return shape.size() > rank ? shape[rank - 2] : 0;
+  };
+  if (routed && shared &&
+      shardsOf(getDown(), 3) != shardsOf(getSharedDown(), 2))
+    return emitOpError("has downs of other shards, ")
+           << getDown().getType() << " and " << getSharedDown().getType()
+           << " (moe_c2)";
   if (!routed)
     return success();
   if (failed(verifyFeedForward(*this, getGateUp(), getDown(), columns, 3)))

@@ -53,7 +53,9 @@ def FPMoE_LayersOp : FPMoE_Op<"layers", [
 def FPMoE_EmbeddingOp : FPMoE_Op<"embedding", [Pure, DeclareOpInterfaceMethods<FPMoE_MatricesOpInterface>]> {
   let summary = "Rows of a table by token id";
   let description = [{
-    The rows are multiplied by `multiplier`, where it is given.
+    The rows are multiplied by `multiplier`, where it is given. Of a model that is
+    split over ranks, a table that has less rows than there are ids is a rank's part; of
+    the other ranks' tokens it gives zeros.
 
     * `embedding_c1`: a row of the table is as wide as a row of the result.
 
@@ -100,8 +102,13 @@ def FPMoE_LinearOp : FPMoE_Op<"linear", [
     token without a language keeps the first alone. With W = [W0 | B], y is W0 x + B u: a base and an adapter for each language.
     Languages of tokens are not in the graph: who runs it gives them.
 
+    Where a model is split over ranks, x can be a rank's columns and W `[S, out, k]`, its
+    shards of k columns. What the shards of all ranks give is added, neighbours
+    first, then pairs of them, and so on, and stands for x W^T.
+
     * `linear_c1`: W is `[out, in]`; x has `in` columns and y has `out`; with
-      `low_rank`, W has the columns of the widened input.
+      `low_rank`, W has the columns of the widened input. Of shards, x has S k columns,
+      and there is no `low_rank`.
     * `linear_c2`: the norm has `in` elements and comes with `eps`, the bias has `out`,
       the residual is shaped like y.
     * `linear_c3`: `low_rank` is `[R, in]` and comes with `ranks`, which are not

@@ -212,6 +212,61 @@ OpFoldResult SliceOp::fold(FoldAdaptor) {
   return {};
 }
 
+/// Integers stand in groups, which nothing cuts.
+static LogicalResult verifyNoGroups(Operation *op, Value value,
+                                    StringRef constraint) {
+  if (!getGroupFormat(cast<ShapedType>(value.getType()).getElementType()))
+    return success();
+  return op->emitOpError("splits ")
+         << value.getType() << ", whose groups are made of what was split ("
+         << constraint << ")";
+}
+
+static bool haveOneElement(Value one, Value other) {
+  return cast<ShapedType>(one.getType()).getElementType() ==
+         cast<ShapedType>(other.getType()).getElementType();
+}
+
+LogicalResult SplitRowsOp::verify() {
+  SmallVector<int64_t> in(shapeOf(getInput())), out(shapeOf(getResult()));
+  int64_t dim = getDim(), rank = in.size();
+  // Sums of what is not negative stay below the sizes that are compared.
+  auto isSum = [](ArrayRef<int64_t> entries, int64_t total) {
+    for (int64_t entry : entries) {
+      if (entry < 1 || entry > total)
+        return false;
+      total -= entry;
+    }
+    return total == 0;
+  };
+  bool fits = dim >= 0 && dim < rank - 1 && out.size() == in.size() &&
+              getSections().size() == getParts().size() &&
+              isSum(getSections(), in[dim]) && isSum(getParts(), out[dim]);
+  if (fits)
+    in[dim] = out[dim];
+  if (!fits || in != out || !haveOneElement(getInput(), getResult()))
+    return emitOpError("makes ")
+           << getResult().getType() << " of " << getInput().getType()
+           << " by sections [" << getSections() << "] and parts [" << getParts()
+           << "] of dimension " << dim << " (split_rows_c1)";
+  return verifyNoGroups(*this, getInput(), "split_rows_c2");
+}
+
+LogicalResult SplitColumnsOp::verify() {
+  SmallVector<int64_t> in(shapeOf(getInput())), out(shapeOf(getResult()));
+  size_t rank = in.size();
+  bool fits = rank >= 2 && out.size() == rank + 1;
+  if (fits) {
+    in.insert(in.begin() + (rank - 2), out[rank - 2]);
+    in.back() = out.back();
+  }
+  if (!fits || in != out || !haveOneElement(getInput(), getResult()))
+    return emitOpError("makes ")
+           << getResult().getType() << " of " << getInput().getType()
+           << " (split_columns_c1)";
+  return verifyNoGroups(*this, getInput(), "split_columns_c2");
+}
+
 LogicalResult SelectOp::verify() {
   SmallVector<int64_t> in(shapeOf(getInput())), out(shapeOf(getResult()));
   if (in.empty() || out.empty() ||

@@ -304,6 +304,48 @@ def FPMoE_SliceOp : FPMoE_RecipeOp<"slice"> {
   let hasFolder = 1;
 }
 
+def FPMoE_SplitRowsOp : FPMoE_RecipeOp<"split_rows"> {
+  let summary = "A rank's part of the rows of a weight";
+  let description = [{
+    Dimension `dim` holds `sections`, so many entries each, one behind the other: the
+    heads of q, of k and of v. Of a section, rank r has the `parts` entries from r times
+    `parts` on, and zeros in the place of those that are past its end. A recipe is
+    evaluated for one rank after the other.
+
+    * `split_rows_c1`: `dim` is not the last dimension; it is the sum of the sections,
+      and in the result that of the parts, of which there are as many; all are
+      positive. Other dimensions and the element stay.
+    * `split_rows_c2`: integers are made of what was split.
+
+    Example: `%1 = fpmoe.split_rows %0 dim 0 sections [8, 2] parts [4, 1] : tensor<10x6xf32> -> tensor<5x6xf32>`
+  }];
+  let arguments = (ins FPMoE_Weight:$input, I64Attr:$dim,
+                       DenseI64ArrayAttr:$sections, DenseI64ArrayAttr:$parts);
+  let results = (outs FPMoE_Weight:$result);
+  let assemblyFormat = [{
+    $input `dim` $dim `sections` $sections `parts` $parts attr-dict
+    `:` type($input) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def FPMoE_SplitColumnsOp : FPMoE_RecipeOp<"split_columns"> {
+  let summary = "A rank's shards of the columns of a weight";
+  let description = [{
+    Of `[.., N, K]` makes `[.., S, N, k]`: shard s of rank r has the k columns from
+    (r S + s) k on, and zeros in the place of those past the last one.
+
+    * `split_columns_c1`: shapes are as said, the element stays.
+    * `split_columns_c2`: integers are made of what was split.
+
+    Example: `%1 = fpmoe.split_columns %0 : tensor<6x64xf32> -> tensor<2x6x16xf32>`
+  }];
+  let arguments = (ins FPMoE_Weight:$input);
+  let results = (outs FPMoE_Weight:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+}
+
 def FPMoE_SelectOp : FPMoE_RecipeOp<"select"> {
   let summary = "Some of the stacked experts";
   let description = [{

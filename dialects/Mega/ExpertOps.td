@@ -182,11 +182,16 @@ def Mega_ExpertDownOp : Mega_TileOp<"expert_down", [AttrSizedOperandSegments], [
   let description = [{
     Tiles: chunks of `vectors` vectors of 16 columns. Adds to the activations the shared
     expert's product, then the routed experts' in the order of the experts; of each, K
-    is taken `depth` elements at a time, and what they give is added.
+    is taken `depth` elements at a time, and what they give is added. Of weights of S
+    shards, `[E, S, N, K]` and `[S, N, K]`, each multiplies its K columns of `act`; the sums
+    of a shard, from zero on, go to its place in x, `[S, max_tokens, N]`, and the tiles are
+    those of the shards, one shard behind the other.
 
     * `expert_down_c1`: there are routed experts, `[E, N, I]`, or a shared one,
       `[N, I]`, packed; `act` has the larger of their I.
     * `expert_down_c2`: `depth` is a positive multiple of 16, vectors is positive.
+    * `expert_down_c3`: x has as many shards as each weight, and their K is a whole
+      number of vectors, or of groups of integers.
 
     Example: see test/dialects/Mega/tiles.mlir.
   }];

@@ -154,6 +154,20 @@ TileProduct LinearOp::getProduct() {
   return multiply(getOperand(), {getWeight()});
 }
 
+int64_t ReduceOp::getTileRank() { return 1; }
+void ReduceOp::getAccesses(Accesses &accesses) {
+  add(*this, accesses, getSums(), kRead, {0});
+  if (getAccumulate())
+    add(*this, accesses, getOut(), kRead, {0});
+  add(*this, accesses, getOut(), kWrite, {0});
+}
+
+int64_t ExchangeOp::getTileRank() { return 1; }
+void ExchangeOp::getAccesses(Accesses &accesses) {
+  add(*this, accesses, getRows(), kRead, {});
+  add(*this, accesses, getRows(), kWrite, {});
+}
+
 int64_t KeepRowsOp::getTileRank() { return 1; }
 void KeepRowsOp::getAccesses(Accesses &accesses) {
   add(*this, accesses, getX(), kRead, {});

@@ -269,9 +269,32 @@ LogicalResult MergeSpansOp::verify() {
   return success();
 }
 
+/// Whether shards of this packed weight multiply columns of an operand that
+/// begin at whole vectors, and at whole groups of integers.
+static bool areWholeShards(Value weight) {
+  return dim(weight, -1) == paddedDepthOf(weight);
+}
+
+/// Checks a weight of shards, whose products wait for their sum.
+static LogicalResult verifyShards(LinearOp op) {
+  int64_t shards = dim(op.getWeight(), 0);
+  auto out = cast<MemRefType>(op.getOut().getType());
+  if (out.getRank() == 3 && out.getDimSize(0) == shards &&
+      out.getDimSize(2) == padColumns(dim(op.getWeight(), 1)) &&
+      areWholeShards(op.getWeight()) && !op.getBias() && !op.getMultiplier() &&
+      !op.getAccumulate() && !op.getLogitsRows() &&
+      columnsOf(op.getOperand()) == shards * paddedDepthOf(op.getWeight()))
+    return success();
+  return op.emitOpError("of shards ")
+         << op.getOperand().getType() << " by " << op.getWeight().getType()
+         << " gives " << out
+         << ", or has what belongs to their sum (linear_c3)";
+}
+
 LogicalResult LinearOp::verify() {
   auto out = cast<MemRefType>(getOut().getType());
-  if (!isPacked(getWeight(), 2) || out.getRank() != 2)
+  bool isSplit = isPacked(getWeight(), 3);
+  if (!isSplit && (!isPacked(getWeight(), 2) || out.getRank() != 2))
     return fail(*this,
                 "takes a weight that is not a packed matrix, or gives "
                 "no rows",
@@ -281,6 +304,8 @@ LogicalResult LinearOp::verify() {
   if (vectors < 1 || group < 1)
     return emitOpError("takes ") << vectors << " vectors and " << group
                                  << " blocks a tile (linear_c2)";
+  if (isSplit)
+    return verifyShards(*this);
   bool fits = out.getDimSize(1) == padColumns(columns) ||
               (out.isDynamicDim(0) && out.getDimSize(1) == columns);
   if (!fits || columnsOf(getOperand()) != paddedDepthOf(getWeight()) ||
@@ -289,6 +314,26 @@ LogicalResult LinearOp::verify() {
            << getOperand().getType() << " by " << getWeight().getType()
            << " gives " << out << " (linear_c1)";
   return success();
+}
+
+LogicalResult ReduceOp::verify() {
+  auto sums = cast<MemRefType>(getSums().getType());
+  auto out = cast<MemRefType>(getOut().getType());
+  bool fits = sums.getRank() == 3 && llvm::isPowerOf2_64(sums.getDimSize(0)) &&
+              out.getRank() >= 2 && out.getRank() <= 3 &&
+              (out.getRank() == 2 || out.getDimSize(0) == 1) &&
+              sums.getShape().take_back(2) == out.getShape().take_back(2);
+  if (!fits ||
+      (getBias() && padColumns(dim(getBias(), 0)) != sums.getDimSize(2)))
+    return emitOpError("of ") << sums << " gives " << out << " (reduce_c1)";
+  return success();
+}
+
+LogicalResult ExchangeOp::verify() {
+  auto rows = cast<MemRefType>(getRows().getType());
+  if (rows.getRank() == 2 || (rows.getRank() == 3 && rows.getDimSize(0) == 1))
+    return success();
+  return emitOpError("adds ") << rows << ", which is no rows (exchange_c1)";
 }
 
 LogicalResult KeepRowsOp::verify() {
@@ -387,11 +432,12 @@ LogicalResult GatherOp::verify() {
 /// must be some, and that all have `operand`'s K, or with `mayBeLess` less.
 static LogicalResult verifyExperts(Operation *op, Value routed, Value shared,
                                    Value operand, bool halves, bool mayBeLess,
-                                   StringRef label) {
+                                   bool isSplit, StringRef label) {
   bool fits = routed || shared;
   for (auto [weight, rank] : {std::pair(routed, 3), std::pair(shared, 2)})
     if (weight)
-      fits &= isPacked(weight, rank) && layoutOf(weight).halves == halves &&
+      fits &= isPacked(weight, rank + isSplit) &&
+              layoutOf(weight).halves == halves &&
               (mayBeLess ? paddedDepthOf(weight) <= columnsOf(operand)
                          : paddedDepthOf(weight) == columnsOf(operand));
   if (fits)
@@ -408,7 +454,7 @@ static LogicalResult verifyExperts(Operation *op, Value routed, Value shared,
 LogicalResult ExpertUpOp::verify() {
   if (failed(verifyExperts(*this, getGateUp(), getSharedGateUp(), getOperand(),
                            /*halves=*/true, /*mayBeLess=*/false,
-                           "expert_up_c1")))
+                           /*isSplit=*/false, "expert_up_c1")))
     return failure();
   if (static_cast<bool>(getGroups()) == static_cast<bool>(getExperts()) ||
       static_cast<bool>(getExperts()) != static_cast<bool>(getWeights()))
@@ -422,10 +468,19 @@ LogicalResult ExpertUpOp::verify() {
 }
 
 LogicalResult ExpertDownOp::verify() {
+  auto x = cast<MemRefType>(getX().getType());
+  bool isSplit = x.getRank() == 3;
   if (failed(verifyExperts(*this, getDown(), getSharedDown(), getAct(),
-                           /*halves=*/false, /*mayBeLess=*/true,
+                           /*halves=*/false, /*mayBeLess=*/true, isSplit,
                            "expert_down_c1")))
     return failure();
+  for (Value weight : {getDown(), getSharedDown()})
+    if (isSplit && weight &&
+        (dim(weight, -3) != x.getDimSize(0) || !areWholeShards(weight) ||
+         x.getDimSize(0) * paddedDepthOf(weight) > columnsOf(getAct())))
+      return emitOpError("of shards ")
+             << getAct().getType() << " by " << weight.getType() << " gives "
+             << x << " (expert_down_c3)";
   int64_t depth = getDepth(), vectors = getVectors();
   int64_t unit = kVectorColumns;
   for (Value weight : {getDown(), getSharedDown()})

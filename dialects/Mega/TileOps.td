@@ -29,7 +29,9 @@ class Mega_TileOp<string mnemonic, list<Trait> traits = [],
 def Mega_EmbedOp : Mega_TileOp<"embed"> {
   let summary = "Takes the tokens' rows of the embedding";
   let description = [{
-    Tiles: tokens. The table is packed. Rows are multiplied by `multiplier`, if any.
+    Tiles: tokens. The table is packed. Rows are multiplied by `multiplier`, if any. With
+    `part`, the table is that of a rank, which begins with the step's first token; rows
+    of tokens that are not in it become -0, which changes no number that it is added to.
 
     * `embed_c1`: the table is a packed `[vocabulary, H]`, the activations have H
       columns, rounded up to whole vectors.
@@ -37,9 +39,9 @@ def Mega_EmbedOp : Mega_TileOp<"embed"> {
     Example: `mega.embed %table at %tokens into %x : tensor<64x32xf32, #mega.packed<n = 16, k = 1>>, memref<?xi32>, memref<1x32xf32>`
   }];
   let arguments = (ins Mega_Weight:$table, Mega_Buffer:$tokens, Mega_Buffer:$x,
-                       OptionalAttr<F64Attr>:$multiplier);
+                       OptionalAttr<F64Attr>:$multiplier, UnitAttr:$part);
   let assemblyFormat = [{
-    $table `at` $tokens `into` $x (`times` $multiplier^)? attr-dict
+    $table (`part` $part^)? `at` $tokens `into` $x (`times` $multiplier^)? attr-dict
     `:` type($table) `,` type($tokens) `,` type($x)
   }];
 }
@@ -307,11 +309,17 @@ def Mega_LinearOp : Mega_TileOp<"linear", [AttrSizedOperandSegments],
     Tiles: chunks of `vectors` vectors of 16 columns, groups of `group` blocks. The
     product, with the bias added and multiplied by `multiplier`, where there are any,
     is added to the activations with `accumulate`, else written. With `logits_rows`,
-    rows are those of the tokens that have logits.
+    rows are those of the tokens that have logits. A weight of S shards, `[S, N, K]`,
+    multiplies S times K columns of the operand; each product is written to its place in
+    the output, `[S, max_tokens, N]`, and the tiles are those of the shards, one shard
+    behind the other.
 
     * `linear_c1`: the weight is a packed `[N, K]`, the operand has its K; the output
       has N columns, rounded up to whole vectors unless it is the logits; a bias has N.
     * `linear_c2`: vectors and group are positive.
+    * `linear_c3`: of shards, the operand has the columns of all of them, K is a whole
+      number of vectors, or of groups of integers, and sums wait for `mega.reduce`, which
+      has bias and multiplier.
 
     Example: `mega.linear %operand, %w into %x vectors 2 group 16 accumulate : memref<1x32x1x1xf32>, tensor<32x32xf32, #mega.packed<n = 16, k = 1>>, memref<1x32xf32>`
   }];
@@ -325,6 +333,44 @@ def Mega_LinearOp : Mega_TileOp<"linear", [AttrSizedOperandSegments],
     `vectors` $vectors `group` $group (`accumulate` $accumulate^)?
     (`times` $multiplier^)? attr-dict `:` type($operand) `,` type($weight) `,` type($out)
   }];
+}
+
+def Mega_ReduceOp : Mega_TileOp<"reduce"> {
+  let summary = "Adds the sums of shards";
+  let description = [{
+    Tiles: tokens. Of a token's rows in `sums`, `[shards, max_tokens, columns]`,
+    neighbours are added first, the lower one on the left, then pairs of them, and so
+    on. With the bias added and multiplied by `multiplier`, where there are any, what
+    they come to is added to `out` with `accumulate`, else written.
+
+    * `reduce_c1`: shards are a power of two; `out` has the tokens and columns of the
+      sums, and one shard or no such dimension; a bias fills the columns but for the
+      last vector's rest.
+
+    Example: `mega.reduce %sums into %x accumulate : memref<4x1x32xf32>, memref<1x32xf32>`
+  }];
+  let arguments = (ins Mega_Buffer:$sums, Optional<Mega_Weight>:$bias,
+                       Mega_Buffer:$out, UnitAttr:$accumulate,
+                       OptionalAttr<F64Attr>:$multiplier);
+  let assemblyFormat = [{
+    $sums (`bias` $bias^ `:` type($bias))? `into` $out (`accumulate` $accumulate^)?
+    (`times` $multiplier^)? attr-dict `:` type($sums) `,` type($out)
+  }];
+}
+
+def Mega_ExchangeOp : Mega_TileOp<"exchange"> {
+  let summary = "Adds the rows of all ranks";
+  let description = [{
+    Tiles: one. The rows of the step's tokens in `rows`, `[max_tokens, columns]`, become the
+    sum of those of all ranks, as `FpmoeStep.reduce` (include/fpmoe/runtime/abi.h) adds
+    them. All ranks wait for each other there.
+
+    * `exchange_c1`: rows have two dimensions, or three, the first of which is 1.
+
+    Example: `mega.exchange %x : memref<1x32xf32>`
+  }];
+  let arguments = (ins Mega_Buffer:$rows);
+  let assemblyFormat = "$rows attr-dict `:` type($rows)";
 }
 
 def Mega_KeepRowsOp : Mega_TileOp<"keep_rows"> {

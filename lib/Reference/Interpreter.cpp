@@ -101,6 +101,10 @@ Interpreter::create(ModuleOp module, const Sources &sources,
                              "type " +
                              text);
   }
+  if (auto model = module->getAttrOfType<DictionaryAttr>(kModelAttr);
+      model && model.get("ranks"))
+    return createStringError("the model is split over ranks, which are not "
+                             "evaluated; evaluate it before fpmoe-split-ranks");
   for (func::FuncOp function : module.getOps<func::FuncOp>())
     if (Error e = checkActivations(function))
       return e;

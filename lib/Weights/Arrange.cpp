@@ -62,6 +62,64 @@ static Error visit(Puller &puller, SliceOp op, int64_t first,
 }
 
 template <typename T>
+static Error visit(Puller &puller, SplitRowsOp op, int64_t first,
+                   MutableArrayRef<T> out) {
+  ArrayRef<int64_t> in = shapeOf(op.getInput());
+  size_t dim = op.getDim();
+  int64_t entry = elementsBelow(in, dim + 1); // elements of one of them
+  int64_t entries = in[dim], made = shapeOf(op.getResult())[dim];
+  // Stretches are the parts of sections of an index in front of `dim`.
+  return cut(
+      first, out, made * entry,
+      [&](int64_t i, int64_t at, MutableArrayRef<T> window) -> Error {
+        int64_t start = i * entries * entry, placeOfPart = 0;
+        for (auto [section, part] :
+             llvm::zip(op.getSections(), op.getParts())) {
+          int64_t begin = std::max(at, placeOfPart);
+          int64_t end =
+              std::min<int64_t>(at + window.size(), placeOfPart + part * entry);
+          if (begin < end) {
+            MutableArrayRef<T> piece = window.slice(begin - at, end - begin);
+            int64_t from = puller.rank * part * entry + begin - placeOfPart;
+            int64_t there =
+                std::clamp<int64_t>(section * entry - from, 0, piece.size());
+            if (Error e = puller.pull(op.getInput(), start + from,
+                                      piece.take_front(there)))
+              return e;
+            std::fill(piece.begin() + there, piece.end(), T(0));
+          }
+          placeOfPart += part * entry;
+          start += section * entry;
+        }
+        return Error::success();
+      });
+}
+
+template <typename T>
+static Error visit(Puller &puller, SplitColumnsOp op, int64_t first,
+                   MutableArrayRef<T> out) {
+  ArrayRef<int64_t> in = shapeOf(op.getInput());
+  ArrayRef<int64_t> made = shapeOf(op.getResult());
+  int64_t rows = in[in.size() - 2], columns = in.back();
+  int64_t shards = made[made.size() - 3], width = made.back();
+  // Stretches are rows of shards.
+  return cut(first, out, width,
+             [&](int64_t i, int64_t at, MutableArrayRef<T> part) -> Error {
+               int64_t row = i % rows, shard = i / rows % shards;
+               int64_t matrix = i / rows / shards;
+               int64_t column = (puller.rank * shards + shard) * width + at;
+               int64_t there =
+                   std::clamp<int64_t>(columns - column, 0, part.size());
+               if (Error e = puller.pull(
+                       op.getInput(), (matrix * rows + row) * columns + column,
+                       part.take_front(there)))
+                 return e;
+               std::fill(part.begin() + there, part.end(), T(0));
+               return Error::success();
+             });
+}
+
+template <typename T>
 static Error visit(Puller &puller, SelectOp op, int64_t first,
                    MutableArrayRef<T> out) {
   int64_t extent = elementsBelow(shapeOf(op.getInput()), 1);
@@ -218,8 +276,9 @@ std::optional<Error> arrange(Puller &puller, Operation *op, int64_t first,
       return std::nullopt;
   }
   return llvm::TypeSwitch<Operation *, std::optional<Error>>(op)
-      .Case<StackOp, ConcatOp, SliceOp, SelectOp, ReshapeOp, ConvertOp,
-            DeinterleaveOp, AppendRowsOp, AppendColumnsOp, PackOp, ByLayerOp>(
+      .Case<StackOp, ConcatOp, SliceOp, SplitRowsOp, SplitColumnsOp, SelectOp,
+            ReshapeOp, ConvertOp, DeinterleaveOp, AppendRowsOp, AppendColumnsOp,
+            PackOp, ByLayerOp>(
           [&](auto op) { return visit(puller, op, first, out); })
       .Default([](Operation *) { return std::nullopt; });
 }

@@ -15,6 +15,8 @@
 #include <mutex>
 
 using namespace llvm;
+using mlir::ModuleOp;
+using mlir::Operation;
 
 namespace fpmoe {
 
@@ -29,6 +31,14 @@ struct Instance {
   WeightError *error;
 };
 } // namespace
+
+/// Parts of a weight: those of all ranks where it is split.
+static int64_t getNumParts(WeightOp weight) {
+  for (Operation &op : weight.getRecipe().front())
+    if (isa<SplitRowsOp, SplitColumnsOp>(op))
+      return getNumRanks(weight->getParentOfType<ModuleOp>());
+  return 1;
+}
 
 double WeightError::getRelative() const {
   return squares > 0 ? std::sqrt(differences / squares) : 0;
@@ -55,7 +65,9 @@ static Error measure(const RecipeEvaluator &evaluator, const Instance &instance,
                      int64_t most) {
   int64_t columns =
       cast<mlir::RankedTensorType>(instance.after.getType()).getShape().back();
-  int64_t rows = instance.error->elements / columns;
+  int64_t elements =
+      cast<mlir::RankedTensorType>(instance.after.getType()).getNumElements();
+  int64_t rows = elements / columns;
   if (most && most < rows) {
     for (int64_t i = 0; i < most; ++i)
       if (Error e =
@@ -64,9 +76,9 @@ static Error measure(const RecipeEvaluator &evaluator, const Instance &instance,
     return Error::success();
   }
   int64_t step = std::max<int64_t>(kBlock / columns, 1) * columns;
-  for (int64_t at = 0; at < instance.error->elements; at += step)
-    if (Error e = measure(evaluator, instance, at,
-                          std::min(step, instance.error->elements - at)))
+  for (int64_t at = 0; at < elements; at += step)
+    if (Error e =
+            measure(evaluator, instance, at, std::min(step, elements - at)))
       return e;
   return Error::success();
 }
@@ -91,9 +103,10 @@ static void forEachInstance(
       if (weight.getLayers())
         error.layer = (*weight.getLayers())[i];
       error.format = getStorageName(type.getElementType()).str();
-      error.elements = type.getNumElements();
-      error.bytes =
-          getStorageBytes(cast<mlir::RankedTensorType>(after.getType()));
+      int64_t parts = getNumParts(weight);
+      error.elements = parts * type.getNumElements();
+      error.bytes = parts * getStorageBytes(
+                                cast<mlir::RankedTensorType>(after.getType()));
       int64_t layer = error.layer.value_or(0);
       f(weight, convert ? convert.getInput() : after, after, layer,
         std::move(error));
@@ -124,12 +137,15 @@ Expected<std::vector<WeightError>> measureErrors(mlir::ModuleOp module,
   });
   for (auto [instance, error] : llvm::zip(instances, errors))
     instance.error = &error;
-  RecipeEvaluator evaluator(sources);
+  std::vector<RecipeEvaluator> evaluators; // of ranks
+  for (int64_t rank = 0, e = getNumRanks(module); rank < e; ++rank)
+    evaluators.emplace_back(sources, rank);
   std::mutex mutex;
   auto measureOne = [&](const Instance &instance) -> Error {
     if (instance.before != instance.after)
-      if (Error e = measure(evaluator, instance, options.rows))
-        return e;
+      for (int64_t rank = 0, e = getNumParts(instance.weight); rank < e; ++rank)
+        if (Error e = measure(evaluators[rank], instance, options.rows))
+          return e;
     std::lock_guard<std::mutex> lock(mutex);
     done += instance.error->elements;
     if (options.progress)

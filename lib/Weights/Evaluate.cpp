@@ -159,17 +159,18 @@ Error Puller::pull(Value value, int64_t first, MutableArrayRef<uint16_t> out) {
   return Error::success();
 }
 
-RecipeEvaluator::RecipeEvaluator(Sources sources)
-    : sources(std::move(sources)), cache(std::make_shared<RecipeCache>()) {}
+RecipeEvaluator::RecipeEvaluator(Sources sources, int64_t rank)
+    : sources(std::move(sources)), rank(rank),
+      cache(std::make_shared<RecipeCache>()) {}
 
 Error RecipeEvaluator::evaluate(Value value, int64_t layer, int64_t first,
                                 MutableArrayRef<float> out) const {
-  return Puller(sources, *cache, layer).pull(value, first, out);
+  return Puller(sources, *cache, layer, rank).pull(value, first, out);
 }
 
 Error RecipeEvaluator::evaluate(Value value, int64_t layer, int64_t first,
                                 MutableArrayRef<uint16_t> out) const {
-  return Puller(sources, *cache, layer).pull(value, first, out);
+  return Puller(sources, *cache, layer, rank).pull(value, first, out);
 }
 
 } // namespace fpmoe

@@ -48,10 +48,11 @@ struct LoadedTensor {
 llvm::Expected<LoadedTensor> resolveLoad(LoadOp load, int64_t layer,
                                          const Sources &sources);
 
-/// Evaluates recipes. Thread-safe; the module must not change meanwhile.
+/// Evaluates recipes. Thread-safe; the module must not change meanwhile. Of a
+/// model that is split, weights are those of `rank`.
 class RecipeEvaluator {
 public:
-  explicit RecipeEvaluator(Sources sources);
+  explicit RecipeEvaluator(Sources sources, int64_t rank = 0);
 
   /// Elements [first, first + out.size()) of the row-major value, for a layer
   /// (0 where the weight has none). Of a bf16 value, `out` gets the rounded
@@ -67,6 +68,7 @@ public:
 
 private:
   Sources sources;
+  int64_t rank;
   std::shared_ptr<RecipeCache> cache;
 };
 

@@ -23,11 +23,13 @@
 
 namespace fpmoe {
 
-/// Evaluates the recipe of a weight for one layer.
+/// Evaluates the recipe of a weight for one layer, and of a model that is
+/// split, for one rank.
 class Puller {
 public:
-  Puller(const Sources &sources, RecipeCache &cache, int64_t layer)
-      : sources(sources), cache(cache), layer(layer) {}
+  Puller(const Sources &sources, RecipeCache &cache, int64_t layer,
+         int64_t rank)
+      : sources(sources), cache(cache), layer(layer), rank(rank) {}
 
   /// Elements from `first` on of a value, as numbers or as the bits of bf16.
   llvm::Error pull(mlir::Value value, int64_t first,
@@ -37,7 +39,7 @@ public:
 
   const Sources &sources;
   RecipeCache &cache;
-  const int64_t layer;
+  const int64_t layer, rank;
 };
 
 /// Evaluates an op that only moves elements; nothing if it is none. T is float,

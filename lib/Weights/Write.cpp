@@ -65,7 +65,8 @@ struct Buffers {
 class Writer {
 public:
   Writer(const Sources &sources, int descriptor, const WriteOptions &options)
-      : evaluator(sources), descriptor(descriptor), options(options) {}
+      : evaluator(sources, options.rank), descriptor(descriptor),
+        options(options) {}
 
   Error plan(ModuleOp module, uint64_t base);
   Error plan(ArrayRef<Placement> placements);

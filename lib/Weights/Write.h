@@ -22,6 +22,8 @@
 namespace fpmoe {
 
 struct WriteOptions {
+  /// Whose weights, of a model that is split.
+  int64_t rank = 0;
   /// 0: one for each CPU. At most 32 are used, which no disk keeps up with.
   unsigned threads = 0;
   /// Called with bytes written so far and in all; from any thread, but never

@@ -67,6 +67,11 @@ private:
                ? op.getDown()
                : op.getSharedDown();
   }
+  /// Dimensions of that where it is not split.
+  int64_t rankOfDown() { return widerDown() == op.getDown() ? 3 : 2; }
+  int64_t getNumShards() {
+    return fpmoe::getNumShards(widerDown(), rankOfDown());
+  }
   static mega::PackedLayout layoutOf(Value weight) {
     return mega::PackedLayout(cast<RankedTensorType>(weight.getType()));
   }
@@ -151,7 +156,8 @@ LogicalResult ExpertsBuilder::build() {
   addLowRank(b, act, op.getDownLowRank(), op.getDownRanksAttr(),
              "down_low_rank");
   ofExperts = op.getDownLowRank() ? Value() : groups;
-  act = b.multiplied(act, widerDown(), ofExperts, rankOf(op.getDownLowRank()));
+  act = b.multiplied(act, widerDown(), ofExperts, rankOf(op.getDownLowRank()),
+                     getNumShards());
   buildDown();
   return success();
 }
@@ -283,9 +289,15 @@ void ExpertsBuilder::buildDown() {
                           llvm::divideCeil(total, kMinTiles)),
         std::max<int64_t>(perPanel, 2));
   }
-  b.beginPhase("expert_down", {b.size(llvm::divideCeil(total, vectors))});
+  bool areShards = isSplit(widerDown(), rankOfDown());
+  int64_t shards = getNumShards();
+  Value out = areShards ? b.shardSums(shards, x) : x;
+  b.beginPhase("expert_down",
+               {b.size(shards * llvm::divideCeil(total, vectors))});
   mega::ExpertDownOp::create(b, b.loc, act, down, sharedDown, groups,
-                             b.one ? chosen : Value(), x, vectors, depth);
+                             b.one ? chosen : Value(), out, vectors, depth);
+  if (areShards)
+    b.addShards(out, /*graphBias=*/Value(), /*multiplier=*/FloatAttr(), x);
 }
 
 } // namespace

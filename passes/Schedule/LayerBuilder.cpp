@@ -68,6 +68,7 @@ private:
   LogicalResult buildHeads(HeadsOp op);
   LogicalResult buildAttention(AttentionOp op);
   LogicalResult buildLinear(LinearOp op);
+  LogicalResult buildShards(LinearOp op, Value source, StringRef name);
   LogicalResult buildMoe(MoeOp op);
 
   /// The rows that a value of the body is, or null after an error.
@@ -375,7 +376,8 @@ LogicalResult LayerBuilder::buildLinear(LinearOp op) {
     addLowRank(b, source, op.getLowRank(), op.getRanksAttr(),
                "output_low_rank");
     source = b.multiplied(source, op.getWeight(), /*groups=*/Value(),
-                          rankOf(op.getLowRank()));
+                          rankOf(op.getLowRank()),
+                          getNumShards(op.getWeight(), /*rank=*/2));
   }
   Value out = x;
   StringRef name =
@@ -389,6 +391,8 @@ LogicalResult LayerBuilder::buildLinear(LinearOp op) {
         b.getF32Type());
   else if (rows.lookup(op.getResidual()) != x)
     return op.emitOpError("adds to rows that are not the activations");
+  if (isSplit(op.getWeight(), /*rank=*/2))
+    return buildShards(op, source, name);
   b.endPhase();
   Value weight = b.weight(op.getWeight()), bias = b.weight(op.getBias());
   int64_t vectors = b.vectorsPerTile(weight);
@@ -403,6 +407,30 @@ LogicalResult LayerBuilder::buildLinear(LinearOp op) {
   rows[op.getResult()] = out;
   if (out == x)
     operands.clear();
+  return success();
+}
+
+/// A product by shards, which adds to the activations.
+LogicalResult LayerBuilder::buildShards(LinearOp op, Value source,
+                                        StringRef name) {
+  if (!op.getResidual())
+    return op.emitOpError("of shards must add to the activations");
+  b.endPhase();
+  Value weight = b.weight(op.getWeight());
+  int64_t shards = getNumShards(weight, /*rank=*/2);
+  int64_t vectors = b.vectorsPerTile(weight);
+  int64_t total =
+      mega::PackedLayout(cast<RankedTensorType>(weight.getType())).vectors();
+  Value sums = b.shardSums(shards, x);
+  b.beginPhase(name, {b.size(shards * llvm::divideCeil(total, vectors)),
+                      b.sizeOfMany(TileSize::BlockGroups)});
+  mega::LinearOp::create(b, b.loc, source, weight, /*bias=*/Value(),
+                         /*logits_rows=*/Value(), sums, vectors,
+                         b.blocksPerTile(), /*accumulate=*/false,
+                         /*multiplier=*/FloatAttr());
+  b.addShards(sums, op.getBias(), op.getMultiplierAttr(), x);
+  rows[op.getResult()] = x;
+  operands.clear();
   return success();
 }
 

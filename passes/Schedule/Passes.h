@@ -22,6 +22,7 @@ namespace fpmoe {
 struct ScheduleOptions {
   int64_t prefillTokens = 512; ///< tokens of one prefill step, at most
   bool layerInputs = false;    ///< in the place of the logits
+  int64_t ranks = 0;           ///< that the model is split over, 0: it is not
 };
 
 /// Adds the passes of the schedule phase, its legality check before the last.

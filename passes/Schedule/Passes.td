@@ -10,6 +10,38 @@
 
 include "mlir/Pass/PassBase.td"
 
+def SplitRanks : Pass<"fpmoe-split-ranks", "::mlir::ModuleOp"> {
+  let summary = "Splits the model over several processes";
+  let description = [{
+    Makes the graph of one of `ranks` processes, which all run the same program: each has
+    some of the heads of attention, and of each expert some columns of gate and up; the
+    K of the products behind them is cut into shards, and what all shards give is
+    added. Of the embedding and the logits, a rank has some rows. Routers and norms are
+    every rank's. A recipe then makes a rank's part of a weight.
+
+    There are four shards, as many as ranks where these are more, and less where columns
+    of attention do not divide into so many: for 1, 2 and 4 ranks, sums have the same
+    bits. Ranks are a power of two that divides the heads. Where there are more than
+    heads of keys and values, several have a copy of one.
+
+    Example (`test/passes/Schedule/split-ranks.mlir`), for 2 ranks:
+
+    ```mlir
+    %y = fpmoe.linear %a, %w residual %x : tensor<?x64xf32> : tensor<?x128xf32>, tensor<64x128xf32> -> tensor<?x64xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    %y = fpmoe.linear %a, %w residual %x : tensor<?x64xf32> : tensor<?x64xf32>, tensor<2x64x32xf32> -> tensor<?x64xf32>
+    ```
+  }];
+  let options = [
+    Option<"ranks", "ranks", "int64_t", /*default=*/"1", "Number of processes">
+  ];
+  let dependentDialects = ["::mega::MegaDialect"];
+}
+
 def PackWeights : Pass<"mega-pack-weights", "::mlir::ModuleOp"> {
   let summary = "Lays the matrices out for the target";
   let description = [{

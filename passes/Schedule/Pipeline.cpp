@@ -27,6 +27,10 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
       *this, "layer-inputs",
       llvm::cl::desc("Give the inputs of the layers in place of the logits"),
       llvm::cl::init(false)};
+  Option<int64_t> ranks{
+      *this, "ranks",
+      llvm::cl::desc("Processes that the model is split over; 0: it is not"),
+      llvm::cl::init(0)};
 };
 } // namespace
 
@@ -35,6 +39,8 @@ void fpmoe::populateSchedulePipeline(OpPassManager &pm,
   BuildProgramsOptions programs;
   programs.prefillTokens = options.prefillTokens;
   programs.layerInputs = options.layerInputs;
+  if (options.ranks)
+    pm.addPass(createSplitRanks({options.ranks}));
   pm.addPass(createPackWeights());
   pm.addPass(createBuildPrograms(programs));
   pm.addPass(createAssignPlaces());
@@ -50,7 +56,7 @@ void fpmoe::registerSchedulePasses() {
   PassPipelineRegistration<PipelineOptions>(
       "fpmoe-schedule", "The schedule phase",
       [](OpPassManager &pm, const PipelineOptions &options) {
-        populateSchedulePipeline(pm,
-                                 {options.prefillTokens, options.layerInputs});
+        populateSchedulePipeline(
+            pm, {options.prefillTokens, options.layerInputs, options.ranks});
       });
 }

@@ -20,7 +20,8 @@ ProgramBuilder::ProgramBuilder(func::FuncOp main, const ProgramShape &shape)
     : OpBuilder(main.getContext()), shape(shape), loc(main.getLoc()),
       module(main->getParentOfType<ModuleOp>()),
       target(mega::getTarget(module)), one(shape.maxTokens == 1),
-      numBlocks(llvm::divideCeil(shape.maxTokens, shape.rows)) {}
+      numBlocks(llvm::divideCeil(shape.maxTokens, shape.rows)),
+      ranks(getNumRanks(module)) {}
 
 mega::ProgramOp ProgramBuilder::beginProgram() {
   setInsertionPointToEnd(module.getBody());
@@ -84,7 +85,7 @@ bool ProgramBuilder::makesBlocks() {
 }
 
 Value ProgramBuilder::multiplied(Value rows, Value weight, Value groups,
-                                 int64_t tail) {
+                                 int64_t tail, int64_t shards) {
   const Format &format =
       getFormat(cast<ShapedType>(weight.getType()).getElementType());
   if (!format.takesIntegers())
@@ -100,7 +101,8 @@ Value ProgramBuilder::multiplied(Value rows, Value weight, Value groups,
              {type.getDimSize(0), steps, type.getDimSize(2),
               format.getOperandExtent(target)},
              format.getOperandElement(target));
-  int64_t columns = cast<ShapedType>(weight.getType()).getShape().back() - tail;
+  int64_t columns =
+      cast<ShapedType>(weight.getType()).getShape().back() * shards - tail;
   if (!makesBlocks())
     beginPhase("quantize", one ? Sizes()
                                : Sizes{size(groups ? TileSize::ExpertBlocks
@@ -155,6 +157,40 @@ void ProgramBuilder::beginTopPhase(StringRef name, const Sizes &sizes) {
   Operation *barrier = phase->getNextNode();
   phase->moveBefore(layersOp);
   barrier->moveBefore(layersOp);
+}
+
+Value ProgramBuilder::shardSums(int64_t shards, Value x) {
+  ArrayRef<int64_t> rows = cast<MemRefType>(x.getType()).getShape();
+  Value &sums = sumsOfShards[shards];
+  if (!sums)
+    sums = buffer("shards", BufferSpace::Shared, {shards, rows[0], rows[1]},
+                  getF32Type());
+  return sums;
+}
+
+void ProgramBuilder::exchange(Value rows) {
+  if (ranks == 1)
+    return;
+  beginPhase("exchange", {size(1)});
+  mega::ExchangeOp::create(*this, loc, rows);
+}
+
+void ProgramBuilder::addShards(Value sums, Value graphBias,
+                               FloatAttr multiplier, Value x) {
+  // What a rank has becomes one number before it is sent.
+  if (ranks > 1 && cast<MemRefType>(sums.getType()).getDimSize(0) > 1) {
+    Value total = shardSums(1, x);
+    beginPhase("reduce", {sizeOfMany(TileSize::Tokens)});
+    mega::ReduceOp::create(*this, loc, sums, /*bias=*/Value(), total,
+                           /*accumulate=*/false, /*multiplier=*/FloatAttr());
+    sums = total;
+  }
+  exchange(sums);
+  endPhase();
+  Value bias = weight(graphBias);
+  beginPhase("add_shards", {sizeOfMany(TileSize::Tokens)});
+  mega::ReduceOp::create(*this, loc, sums, bias, x, /*accumulate=*/true,
+                         multiplier);
 }
 
 int64_t ProgramBuilder::vectorsPerTile(Value packedWeight) {
@@ -216,7 +252,8 @@ private:
     b.beginPhase("embed", {b.sizeOfMany(TileSize::Tokens)});
     mega::EmbedOp::create(b, b.loc, b.weight(op.getTable()),
                           b.input(mega::StepInput::Tokens), memory.x,
-                          op.getMultiplierAttr());
+                          op.getMultiplierAttr(), /*part=*/b.ranks > 1);
+    b.exchange(memory.x);
   }
 
   LogicalResult buildLayers(LayersOp layers) {

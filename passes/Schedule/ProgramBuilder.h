@@ -61,6 +61,7 @@ public:
   /// For one token, every worker computes norms and routes for itself.
   const bool one;
   const int64_t numBlocks; ///< of tokens
+  const int64_t ranks;     ///< that the model is split over
   /// Whose phases are built: those of a layer, or of the step.
   mlir::Block *phases = nullptr;
   Value layer; ///< index of the layer; null outside
@@ -78,9 +79,10 @@ public:
                 int64_t count, int64_t rows, int64_t columns);
   /// The rows as `weight` multiplies them: themselves, or integers. Those the
   /// phase makes that is built, if it makes whole blocks of rows, else one of
-  /// their own. `tail`: of columns that low ranks put behind. Where several
-  /// weights multiply them, `weight` is the widest.
-  Value multiplied(Value rows, Value weight, Value groups, int64_t tail);
+  /// their own. `tail`: of columns that low ranks put behind. `shards`: of the
+  /// weight. Where several weights multiply them, `weight` is the widest.
+  Value multiplied(Value rows, Value weight, Value groups, int64_t tail,
+                   int64_t shards = 1);
   /// What the caller says of the step.
   Value input(mega::StepInput input);
   /// A weight of the graph, in front of the phase that is built; null of null.
@@ -110,6 +112,16 @@ public:
   /// Names of phases of a layer are counted anew.
   void beginLayerKind() { phaseNames.clear(); }
 
+  /// Memory for what `shards` shards of a weight give, which addShards() adds:
+  /// that of all weights of so many.
+  Value shardSums(int64_t shards, Value x);
+  /// Adds what the shards of all ranks gave, with a bias, if any, and times a
+  /// number, if any, to the activations.
+  void addShards(Value sums, Value graphBias, mlir::FloatAttr multiplier,
+                 Value x);
+  /// Adds rows of all ranks, if there are several.
+  void exchange(Value rows);
+
   /// How many vectors of columns of a packed weight a tile takes.
   int64_t vectorsPerTile(Value packedWeight);
   /// How many blocks of tokens.
@@ -123,6 +135,7 @@ private:
 
   mlir::Block *top = nullptr;
   llvm::DenseMap<mega::StepInput, Value> inputs;
+  llvm::DenseMap<int64_t, Value> sumsOfShards;
   llvm::StringMap<int> phaseNames, bufferNames;
 };
 
@@ -153,6 +166,15 @@ mlir::LogicalResult buildExperts(ProgramBuilder &b, MoeOp op, mlir::Value x);
 
 /// How many experts of a token are worth telling people: those that it chose.
 int64_t getNumRecorded(MoeOp op);
+
+/// Shards of a weight that has `rank` dimensions where it is not split.
+inline int64_t getNumShards(mlir::Value weight, int64_t rank) {
+  auto type = llvm::cast<mlir::ShapedType>(weight.getType());
+  return type.getRank() > rank ? type.getDimSize(type.getRank() - 3) : 1;
+}
+inline bool isSplit(mlir::Value weight, int64_t rank) {
+  return llvm::cast<mlir::ShapedType>(weight.getType()).getRank() > rank;
+}
 
 } // namespace fpmoe
 

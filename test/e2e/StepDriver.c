@@ -20,6 +20,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { MaxWorkers = 16, Company = 3 };
 
@@ -50,6 +53,15 @@ typedef struct Session {
 } Session;
 
 static pthread_barrier_t barrier;
+
+/* Processes of a model that is split, and what they share: numbers of each
+ * rank, and logits of all. */
+static int64_t rank;
+static struct {
+  pthread_barrier_t *meeting;
+  float *numbers, *logits;
+  int64_t most; /* numbers of a rank */
+} ranks;
 
 /* The level of the object that runs: its first one, unless an option says. */
 static const FpmoeLevel *level;
@@ -85,11 +97,83 @@ static int64_t pagesOfText(void) {
          FPMOE_PAGE_POSITIONS;
 }
 
+static void *allocateForAll(int64_t bytes) {
+  void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED)
+    fail("no memory");
+  return memory;
+}
+
+/* The sum of `count` ranks from `first` on, of their numbers `i`. */
+static float addRanks(int64_t first, int64_t count, int64_t i) {
+  if (count == 1)
+    return ranks.numbers[first * ranks.most + i];
+  return addRanks(first, count / 2, i) +
+         addRanks(first + count / 2, count / 2, i);
+}
+
+/* FpmoeStep.reduce */
+static void reduce(void *unused, float *numbers, int64_t count) {
+  (void)unused;
+  if (count > ranks.most)
+    fail("more numbers than there are");
+  memcpy(ranks.numbers + rank * ranks.most, numbers, count * sizeof(float));
+  pthread_barrier_wait(ranks.meeting);
+  for (int64_t i = 0; i < count; ++i)
+    numbers[i] = addRanks(0, fpmoe_model.ranks, i);
+  pthread_barrier_wait(ranks.meeting);
+}
+
+/* Makes the processes of a model that is split. */
+static void startRanks(FpmoeStep *step, int64_t logits) {
+  const FpmoeModel *model = &fpmoe_model;
+  if (model->ranks == 1)
+    return;
+  ranks.most = level->max_tokens * ((model->hidden + 15) / 16 * 16);
+  ranks.numbers =
+      allocateForAll(model->ranks * ranks.most * (int64_t)sizeof(float));
+  ranks.logits =
+      allocateForAll(logits * model->vocabulary * (int64_t)sizeof(float));
+  ranks.meeting = allocateForAll(sizeof(pthread_barrier_t));
+  pthread_barrierattr_t attributes;
+  pthread_barrierattr_init(&attributes);
+  pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+  pthread_barrier_init(ranks.meeting, &attributes, model->ranks);
+  while (rank + 1 < model->ranks) {
+    pid_t child = fork();
+    if (child < 0)
+      fail("no process");
+    if (child > 0)
+      break;
+    ++rank; /* each starts the next one */
+  }
+  step->reduce = reduce;
+  step->first_token = rank * model->rank_vocabulary;
+}
+
+/* The logits of all ranks, of `count` rows. */
+static const float *gatherLogits(const FpmoeStep *step, int64_t count) {
+  const FpmoeModel *model = &fpmoe_model;
+  if (model->ranks == 1)
+    return step->logits;
+  int64_t first = rank * model->rank_vocabulary;
+  for (int64_t row = 0; row < count; ++row)
+    for (int64_t i = 0;
+         i < model->rank_vocabulary && first + i < model->vocabulary; ++i)
+      ranks.logits[row * model->vocabulary + first + i] =
+          step->logits[row * model->rank_vocabulary + i];
+  pthread_barrier_wait(ranks.meeting);
+  return ranks.logits;
+}
+
+/* This rank's part. */
 static uint8_t *readWeights(const char *path) {
-  uint8_t *weights = allocate(fpmoe_model.weight_bytes);
+  int64_t bytes = fpmoe_model.rank_weight_bytes;
+  uint8_t *weights = allocate(bytes);
   FILE *file = fopen(path, "rb");
-  if (!file || fread(weights, 1, fpmoe_model.weight_bytes, file) !=
-                   (size_t)fpmoe_model.weight_bytes)
+  if (!file || fseek(file, rank * bytes, SEEK_SET) ||
+      fread(weights, 1, bytes, file) != (size_t)bytes)
     fail("the weights cannot be read or are too short");
   fclose(file);
   return weights;
@@ -212,7 +296,7 @@ static void run(Session *session, int64_t position, int64_t count,
   if (session->fill >= 0) {
     memset(step->shared, session->fill, level->shared_bytes);
     memset(step->logits, session->fill,
-           logits * model->vocabulary * sizeof(float));
+           logits * model->rank_vocabulary * sizeof(float));
     for (int i = 0; i < step->workers; ++i)
       memset(session->scratch[i], session->fill, level->private_bytes);
   }
@@ -348,6 +432,7 @@ int main(int argc, char **argv) {
     fail("a text with company is not whole, and has no routes");
   chunk = atMost(chunk, level->max_tokens);
 
+  startRanks(step, chunk);
   step->weights = readWeights(argv[1]);
   makeRows(&session);
   int64_t cacheBytes = step->cache_pages * FPMOE_PAGE_POSITIONS *
@@ -355,7 +440,7 @@ int main(int argc, char **argv) {
   step->cache = allocate(cacheBytes);
   step->shared = allocate(level->shared_bytes);
   step->tickets = allocate(level->tickets * sizeof(int64_t));
-  step->logits = allocate(chunk * model->vocabulary * sizeof(float));
+  step->logits = allocate(chunk * model->rank_vocabulary * sizeof(float));
   step->team = &barrier;
   step->workers = workers;
   for (int i = 0; i < workers; ++i)
@@ -376,11 +461,21 @@ int main(int argc, char **argv) {
     if (length > 0)
       now = atMost(now, length - position % length);
     run(&session, position, now, now, whole ? now / model->segment : 0, whole);
-    writeAll(out, step->logits, sizeof(float), now * model->vocabulary);
-    if (routes)
-      writeRoutes(routes, step);
+    const float *logits = gatherLogits(step, now);
+    if (rank == 0) {
+      writeAll(out, logits, sizeof(float), now * model->vocabulary);
+      if (routes)
+        writeRoutes(routes, step);
+    }
+    if (model->ranks > 1)
+      pthread_barrier_wait(ranks.meeting);
     if (length > 0 && (position + now) % length == 0)
       run(&session, position + now - length, length, 0, 1, 0);
   }
-  return fclose(out) || (routes && fclose(routes)) ? 1 : 0;
+  if (rank > 0)
+    _exit(rank + 1 < model->ranks && wait(NULL) < 0);
+  return fclose(out) || (routes && fclose(routes)) ||
+                 (model->ranks > 1 && wait(NULL) < 0)
+             ? 1
+             : 0;
 }

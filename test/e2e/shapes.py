@@ -21,6 +21,7 @@ aarch64 in QEMU. The checks, each in steps of 1, 7 and all tokens:
   levels     integers are summed exactly, and groups in one order: all levels give the same bits;
   routes     the experts that are recorded are the reference's; where what is multiplied is rounded,
              nine in ten;
+  ranks      several processes give the same bits as one that has all shards;
   native, same-bits, company, fill, address
              as emulation.py says, with 1, 2, 5 and 16 workers: more than there are tiles.
 And every tile op of dialects/Mega is one that some shape aims at, and is in its program.
@@ -32,6 +33,7 @@ aarch64 its GCC and QEMU.
 """
 
 import array
+import copy
 import json
 import re
 import shutil
@@ -269,6 +271,28 @@ SHAPES = [
     Shape("long-groups", "expert_down",
           "more groups of integers than tile registers multiply at a time, the last a short one",
           llama(33, 3, 1, 10, 65, 1061, 37), "int8/amx-bf16"),
+    Shape("two-ranks", "embed qkv linear reduce exchange expert_up expert_down",
+          "two processes, each with two of four shards; narrow experts are filled up with zeros, "
+          "a vocabulary of which the second has the smaller part",
+          family("Qwen2Moe", "qwen2_moe", 33, 4, 2, 67, 8, head_dim=16, max_position_embeddings=40,
+                 num_experts=3, num_experts_per_tok=2, moe_intermediate_size=40,
+                 shared_expert_intermediate_size=130, decoder_sparse_step=1, mlp_only_layers=[],
+                 norm_topk_prob=True), "bf16/x86-64-v3", ["--ranks=2"]),
+    Shape("four-ranks", "reduce exchange",
+          "four processes with a shard each, two of which share keys and values; a bias and "
+          "multipliers, which belong to the sum; networks of which the last ranks have zeros alone",
+          family("GraniteMoeShared", "granitemoeshared", 128, 8, 2, 65, 16, num_local_experts=4,
+                 num_experts_per_tok=3, shared_intermediate_size=19, embedding_multiplier=3.0,
+                 residual_multiplier=0.5, attention_multiplier=0.4, logits_scaling=0.5,
+                 attention_bias=True, max_position_embeddings=37),
+          "int8/x86-64-v3", ["--ranks=4"]),
+    Shape("one-rank", "reduce", "all shards in one process",
+          llama(49, 6, 2, 32, 65, 70, 37, attention_bias=True), "f32/avx512", ["--ranks=1"]),
+    Shape("split-segments", "segment_choose exchange",
+          "segments of two processes",
+          family("MultiPLMoe", "multipl_moe", 20, 4, 2, 33, ..., head_dim=16,
+                 max_position_embeddings=33, moe_intermediate_size=17, **SEGMENTS),
+          "f32/x86-64-v3", ["--ranks=2"]),
     Shape("segments", "route segment_scores segment_choose group",
           "segments of 5 tokens, of which the last one stays open",
           multipl(**SEGMENTS), "f32/avx512"),
@@ -313,6 +337,7 @@ class ShapeModel(emulation.Model):
         self.cache = "bf16" if shape.aims & ATTENTION and weights not in ("f32", "f16") else "f32"
         self.flags = (*shape.flags, f"--cache={self.cache}")
         self.of_levels = {}  # logits of integers, by the size of steps
+        self.alone = {}  # the same model in one process, by level
         self.aims = shape.aims | ({"quantize"} if weights in INTEGERS else set())
         self.source = self.work / "model.mlir"
         if bench.options.selection:
@@ -413,7 +438,9 @@ class ShapeModel(emulation.Model):
         return super().check(level)
 
     def can(self, check, level):
-        return super().can(check, level) and (level not in AARCH64 or check != "address")
+        # Programs of several processes need MPI.
+        return super().can(check, level) and (level not in AARCH64 or check != "address") and (
+            self.ranks < 2 or check != "native")
 
     @property
     def rounds(self):
@@ -461,7 +488,28 @@ class ShapeModel(emulation.Model):
         least = len(self.routes_wanted) * (ROUNDED_ROUTES if self.rounds else 1)
         return same >= least, f"{same} of {len(self.routes_wanted)}"
 
-    CHECKS = {"reference": reference, "routes": routes, "levels": levels_agree,
+    @property
+    def ranks(self):
+        return next((int(flag.split("=")[1]) for flag in self.shape.flags
+                     if flag.startswith("--ranks=")), 0)
+
+    def ranks_agree(self, chunk):
+        if self.ranks < 2:
+            return True, "none"
+        alone = self.alone.get(self.level)
+        if not alone:
+            shape = copy.copy(self.shape)
+            shape.name += "-alone"
+            shape.flags = [flag for flag in shape.flags if "--ranks" not in flag] + ["--ranks=1"]
+            alone = self.alone[self.level] = ShapeModel(self.bench, shape, self.weights)
+            alone.levels, alone.level = [self.level], self.level
+            alone.prepare()
+            alone.build(self.level)
+        found = self.differing(self.logits(chunk), alone.logits(chunk))
+        return not found, found or "equal"
+
+    CHECKS = {"reference": reference, "routes": routes, "ranks": ranks_agree,
+              "levels": levels_agree,
               **emulation.Model.CHECKS}
 
 

@@ -73,6 +73,7 @@ private:
   Error printRecipe(StringRef name);
   Error readOptions();
   Error checkTargets();
+  Error checkRanks(bool isScheduled) const;
   void makeLevels();
   std::vector<LevelModule> getLevels();
   std::string printModules();
@@ -128,6 +129,8 @@ Error Compiler::run() {
   if (isScheduled)
     if (Error error = checkTargets())
       return error;
+  if (Error error = checkRanks(isScheduled))
+    return error;
   if (options.explain)
     return explain();
   if (Error error = dump(Phase::Import))
@@ -176,6 +179,7 @@ Error Compiler::readOptions() {
   phases.cache = options.cache.value_or("");
   phases.prefillTokens = options.prefillTokens.value_or(512);
   phases.layerInputs = options.layerInputs;
+  phases.ranks = options.ranks.value_or(0);
   return quantizer.check();
 }
 
@@ -337,6 +341,31 @@ Error Compiler::checkTargets() {
                            (hasGpu ? "--target" : "--cpu"));
 }
 
+/// What does not go with a model that is split.
+Error Compiler::checkRanks(bool isScheduled) const {
+  if (!options.ranks)
+    return Error::success();
+  auto refuse = [](const Twine &why) {
+    return createStringError("--ranks: " + why);
+  };
+  if (isScheduled)
+    return refuse("the programs in this IR are scheduled already");
+  if (options.calibrate)
+    return refuse("--calibrate makes integers of whole matrices; leave out one "
+                  "of them");
+  if (*options.ranks == 1)
+    return Error::success();
+  if (any_of(targets.levels,
+             [](const CpuTarget &level) { return level.isGpu; }))
+    return refuse("a model for GPUs cannot be split yet; use --target=cpu");
+  if (options.isStatic.value_or(false))
+    return refuse("a program of several processes opens the library of MPI, "
+                  "which one made with --static cannot");
+  if (options.emitShared || options.emitStatic)
+    return refuse("a library is of one process; leave out --emit");
+  return Error::success();
+}
+
 /// From here on the code of every level goes its own way.
 void Compiler::makeLevels() {
   for (const CpuTarget &target : targets.levels) {
@@ -409,7 +438,11 @@ Error Compiler::dump(Phase phase) {
 Error Compiler::describe() {
   if (Error error = describeModel(getLevels()).moveInto(description))
     return error;
-  description.weightBytes = getBlobBytes(*code.front());
+  description.rankWeightBytes = getBlobBytes(*code.front());
+  // Each rank maps its own part, with huge pages.
+  if (description.ranks > 1)
+    description.rankWeightBytes = payloadOffset(description.rankWeightBytes);
+  description.weightBytes = description.ranks * description.rankWeightBytes;
   if (options.weightsFile)
     description.weightsFile = sys::path::filename(*options.weightsFile).str();
   StringRef source = getModelAttr().getAs<mlir::StringAttr>("source");

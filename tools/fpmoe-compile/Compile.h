@@ -34,6 +34,7 @@ struct CompileOptions {
   std::vector<std::string> reports; ///< files in .json and .svg (Report.h)
   std::optional<std::vector<std::string>> languages; ///< all
   std::optional<int64_t> prefillTokens;              ///< 512
+  std::optional<int64_t> ranks; ///< processes, if the model is split
   std::optional<int64_t> context;                    ///< all positions
   std::optional<RopeScalingOption> ropeScaling;      ///< as the model says
   std::optional<ChatChoice> chatTemplate;            ///< as the model says

@@ -184,7 +184,12 @@ std::string fpmoe::explainProgram(const ProgramDescription &d, StringRef graph,
                                       8.0 * d.weightBytes / d.parameters)
                                   .str() +
                               formatBytes(d.decodeWeightBytes) +
-                              " are read for a token");
+                              " are read for a token" +
+                              (d.ranks > 1 ? " by a rank" : ""));
+  if (d.ranks > 1)
+    text += line("ranks", formatv("{0}, each with {1} of the weights", d.ranks,
+                                  formatBytes(d.rankWeightBytes))
+                              .str());
   for (const MatrixDescription &matrix : d.matrices) {
     std::string error;
     if (matrix.error >= 0)
@@ -211,8 +216,9 @@ std::string fpmoe::explainProgram(const ProgramDescription &d, StringRef graph,
     most = std::max(most, cache + level.sharedBytes +
                               (level.isGpu ? 0 : level.privateBytes));
   }
-  text += line("memory", formatBytes(d.weightBytes + most) +
-                             " in all, with one thread and the whole context");
+  text += line("memory", formatBytes(d.rankWeightBytes + most) +
+                             (d.ranks > 1 ? " a rank" : " in all") +
+                             ", with one thread and the whole context");
   text +=
       line("target",
            d.target + " " +

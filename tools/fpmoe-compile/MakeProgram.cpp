@@ -22,6 +22,7 @@
 #include "tools/fpmoe-compile/PromptStates.h"
 #include "llvm/Support/Errno.h"
 #include "llvm/Support/raw_ostream.h"
+#include "llvm/Support/xxhash.h"
 
 #include <unistd.h>
 
@@ -195,16 +196,25 @@ Expected<uint64_t> ProgramMaker::writeProgramWeights(int file, StringRef name,
     return std::move(error);
   sources->setGroups(parts.groups);
   ProgressBar bar("weights");
-  uint64_t digest = 0;
   WriteOptions write;
   write.fileName = name.str();
-  write.digest = &digest;
-  write.progress = [&](uint64_t done, uint64_t total) {
-    bar.update(done, total);
-  };
-  if (Error error =
-          writeWeights(parts.scheduled, *sources, file, offset, write))
-    return std::move(error);
+  int64_t ranks = parts.description.ranks;
+  uint64_t rankBytes = parts.description.rankWeightBytes;
+  std::vector<uint64_t> digests(ranks);
+  for (write.rank = 0; write.rank < ranks; ++write.rank) {
+    write.digest = &digests[write.rank];
+    write.progress = [&](uint64_t done, uint64_t total) {
+      bar.update(write.rank * total + done, ranks * total);
+    };
+    if (Error error = writeWeights(parts.scheduled, *sources, file,
+                                   offset + write.rank * rankBytes, write))
+      return std::move(error);
+  }
+  uint64_t digest = digests.front();
+  if (ranks > 1)
+    digest =
+        xxh3_64bits(ArrayRef(reinterpret_cast<const uint8_t *>(digests.data()),
+                             digests.size() * sizeof(uint64_t)));
   uint64_t bytes = parts.description.weightBytes;
   if (::ftruncate(file, offset + bytes) != 0)
     return createStringError(name + ": cannot be written: " + sys::StrError());

@@ -60,7 +60,7 @@ void populatePhase(mlir::OpPassManager &pm, Phase phase,
     return populateSchedulePipeline(
         pm, {std::max({options.prefillTokens, options.target.rows,
                        options.target.tileRows}),
-             options.layerInputs});
+             options.layerInputs, options.ranks});
   case Phase::Codegen:
     return options.target.isGpu ? populateCudaCodegenPipeline(pm)
                                 : populateCodegenPipeline(pm);

@@ -43,6 +43,7 @@ struct PhaseOptions {
   std::string cache;   ///< f32 or bf16; empty: as the weights
   int64_t prefillTokens = 512;
   bool layerInputs = false; ///< in the place of the logits
+  int64_t ranks = 0;        ///< that the model is split over, 0: it is not
   CpuTarget target;
 };
 

@@ -13,6 +13,7 @@
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/Path.h"
 
 using namespace llvm;
@@ -83,6 +84,12 @@ static cl::list<std::string> languages(
 static cl::opt<int64_t>
     prefillTokens("prefill-tokens", cl::value_desc("n"), cl::cat(category),
                   cl::desc("Tokens of a prompt processed together (512)"));
+static cl::opt<int64_t>
+    ranks("ranks", cl::value_desc("n"), cl::cat(category),
+          cl::desc("Split the model over n processes, which mpirun starts on "
+                   "one machine or several: a power of two that divides the "
+                   "heads of attention. With 1, a program of one process that "
+                   "has the bits of one for 2 or 4"));
 static cl::opt<int64_t>
     context("context", cl::value_desc("n"), cl::cat(category),
             cl::desc("Tokens that a text may have (default: as many as the "
@@ -298,6 +305,12 @@ int main(int argc, char **argv) {
                              ", it must be between 1 and 65536",
                          2);
     options.prefillTokens = prefillTokens;
+  }
+  if (ranks.getNumOccurrences()) {
+    if (ranks < 1 || !isPowerOf2_64(ranks))
+      return reportError(
+          "--ranks is " + Twine(ranks) + ", it must be a power of two", 2);
+    options.ranks = ranks;
   }
   if (context.getNumOccurrences()) {
     int64_t limit = getSizeLimit("max_position_embeddings");

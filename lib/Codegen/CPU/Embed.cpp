@@ -75,18 +75,17 @@ static void forEachElement(KernelBuilder &b, Type type,
   }
 }
 
-void fpmoe::emit(PhaseContext &phase, mega::EmbedOp op, Tile tile) {
+/// Makes the row at `x` of row `id` of the table.
+static void emitRow(PhaseContext &phase, mega::EmbedOp op, Value id, Value x) {
   KernelBuilder &b = phase.b;
   auto type = cast<RankedTensorType>(op.getTable().getType());
   mega::PackedLayout layout(type);
-  Value id = b.loadIndex(phase.base(op.getTokens()), tile[0]);
   Value lane = b.rem(id, layout.n);
   Value source = b.at(phase.weight(op.getTable()),
                       b.add(b.mul(b.div(id, layout.n), layout.panelBytes()),
                             b.mul(b.div(lane, kLanes), layout.vectorBytes)));
   lane = b.rem(lane, kLanes);
   int64_t width = dim(op.getX(), 1);
-  Value x = b.at(phase.base(op.getX()), b.mul(tile[0], width * 4));
   /// Stores `columns` elements of a step; behind the first `valid`, zeros.
   auto emitStep = [&](Value step, int64_t columns, int64_t valid) {
     Value from = b.at(source, b.mul(step, layout.stepBytes()));
@@ -112,4 +111,24 @@ void fpmoe::emit(PhaseContext &phase, mega::EmbedOp op, Tile tile) {
   b.loop(0, whole, 1, [&](Value step) { emitStep(step, layout.k, layout.k); });
   if (left)
     emitStep(b.i64(whole), left, columns - whole * layout.k);
+}
+
+void fpmoe::emit(PhaseContext &phase, mega::EmbedOp op, Tile tile) {
+  KernelBuilder &b = phase.b;
+  int64_t width = dim(op.getX(), 1);
+  Value id = b.loadIndex(phase.base(op.getTokens()), tile[0]);
+  Value x = b.at(phase.base(op.getX()), b.mul(tile[0], width * 4));
+  if (!op.getPart())
+    return emitRow(phase, op, id, x);
+  id = b.sub(id, phase.i64Field(offsetof(FpmoeStep, first_token)));
+  // A negative one is larger than all without its sign.
+  Value isHere = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, id,
+                                       b.i64(dim(op.getTable(), 0)));
+  b.ifThen(
+      isHere, [&] { emitRow(phase, op, id, x); },
+      [&] {
+        b.loop(0, width, kLanes, [&](Value column) {
+          b.store(b.f32Splat(-0.0f), b.at(x, b.mul(column, 4)));
+        });
+      });
 }

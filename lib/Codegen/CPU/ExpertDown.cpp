@@ -23,19 +23,40 @@ namespace {
 class ExpertDown {
 public:
   ExpertDown(PhaseContext &phase, mega::ExpertDownOp op, Value tile)
-      : phase(phase), op(op), b(phase.b), width(dim(op.getX(), 1)),
+      : phase(phase), op(op), b(phase.b), width(dim(op.getX(), -1)),
         x(phase.base(op.getX())) {
-    int64_t vectors = width / kLanes;
+    int64_t vectors = width / kLanes, tokens = dim(op.getX(), -2);
+    if (cast<ShapedType>(op.getX().getType()).getRank() == 3) {
+      shards = dim(op.getX(), 0);
+      int64_t chunks = llvm::divideCeil(vectors, op.getVectors());
+      shard = b.div(tile, chunks);
+      tile = b.rem(tile, chunks);
+      x = b.at(x, b.mul(shard, tokens * width * 4));
+    }
     firstVector = b.mul(tile, op.getVectors());
     lastVector = b.min(b.add(firstVector, op.getVectors()), b.i64(vectors));
   }
 
-  void emit() { op.getGroups() ? emitMany() : emitOne(); }
+  void emit() {
+    if (shard)
+      clear();
+    op.getGroups() ? emitMany() : emitOne();
+  }
 
 private:
   static int64_t depthOf(Value weight) {
     mega::PackedLayout layout(cast<RankedTensorType>(weight.getType()));
     return layout.depth * layout.k;
+  }
+
+  /// Sums of shards begin with zero.
+  void clear() {
+    b.loop(b.i64(0), phase.count, 1, [&](Value token) {
+      Value row = b.at(x, b.mul(token, width * 4));
+      b.loop(firstVector, lastVector, 1, [&](Value vector) {
+        b.store(b.f32Splat(0.0f), b.at(row, b.mul(vector, kLanes * 4)));
+      });
+    });
   }
 
   /// One token: the experts that it has chosen, the lowest number first.
@@ -99,14 +120,18 @@ private:
     b.loop(0, depth, most, [&](Value first) {
       emitPart(product,
                {firstVector, lastVector, /*unit=*/1, int64_t(op.getVectors()),
-                first, b.min(b.i64(most), b.sub(b.i64(depth), first)), most});
+                first, b.min(b.i64(most), b.sub(b.i64(depth), first)), most,
+                shard ? b.mul(shard, depth) : Value()});
     });
   }
 
   void add(Product &product, Value block, Value count, Value expert,
            const Product::Columns &columns,
            function_ref<Value(Value)> tokenOf) {
-    product.emit(block, count, expert, columns,
+    Value matrix = expert;
+    if (shard)
+      matrix = expert ? b.add(b.mul(expert, shards), shard) : shard;
+    product.emit(block, count, matrix, columns,
                  [&](Value row, Value vector, ArrayRef<Value> sums) {
                    Value to = b.at(x, b.mul(b.add(b.mul(tokenOf(row), width),
                                                   b.mul(vector, kLanes)),
@@ -121,8 +146,9 @@ private:
   PhaseContext &phase;
   mega::ExpertDownOp op;
   KernelBuilder &b;
-  int64_t width;
+  int64_t width, shards = 1;
   Value x, firstVector, lastVector;
+  Value shard; ///< null where weights are whole
 };
 
 } // namespace

@@ -24,15 +24,24 @@ static void storeValid(KernelBuilder &b, Value lanes, Value to, int64_t valid) {
 void fpmoe::emit(PhaseContext &phase, mega::LinearOp op, Tile tile) {
   KernelBuilder &b = phase.b;
   Product product(phase, op.getOperand(), op.getWeight());
-  int64_t rows = dim(op.getOperand(), 2), width = dim(op.getOut(), 1);
-  int64_t vectors = product.getLayout().vectors();
+  const mega::PackedLayout &layout = product.getLayout();
+  int64_t rows = dim(op.getOperand(), 2), width = dim(op.getOut(), -1);
+  int64_t vectors = layout.vectors();
   // Rows of logits have no padding.
   int64_t lastValid = std::min(kLanes, width - (vectors - 1) * kLanes);
   Value count = op.getLogitsRows()
                     ? phase.i64Field(offsetof(FpmoeStep, logits_count))
                     : phase.count;
   Value out = phase.base(op.getOut());
-  Value firstVector = b.mul(tile[0], op.getVectors());
+  Value chunk = tile[0], shard, operandDepth;
+  if (cast<ShapedType>(op.getWeight().getType()).getRank() == 3) {
+    int64_t chunks = llvm::divideCeil(vectors, op.getVectors());
+    shard = b.div(tile[0], chunks);
+    chunk = b.rem(tile[0], chunks);
+    operandDepth = b.mul(shard, layout.depth * layout.k);
+    out = b.at(out, b.mul(shard, dim(op.getOut(), 1) * width * 4));
+  }
+  Value firstVector = b.mul(chunk, op.getVectors());
   Value lastVector = b.min(b.add(firstVector, op.getVectors()), b.i64(vectors));
   Value firstBlock = b.mul(tile[1], op.getGroup());
   Value lastBlock =
@@ -59,9 +68,9 @@ void fpmoe::emit(PhaseContext &phase, mega::LinearOp op, Tile tile) {
     Value token = b.mul(block, rows);
     Product::Columns columns{
         firstVector, lastVector, /*unit=*/1, int64_t(op.getVectors()),
-        {},          {},         0};
+        {},          {},         0,          operandDepth};
     Value ofBlock = b.min(b.sub(count, token), b.i64(rows));
-    product.emit(block, ofBlock, /*matrix=*/{}, columns,
+    product.emit(block, ofBlock, shard, columns,
                  [&](Value row, Value vector, ArrayRef<Value> sums) {
                    Value to =
                        b.at(out, b.mul(b.add(b.mul(b.add(token, row), width),

@@ -33,7 +33,10 @@ static_assert(offsetof(FpmoeStep, tokens) == 0 &&
                   offsetof(FpmoeStep, segment_count) == 152 &&
                   offsetof(FpmoeStep, workers) == 160 &&
                   offsetof(FpmoeStep, whole_text) == 164 &&
-                  offsetof(FpmoeStep, ahead) == 168,
+                  offsetof(FpmoeStep, ahead) == 168 &&
+                  offsetof(FpmoeStep, reduce) == 176 &&
+                  offsetof(FpmoeStep, ranks) == 184 &&
+                  offsetof(FpmoeStep, first_token) == 192,
               "the layout of FpmoeStep changed: bump FPMOE_ABI_VERSION");
 
 /// Where FpmoeStep has the pointer to an input.

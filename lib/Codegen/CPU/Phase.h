@@ -84,6 +84,8 @@ void emit(PhaseContext &phase, mega::AttentionOp op, Tile tile);
 void emit(PhaseContext &phase, mega::AttendSpanOp op, Tile tile);
 void emit(PhaseContext &phase, mega::MergeSpansOp op, Tile tile);
 void emit(PhaseContext &phase, mega::LinearOp op, Tile tile);
+void emit(PhaseContext &phase, mega::ReduceOp op, Tile tile);
+void emit(PhaseContext &phase, mega::ExchangeOp op, Tile tile);
 void emit(PhaseContext &phase, mega::KeepRowsOp op, Tile tile);
 void emit(PhaseContext &phase, mega::RouteOp op, Tile tile);
 void emit(PhaseContext &phase, mega::RecordRoutesOp op, Tile tile);

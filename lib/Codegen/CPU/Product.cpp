@@ -91,13 +91,18 @@ void Product::emit(Value block, Value count, Value matrix,
                    const Columns &columns, Epilogue epilogue) {
   OperandBlock source = phase.block(operand, block);
   Value steps = b.i64(layout.depth), firstStep;
+  auto skip = [&](Value elements) {
+    int64_t operandDepth = format.getOperandDepth(b.target);
+    source.rows.base =
+        b.at(source.rows.base,
+             b.mul(b.div(elements, operandDepth), source.rows.stepBytes));
+  };
+  if (columns.operandDepth)
+    skip(columns.operandDepth);
   if (columns.depth) {
     steps = b.div(columns.depth, layout.k);
     firstStep = b.div(columns.firstDepth, layout.k);
-    int64_t operandDepth = format.getOperandDepth(b.target);
-    source.rows.base =
-        b.at(source.rows.base, b.mul(b.div(columns.firstDepth, operandDepth),
-                                     source.rows.stepBytes));
+    skip(columns.firstDepth);
   }
 
   /// Rows [row, row + rows), of which the first `sure` hold a token and those

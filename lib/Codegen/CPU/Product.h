@@ -30,6 +30,9 @@ public:
     /// Part of K, in elements; the whole where `depth` is null.
     mlir::Value firstDepth, depth;
     int64_t mostDepth; ///< what `depth` is at most
+    /// Elements of the operand's K in front of those that the weight has: of a
+    /// shard; null: none.
+    mlir::Value operandDepth = {};
   };
   /// Takes the sums of a row (i64) of the block, of some vectors of columns
   /// from `vector` (i64) on.

@@ -31,11 +31,27 @@ public:
     for (auto weight : module.getOps<WeightOp>())
       if (!weight.getResultValue().getDefiningOp<RopeFrequenciesOp>())
         d.parameters +=
-            weight.getTensorType().getNumElements() * weight.getNumInstances();
+            getWholeType(weight).getNumElements() * weight.getNumInstances();
     describeFormats();
+    d.ranks = getNumRanks(module);
+    d.heads *= d.ranks;
+    d.kvHeads *= d.ranks;
   }
 
 private:
+  /// The type of a weight with the parts of all ranks.
+  static RankedTensorType getWholeType(WeightOp weight) {
+    Value value = weight.getResultValue();
+    while (Operation *op = value.getDefiningOp()) {
+      if (isa<SplitRowsOp, SplitColumnsOp>(op))
+        return cast<RankedTensorType>(op->getOperand(0).getType());
+      if (!isa<PackOp, ConvertOp>(op))
+        break;
+      value = op->getOperand(0);
+    }
+    return weight.getTensorType();
+  }
+
   /// Formats of packed weights, that with the most bytes first: "int4, int8".
   void describeFormats() {
     llvm::MapVector<StringRef, int64_t> bytes;
@@ -67,10 +83,13 @@ private:
         d.headDim = heads.getHeadDim();
       }
       if (auto linear = dyn_cast<mega::LinearOp>(op);
-          linear && isLogits(linear))
-        d.vocabulary = linear.getOut().getType().getDimSize(1);
+          linear && isLogits(linear)) {
+        d.rankVocabulary = linear.getOut().getType().getDimSize(1);
+        auto use = linear.getWeight().getDefiningOp<mega::WeightOp>();
+        d.vocabulary = getWholeType(symbolOf(use)).getDimSize(0);
+      }
       if (auto keep = dyn_cast<mega::KeepRowsOp>(op))
-        d.vocabulary = keep.getOut().getType().getDimSize(1);
+        d.vocabulary = d.rankVocabulary = keep.getOut().getType().getDimSize(1);
       if (auto record = dyn_cast<mega::RecordRoutesOp>(op))
         d.topK = record.getColumns();
       if (auto route = dyn_cast<mega::RouteOp>(op))
@@ -115,7 +134,8 @@ private:
       of = weight.getTensorType().getDimSize(0), some = taken;
     int64_t elements =
         weight.getTensorType().getNumElements() / of * some * instances;
-    d.activeParameters += elements;
+    d.activeParameters +=
+        getWholeType(weight).getNumElements() / of * some * instances;
     d.decodeWeightBytes += weight.getInstanceBytes() / of * some * instances;
     if (!weight.getTensorType().getEncoding())
       return;

@@ -63,6 +63,7 @@ struct ProgramDescription {
           headDim = 0, context = 0, topK = 0;
   int64_t parameters = 0, activeParameters = 0, weightBytes = 0,
           decodeWeightBytes = 0, tokenDotOps = 0, logitsDotOps = 0;
+  int64_t ranks = 1, rankWeightBytes = 0, rankVocabulary = 0;
   std::vector<uint8_t> tokenizer;
   std::vector<int32_t> eosTokens;
   std::optional<SamplingDescription> sampling;

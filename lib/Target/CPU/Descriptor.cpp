@@ -14,7 +14,7 @@
 using namespace llvm;
 using namespace fpmoe;
 
-static_assert(FPMOE_ABI_VERSION == 8 && sizeof(FpmoeModel) == 288,
+static_assert(FPMOE_ABI_VERSION == 9 && sizeof(FpmoeModel) == 312,
               "FpmoeModel changed: change the list below with it");
 static_assert(offsetof(FpmoeModel, levels) == 16 &&
               offsetof(FpmoeModel, vocabulary) == 64 &&
@@ -24,7 +24,8 @@ static_assert(offsetof(FpmoeModel, levels) == 16 &&
               offsetof(FpmoeModel, default_top_k) == 232 &&
               offsetof(FpmoeModel, language_names) == 256 &&
               offsetof(FpmoeModel, sampling) == 264 &&
-              offsetof(FpmoeModel, matrices) == 272);
+              offsetof(FpmoeModel, matrices) == 272 &&
+              offsetof(FpmoeModel, ranks) == 288);
 static_assert(sizeof(FpmoeMatrix) == 40,
               "FpmoeMatrix changed: change makeMatrix with it");
 static_assert(sizeof(FpmoeLevel) == 104 &&
@@ -222,6 +223,8 @@ void fpmoe::addDescriptor(Module &module, const ProgramDescription &d) {
     matrices.push_back(makeMatrix(module, matrix));
   b.addArray(matrices);
   b.add(static_cast<int64_t>(matrices.size()));
+  for (int64_t value : {d.ranks, d.rankWeightBytes, d.rankVocabulary})
+    b.add(value);
   b.global(b.finish(), "fpmoe_model", GlobalValue::ExternalLinkage);
 
   // Known when the weights are written; see lib/Target/Link/Payload.h.

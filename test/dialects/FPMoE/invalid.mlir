@@ -303,6 +303,128 @@ fpmoe.weight @w : tensor<4xf32> {
 
 // -----
 
+// split_rows_c1
+fpmoe.weight @w : tensor<5x6xf32> {
+  %0 = fpmoe.load "a" : tensor<10x6xf32>
+  // expected-error@+1 {{makes 'tensor<5x6xf32>' of 'tensor<10x6xf32>' by sections [8, 3] and parts [4, 1] of dimension 0 (split_rows_c1)}}
+  %1 = fpmoe.split_rows %0 dim 0 sections [8, 3] parts [4, 1] : tensor<10x6xf32> -> tensor<5x6xf32>
+  fpmoe.yield %1 : tensor<5x6xf32>
+}
+
+// -----
+
+// split_rows_c1
+fpmoe.weight @w : tensor<5x6xf32> {
+  %0 = fpmoe.load "a" : tensor<10x6xf32>
+  // expected-error@+1 {{makes 'tensor<5x6xf32>' of 'tensor<10x6xf32>' by sections [8, 2] and parts [4, 2] of dimension 0 (split_rows_c1)}}
+  %1 = fpmoe.split_rows %0 dim 0 sections [8, 2] parts [4, 2] : tensor<10x6xf32> -> tensor<5x6xf32>
+  fpmoe.yield %1 : tensor<5x6xf32>
+}
+
+// -----
+
+// split_rows_c1
+fpmoe.weight @w : tensor<5x6xf32> {
+  %0 = fpmoe.load "a" : tensor<10x6xf32>
+  // expected-error@+1 {{makes 'tensor<5x6xf32>' of 'tensor<10x6xf32>' by sections [10] and parts [4, 1] of dimension 0 (split_rows_c1)}}
+  %1 = fpmoe.split_rows %0 dim 0 sections [10] parts [4, 1] : tensor<10x6xf32> -> tensor<5x6xf32>
+  fpmoe.yield %1 : tensor<5x6xf32>
+}
+
+// -----
+
+// split_rows_c1
+fpmoe.weight @w : tensor<5x6xf32> {
+  %0 = fpmoe.load "a" : tensor<10x6xf32>
+  // expected-error@+1 {{makes 'tensor<5x6xf32>' of 'tensor<10x6xf32>' by sections [10, 0] and parts [5, 0] of dimension 0 (split_rows_c1)}}
+  %1 = fpmoe.split_rows %0 dim 0 sections [10, 0] parts [5, 0] : tensor<10x6xf32> -> tensor<5x6xf32>
+  fpmoe.yield %1 : tensor<5x6xf32>
+}
+
+// -----
+
+// split_rows_c1
+fpmoe.weight @w : tensor<10x3xf32> {
+  %0 = fpmoe.load "a" : tensor<10x6xf32>
+  // expected-error@+1 {{makes 'tensor<10x3xf32>' of 'tensor<10x6xf32>' by sections [6] and parts [3] of dimension 1 (split_rows_c1)}}
+  %1 = fpmoe.split_rows %0 dim 1 sections [6] parts [3] : tensor<10x6xf32> -> tensor<10x3xf32>
+  fpmoe.yield %1 : tensor<10x3xf32>
+}
+
+// -----
+
+// split_rows_c1
+fpmoe.weight @w : tensor<5x7xf32> {
+  %0 = fpmoe.load "a" : tensor<10x6xf32>
+  // expected-error@+1 {{makes 'tensor<5x7xf32>' of 'tensor<10x6xf32>' by sections [10] and parts [5] of dimension 0 (split_rows_c1)}}
+  %1 = fpmoe.split_rows %0 dim 0 sections [10] parts [5] : tensor<10x6xf32> -> tensor<5x7xf32>
+  fpmoe.yield %1 : tensor<5x7xf32>
+}
+
+// -----
+
+// split_rows_c1
+fpmoe.weight @w : tensor<5x6xbf16> {
+  %0 = fpmoe.load "a" : tensor<10x6xf32>
+  // expected-error@+1 {{makes 'tensor<5x6xbf16>' of 'tensor<10x6xf32>' by sections [10] and parts [5] of dimension 0 (split_rows_c1)}}
+  %1 = fpmoe.split_rows %0 dim 0 sections [10] parts [5] : tensor<10x6xf32> -> tensor<5x6xbf16>
+  fpmoe.yield %1 : tensor<5x6xbf16>
+}
+
+// -----
+
+// split_columns_c1
+fpmoe.weight @w : tensor<6x32xf32> {
+  %0 = fpmoe.load "a" : tensor<6x64xf32>
+  // expected-error@+1 {{makes 'tensor<6x32xf32>' of 'tensor<6x64xf32>' (split_columns_c1)}}
+  %1 = fpmoe.split_columns %0 : tensor<6x64xf32> -> tensor<6x32xf32>
+  fpmoe.yield %1 : tensor<6x32xf32>
+}
+
+// -----
+
+// split_columns_c1
+fpmoe.weight @w : tensor<2x5x16xf32> {
+  %0 = fpmoe.load "a" : tensor<6x64xf32>
+  // expected-error@+1 {{makes 'tensor<2x5x16xf32>' of 'tensor<6x64xf32>' (split_columns_c1)}}
+  %1 = fpmoe.split_columns %0 : tensor<6x64xf32> -> tensor<2x5x16xf32>
+  fpmoe.yield %1 : tensor<2x5x16xf32>
+}
+
+// -----
+
+// split_columns_c1
+fpmoe.weight @w : tensor<2x6x16xbf16> {
+  %0 = fpmoe.load "a" : tensor<6x64xf32>
+  // expected-error@+1 {{makes 'tensor<2x6x16xbf16>' of 'tensor<6x64xf32>' (split_columns_c1)}}
+  %1 = fpmoe.split_columns %0 : tensor<6x64xf32> -> tensor<2x6x16xbf16>
+  fpmoe.yield %1 : tensor<2x6x16xbf16>
+}
+
+// -----
+
+// split_rows_c2
+fpmoe.weight @w : tensor<5x64x!fpmoe.int8> {
+  %0 = fpmoe.load "a" : tensor<10x64xf32>
+  %g = fpmoe.convert %0 : tensor<10x64xf32> -> tensor<10x64x!fpmoe.int8>
+  // expected-error@+1 {{splits 'tensor<10x64x!fpmoe.int8>', whose groups are made of what was split (split_rows_c2)}}
+  %1 = fpmoe.split_rows %g dim 0 sections [10] parts [5] : tensor<10x64x!fpmoe.int8> -> tensor<5x64x!fpmoe.int8>
+  fpmoe.yield %1 : tensor<5x64x!fpmoe.int8>
+}
+
+// -----
+
+// split_columns_c2
+fpmoe.weight @w : tensor<2x10x32x!fpmoe.int8> {
+  %0 = fpmoe.load "a" : tensor<10x64xf32>
+  %g = fpmoe.convert %0 : tensor<10x64xf32> -> tensor<10x64x!fpmoe.int8>
+  // expected-error@+1 {{splits 'tensor<10x64x!fpmoe.int8>', whose groups are made of what was split (split_columns_c2)}}
+  %1 = fpmoe.split_columns %g : tensor<10x64x!fpmoe.int8> -> tensor<2x10x32x!fpmoe.int8>
+  fpmoe.yield %1 : tensor<2x10x32x!fpmoe.int8>
+}
+
+// -----
+
 // select_c1
 fpmoe.weight @w : tensor<1x6xf32> {
   %0 = fpmoe.load "a" : tensor<3x6xf32>
@@ -794,6 +916,24 @@ func.func @f(%x: tensor<?x8xf32>, %r: tensor<3x8xf32>) -> tensor<?x3xf32> {
 
 // -----
 
+// linear_c1
+func.func @f(%x: tensor<?x8xf32>, %w: tensor<3x4x2xf32>) -> tensor<?x4xf32> {
+  // expected-error@+1 {{weight has shape [3, 4, 2], it must be [4, 8] (linear_c1)}}
+  %y = fpmoe.linear %x, %w : tensor<?x8xf32>, tensor<3x4x2xf32> -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+// linear_c1
+func.func @f(%x: tensor<?x8xf32>, %w: tensor<2x4x5xf32>) -> tensor<?x4xf32> {
+  // expected-error@+1 {{weight has shape [2, 4, 5], it must be [2, 4, 4] (linear_c1)}}
+  %y = fpmoe.linear %x, %w : tensor<?x8xf32>, tensor<2x4x5xf32> -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
 // linear_c3
 func.func @f(%x: tensor<?x8xf32>, %w: tensor<4x11xf32>, %a: tensor<3x8xf32>) -> tensor<?x4xf32> {
   // expected-error@+1 {{low_rank has shape [3, 8], it must be [4, 8] (linear_c3)}}
@@ -998,6 +1138,24 @@ func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %r: tensor<2x8xf32>, %gu: t
 func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %r: tensor<2x4xf32>, %gu: tensor<2x12x8xf32>, %d: tensor<2x8x6xf32>) -> tensor<?x8xf32> {
   // expected-error@+1 {{router has shape [2, 4], it must be [2, 8] (moe_c1)}}
   %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 router %r : tensor<2x4xf32> by #fpmoe.token_choice<top_k = 1, renormalize = true> experts %gu : tensor<2x12x8xf32>, %d : tensor<2x8x6xf32> names ["a", "b"] -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// moe_c2
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<12x8xf32>, %d: tensor<2x8x4xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{gate_up has shape [12, 8], it must be [16, 8] (moe_c2)}}
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 shared %gu : tensor<12x8xf32>, %d : tensor<2x8x4xf32> -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// moe_c2
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %r: tensor<3x8xf32>, %egu: tensor<3x16x8xf32>, %ed: tensor<3x2x8x4xf32>, %gu: tensor<12x8xf32>, %d: tensor<8x6xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{has downs of other shards, 'tensor<3x2x8x4xf32>' and 'tensor<8x6xf32>' (moe_c2)}}
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 router %r : tensor<3x8xf32> by #fpmoe.token_choice<top_k = 1, renormalize = true> experts %egu : tensor<3x16x8xf32>, %ed : tensor<3x2x8x4xf32> names ["a", "b", "c"] shared %gu : tensor<12x8xf32>, %d : tensor<8x6xf32> -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
 

@@ -125,6 +125,22 @@ fpmoe.weight @append_columns : tensor<4x23xf32> {
   fpmoe.yield %2 : tensor<4x23xf32>
 }
 
+// CHECK: fpmoe.weight @split_rows : tensor<5x6xf32> {
+fpmoe.weight @split_rows : tensor<5x6xf32> {
+  %0 = fpmoe.load "a" : tensor<10x6xf32>
+  // CHECK: fpmoe.split_rows %{{.*}} dim 0 sections [8, 2] parts [4, 1] : tensor<10x6xf32> -> tensor<5x6xf32>
+  %1 = fpmoe.split_rows %0 dim 0 sections [8, 2] parts [4, 1] : tensor<10x6xf32> -> tensor<5x6xf32>
+  fpmoe.yield %1 : tensor<5x6xf32>
+}
+
+// CHECK: fpmoe.weight @split_columns : tensor<2x6x16xf32> {
+fpmoe.weight @split_columns : tensor<2x6x16xf32> {
+  %0 = fpmoe.load "a" : tensor<6x64xf32>
+  // CHECK: fpmoe.split_columns %{{.*}} : tensor<6x64xf32> -> tensor<2x6x16xf32>
+  %1 = fpmoe.split_columns %0 : tensor<6x64xf32> -> tensor<2x6x16xf32>
+  fpmoe.yield %1 : tensor<2x6x16xf32>
+}
+
 // CHECK: fpmoe.weight @half : tensor<8x8xf16> {
 fpmoe.weight @half : tensor<8x8xf16> {
   %0 = fpmoe.load "a" : tensor<8x8xf32>

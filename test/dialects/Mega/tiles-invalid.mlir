@@ -902,7 +902,7 @@ mega.program @p max_tokens 4 rows 4 context 64 {
 
 // -----
 
-// linear_c1: packed, but several
+// linear_c3: packed, but several
 fpmoe.weight @w : tensor<2x40x64xf32, #mega.packed<n = 16, k = 1>> {
   %0 = fpmoe.load "w" : tensor<2x40x64xf32>
   %1 = fpmoe.pack %0 : tensor<2x40x64xf32> -> tensor<2x40x64xf32, #mega.packed<n = 16, k = 1>>
@@ -913,7 +913,7 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %out = mega.buffer shared : memref<4x48xf32>
   %w = mega.weight @w : tensor<2x40x64xf32, #mega.packed<n = 16, k = 1>>
   mega.phase "p" tiles [3, block_groups] {
-    // expected-error@+1 {{takes a weight that is not a packed matrix, or gives no rows (linear_c1)}}
+    // expected-error@+1 {{of shards 'memref<1x64x4x1xf32>' by 'tensor<2x40x64xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<4x48xf32>', or has what belongs to their sum (linear_c3)}}
     mega.linear %a, %w into %out vectors 1 group 1 : memref<1x64x4x1xf32>, tensor<2x40x64xf32, #mega.packed<n = 16, k = 1>>, memref<4x48xf32>
   }
 }
@@ -1100,6 +1100,272 @@ mega.program @p max_tokens 4 rows 4 context 64 {
       // expected-error@+1 {{takes pairs of vectors of heads of 32 columns, which must have no norm and be a multiple of 32 (qkv_c3)}}
       mega.qkv %x, %w norms %norm : tensor<32xf32>, %norm : tensor<32xf32> eps 1.0e-6 rope %angles at %positions into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 32 group 1 pairs : memref<1x64x4x1xf32>, tensor<6x32x50xf32>, memref<4x32xf32>, memref<?xi32>, memref<4x4x32xf32>, memref<1x1x?x64xf32>, memref<4x32xf32>
     }
+  }
+}
+
+// -----
+
+// linear_c3
+fpmoe.weight @w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "w" : tensor<2x20x16xf32>
+  %1 = fpmoe.pack %0 : tensor<2x20x16xf32> -> tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %a = mega.buffer shared : memref<1x48x4x1xf32>
+  %out = mega.buffer shared : memref<2x4x32xf32>
+  %w = mega.weight @w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "p" tiles [4, block_groups] {
+    // expected-error@+1 {{of shards 'memref<1x48x4x1xf32>' by 'tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<2x4x32xf32>', or has what belongs to their sum (linear_c3)}}
+    mega.linear %a, %w into %out vectors 1 group 1 : memref<1x48x4x1xf32>, tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>, memref<2x4x32xf32>
+  }
+}
+
+// -----
+
+// linear_c3
+fpmoe.weight @w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "w" : tensor<2x20x16xf32>
+  %1 = fpmoe.pack %0 : tensor<2x20x16xf32> -> tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %a = mega.buffer shared : memref<1x64x4x1xf32>
+  %out = mega.buffer shared : memref<2x4x32xf32>
+  %w = mega.weight @w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "p" tiles [4, block_groups] {
+    // expected-error@+1 {{of shards 'memref<1x64x4x1xf32>' by 'tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<2x4x32xf32>', or has what belongs to their sum (linear_c3)}}
+    mega.linear %a, %w into %out vectors 1 group 1 : memref<1x64x4x1xf32>, tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>, memref<2x4x32xf32>
+  }
+}
+
+// -----
+
+// linear_c3
+fpmoe.weight @w : tensor<2x20x24xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "w" : tensor<2x20x24xf32>
+  %1 = fpmoe.pack %0 : tensor<2x20x24xf32> -> tensor<2x20x24xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<2x20x24xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %a = mega.buffer shared : memref<1x48x4x1xf32>
+  %out = mega.buffer shared : memref<2x4x32xf32>
+  %w = mega.weight @w : tensor<2x20x24xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "p" tiles [4, block_groups] {
+    // expected-error@+1 {{of shards 'memref<1x48x4x1xf32>' by 'tensor<2x20x24xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<2x4x32xf32>', or has what belongs to their sum (linear_c3)}}
+    mega.linear %a, %w into %out vectors 1 group 1 : memref<1x48x4x1xf32>, tensor<2x20x24xf32, #mega.packed<n = 16, k = 1>>, memref<2x4x32xf32>
+  }
+}
+
+// -----
+
+// linear_c3
+fpmoe.weight @w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "w" : tensor<2x20x16xf32>
+  %1 = fpmoe.pack %0 : tensor<2x20x16xf32> -> tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %a = mega.buffer shared : memref<1x32x4x1xf32>
+  %out = mega.buffer shared : memref<3x4x32xf32>
+  %w = mega.weight @w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "p" tiles [4, block_groups] {
+    // expected-error@+1 {{of shards 'memref<1x32x4x1xf32>' by 'tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<3x4x32xf32>', or has what belongs to their sum (linear_c3)}}
+    mega.linear %a, %w into %out vectors 1 group 1 : memref<1x32x4x1xf32>, tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>, memref<3x4x32xf32>
+  }
+}
+
+// -----
+
+// linear_c3
+fpmoe.weight @w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "w" : tensor<2x20x16xf32>
+  %1 = fpmoe.pack %0 : tensor<2x20x16xf32> -> tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %a = mega.buffer shared : memref<1x32x4x1xf32>
+  %out = mega.buffer shared : memref<2x4x16xf32>
+  %w = mega.weight @w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "p" tiles [4, block_groups] {
+    // expected-error@+1 {{of shards 'memref<1x32x4x1xf32>' by 'tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<2x4x16xf32>', or has what belongs to their sum (linear_c3)}}
+    mega.linear %a, %w into %out vectors 1 group 1 : memref<1x32x4x1xf32>, tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>, memref<2x4x16xf32>
+  }
+}
+
+// -----
+
+// linear_c3
+fpmoe.weight @w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "w" : tensor<2x20x16xf32>
+  %1 = fpmoe.pack %0 : tensor<2x20x16xf32> -> tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %a = mega.buffer shared : memref<1x32x4x1xf32>
+  %out = mega.buffer shared : memref<4x32xf32>
+  %w = mega.weight @w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "p" tiles [4, block_groups] {
+    // expected-error@+1 {{of shards 'memref<1x32x4x1xf32>' by 'tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<4x32xf32>', or has what belongs to their sum (linear_c3)}}
+    mega.linear %a, %w into %out vectors 1 group 1 : memref<1x32x4x1xf32>, tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>, memref<4x32xf32>
+  }
+}
+
+// -----
+
+// linear_c3
+fpmoe.weight @w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "w" : tensor<2x20x16xf32>
+  %1 = fpmoe.pack %0 : tensor<2x20x16xf32> -> tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %a = mega.buffer shared : memref<1x32x4x1xf32>
+  %out = mega.buffer shared : memref<2x4x32xf32>
+  %w = mega.weight @w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "p" tiles [4, block_groups] {
+    // expected-error@+1 {{of shards 'memref<1x32x4x1xf32>' by 'tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<2x4x32xf32>', or has what belongs to their sum (linear_c3)}}
+    mega.linear %a, %w into %out vectors 1 group 1 accumulate : memref<1x32x4x1xf32>, tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>, memref<2x4x32xf32>
+  }
+}
+
+// -----
+
+// linear_c3
+fpmoe.weight @w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "w" : tensor<2x20x16xf32>
+  %1 = fpmoe.pack %0 : tensor<2x20x16xf32> -> tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %a = mega.buffer shared : memref<1x32x4x1xf32>
+  %out = mega.buffer shared : memref<2x4x32xf32>
+  %w = mega.weight @w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "p" tiles [4, block_groups] {
+    // expected-error@+1 {{of shards 'memref<1x32x4x1xf32>' by 'tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<2x4x32xf32>', or has what belongs to their sum (linear_c3)}}
+    mega.linear %a, %w into %out vectors 1 group 1 times 2.0 : memref<1x32x4x1xf32>, tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>, memref<2x4x32xf32>
+  }
+}
+
+// -----
+
+// linear_c3
+fpmoe.weight @w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "w" : tensor<2x20x16xf32>
+  %1 = fpmoe.pack %0 : tensor<2x20x16xf32> -> tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
+}
+fpmoe.weight @bias : tensor<20xf32> {
+  %0 = fpmoe.load "bias" : tensor<20xf32>
+  fpmoe.yield %0 : tensor<20xf32>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %a = mega.buffer shared : memref<1x32x4x1xf32>
+  %out = mega.buffer shared : memref<2x4x32xf32>
+  %w = mega.weight @w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
+  %bias = mega.weight @bias : tensor<20xf32>
+  mega.phase "p" tiles [4, block_groups] {
+    // expected-error@+1 {{of shards 'memref<1x32x4x1xf32>' by 'tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<2x4x32xf32>', or has what belongs to their sum (linear_c3)}}
+    mega.linear %a, %w bias %bias : tensor<20xf32> into %out vectors 1 group 1 : memref<1x32x4x1xf32>, tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>, memref<2x4x32xf32>
+  }
+}
+
+// -----
+
+// reduce_c1
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %sums = mega.buffer shared : memref<3x4x32xf32>
+  %out = mega.buffer shared : memref<4x32xf32>
+  mega.phase "p" tiles [tokens] {
+    // expected-error@+1 {{of 'memref<3x4x32xf32>' gives 'memref<4x32xf32>' (reduce_c1)}}
+    mega.reduce %sums into %out : memref<3x4x32xf32>, memref<4x32xf32>
+  }
+}
+
+// -----
+
+// reduce_c1
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %sums = mega.buffer shared : memref<4x32xf32>
+  %out = mega.buffer shared : memref<4x32xf32>
+  mega.phase "p" tiles [tokens] {
+    // expected-error@+1 {{of 'memref<4x32xf32>' gives 'memref<4x32xf32>' (reduce_c1)}}
+    mega.reduce %sums into %out : memref<4x32xf32>, memref<4x32xf32>
+  }
+}
+
+// -----
+
+// reduce_c1
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %sums = mega.buffer shared : memref<2x4x32xf32>
+  %out = mega.buffer shared : memref<4x48xf32>
+  mega.phase "p" tiles [tokens] {
+    // expected-error@+1 {{of 'memref<2x4x32xf32>' gives 'memref<4x48xf32>' (reduce_c1)}}
+    mega.reduce %sums into %out : memref<2x4x32xf32>, memref<4x48xf32>
+  }
+}
+
+// -----
+
+// reduce_c1
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %sums = mega.buffer shared : memref<2x4x32xf32>
+  %out = mega.buffer shared : memref<8x32xf32>
+  mega.phase "p" tiles [tokens] {
+    // expected-error@+1 {{of 'memref<2x4x32xf32>' gives 'memref<8x32xf32>' (reduce_c1)}}
+    mega.reduce %sums into %out : memref<2x4x32xf32>, memref<8x32xf32>
+  }
+}
+
+// -----
+
+// reduce_c1
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %sums = mega.buffer shared : memref<2x4x32xf32>
+  %out = mega.buffer shared : memref<2x4x32xf32>
+  mega.phase "p" tiles [tokens] {
+    // expected-error@+1 {{of 'memref<2x4x32xf32>' gives 'memref<2x4x32xf32>' (reduce_c1)}}
+    mega.reduce %sums into %out : memref<2x4x32xf32>, memref<2x4x32xf32>
+  }
+}
+
+// -----
+
+// reduce_c1
+fpmoe.weight @bias : tensor<20xf32> {
+  %0 = fpmoe.load "bias" : tensor<20xf32>
+  fpmoe.yield %0 : tensor<20xf32>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %sums = mega.buffer shared : memref<2x4x48xf32>
+  %out = mega.buffer shared : memref<4x48xf32>
+  %bias = mega.weight @bias : tensor<20xf32>
+  mega.phase "p" tiles [tokens] {
+    // expected-error@+1 {{of 'memref<2x4x48xf32>' gives 'memref<4x48xf32>' (reduce_c1)}}
+    mega.reduce %sums bias %bias : tensor<20xf32> into %out : memref<2x4x48xf32>, memref<4x48xf32>
+  }
+}
+
+// -----
+
+// exchange_c1
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %rows = mega.buffer shared : memref<2x4x32xf32>
+  mega.phase "p" tiles [1] {
+    // expected-error@+1 {{adds 'memref<2x4x32xf32>', which is no rows (exchange_c1)}}
+    mega.exchange %rows : memref<2x4x32xf32>
+  }
+}
+
+// -----
+
+// exchange_c1
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %rows = mega.buffer shared : memref<32xf32>
+  mega.phase "p" tiles [1] {
+    // expected-error@+1 {{adds 'memref<32xf32>', which is no rows (exchange_c1)}}
+    mega.exchange %rows : memref<32xf32>
   }
 }
 

@@ -398,6 +398,62 @@ mega.program @inputs max_tokens 24 rows 12 context 256 {
   }
 }
 
+// Shards, and the sums of those of all ranks.
+// CHECK-LABEL: mega.program @shards
+// CHECK: mega.embed %{{.*}} part at %{{.*}} into %{{.*}} : tensor<64x32xf32, #mega.packed<n = 16, k = 1>>, memref<?xi32>, memref<24x32xf32>
+// CHECK: mega.exchange %{{.*}} : memref<24x32xf32>
+// CHECK: mega.linear %{{.*}}, %{{.*}} into %{{.*}} vectors 1 group 16 : memref<2x64x12x1xf32>, tensor<4x20x16xf32, #mega.packed<n = 16, k = 1>>, memref<4x24x32xf32>
+// CHECK: mega.reduce %{{.*}} into %{{.*}} : memref<4x24x32xf32>, memref<1x24x32xf32>
+// CHECK: mega.exchange %{{.*}} : memref<1x24x32xf32>
+// CHECK: mega.reduce %{{.*}} bias %{{.*}} : tensor<20xf32> into %{{.*}} accumulate times 5.0{{.*}} : memref<1x24x32xf32>, memref<24x32xf32>
+// CHECK: mega.expert_down %{{.*}} shared %{{.*}} : tensor<4x20x16xf32, #mega.packed<n = 16, k = 1>> groups %{{.*}} : memref<52xi32> into %{{.*}} vectors 1 depth 16 : memref<2x64x12x1xf32>, memref<4x24x32xf32>
+fpmoe.weight @shards_table : tensor<64x32xf32, #packed> {
+  %0 = fpmoe.load "table" : tensor<64x32xf32>
+  %1 = fpmoe.pack %0 : tensor<64x32xf32> -> tensor<64x32xf32, #packed>
+  fpmoe.yield %1 : tensor<64x32xf32, #packed>
+}
+fpmoe.weight @shards_o : tensor<4x20x16xf32, #packed> {
+  %0 = fpmoe.load "o" : tensor<4x20x16xf32>
+  %1 = fpmoe.pack %0 : tensor<4x20x16xf32> -> tensor<4x20x16xf32, #packed>
+  fpmoe.yield %1 : tensor<4x20x16xf32, #packed>
+}
+fpmoe.weight @shards_bias : tensor<20xf32> {
+  %0 = fpmoe.load "bias" : tensor<20xf32>
+  fpmoe.yield %0 : tensor<20xf32>
+}
+mega.program @shards max_tokens 24 rows 12 context 64 {
+  %x = mega.buffer shared : memref<24x32xf32>
+  %operand = mega.buffer shared : memref<2x64x12x1xf32>
+  %groups = mega.buffer private : memref<52xi32>
+  %sums = mega.buffer shared : memref<4x24x32xf32>
+  %total = mega.buffer shared : memref<1x24x32xf32>
+  %tokens = mega.input tokens : memref<?xi32>
+  %table = mega.weight @shards_table : tensor<64x32xf32, #packed>
+  %o = mega.weight @shards_o : tensor<4x20x16xf32, #packed>
+  %bias = mega.weight @shards_bias : tensor<20xf32>
+  mega.phase "embed" tiles [tokens] {
+    mega.embed %table part at %tokens into %x : tensor<64x32xf32, #packed>, memref<?xi32>, memref<24x32xf32>
+  }
+  mega.phase "exchange_x" tiles [1] {
+    mega.exchange %x : memref<24x32xf32>
+  }
+  mega.phase "output" tiles [8, block_groups] {
+    mega.linear %operand, %o into %sums vectors 1 group 16 : memref<2x64x12x1xf32>, tensor<4x20x16xf32, #packed>, memref<4x24x32xf32>
+  }
+  mega.phase "reduce" tiles [tokens] {
+    mega.reduce %sums into %total : memref<4x24x32xf32>, memref<1x24x32xf32>
+  }
+  mega.phase "exchange" tiles [1] {
+    mega.exchange %total : memref<1x24x32xf32>
+  }
+  mega.phase "add" tiles [tokens] {
+    mega.reduce %total bias %bias : tensor<20xf32> into %x accumulate times 5.0e-1 : memref<1x24x32xf32>, memref<24x32xf32>
+  }
+  mega.phase "down" tiles [8] {
+    mega.expert_down %operand shared %o : tensor<4x20x16xf32, #packed> groups %groups : memref<52xi32> into %sums vectors 1 depth 16 : memref<2x64x12x1xf32>, memref<4x24x32xf32>
+  }
+}
+
 // What is left out, multiplied, or of another format: products of f16 and bf16, the
 // latter of rows that lie together, panels of 64 columns, bias, factor and tail.
 // CHECK-LABEL: mega.program @formats
@@ -488,6 +544,16 @@ mega.program @examples max_tokens 1 rows 1 context 64 {
     mega.phase "record_routes" tiles [tokens] {
       mega.record_routes of %chosen : memref<1x1xi32> into %routes layer %layer columns 1 max_tokens 512 : memref<?xi32>
     }
+  }
+}
+mega.program @reduce_example max_tokens 1 rows 1 context 64 {
+  %x = mega.buffer shared : memref<1x32xf32>
+  %sums = mega.buffer shared : memref<4x1x32xf32>
+  mega.phase "reduce" tiles [1] {
+    mega.reduce %sums into %x accumulate : memref<4x1x32xf32>, memref<1x32xf32>
+  }
+  mega.phase "exchange" tiles [1] {
+    mega.exchange %x : memref<1x32xf32>
   }
 }
 mega.program @low_rank_example max_tokens 1 rows 1 context 64 {

@@ -106,6 +106,33 @@ TEST_F(EvaluateTest, SliceAppendRows) {
   expectWindows();
 }
 
+TEST_F(EvaluateTest, SplitRows) {
+  // The second rank has less than a part of each section, the third nothing.
+  for (rank = 0; rank < 3; ++rank) {
+    parseRecipe("tensor<3x15x9xf32>", R"(
+      %a = fpmoe.load "fused" : tensor<3x22x9xf32>
+      %0 = fpmoe.split_rows %a dim 1 sections [13, 7, 2] parts [8, 5, 2] : tensor<3x22x9xf32> -> tensor<3x15x9xf32>)");
+    expectWindows();
+    parseRecipe("tensor<2x22x9xbf16>", R"(
+      %a = fpmoe.load "wide" : tensor<3x22x9xbf16>
+      %0 = fpmoe.split_rows %a dim 0 sections [2, 1] parts [1, 1] : tensor<3x22x9xbf16> -> tensor<2x22x9xbf16>)");
+    expectWindows();
+  }
+}
+
+TEST_F(EvaluateTest, SplitColumns) {
+  for (rank = 0; rank < 4; ++rank) {
+    parseRecipe("tensor<3x2x22x2xf32>", R"(
+      %a = fpmoe.load "fused" : tensor<3x22x9xf32>
+      %0 = fpmoe.split_columns %a : tensor<3x22x9xf32> -> tensor<3x2x22x2xf32>)");
+    expectWindows();
+    parseRecipe("tensor<2x20x4xbf16>", R"(
+      %a = fpmoe.load "b.4" : tensor<20x7xbf16>
+      %0 = fpmoe.split_columns %a : tensor<20x7xbf16> -> tensor<2x20x4xbf16>)");
+    expectWindows();
+  }
+}
+
 TEST_F(EvaluateTest, AppendRowsConvert) {
   parseRecipe("tensor<40x7xbf16>", R"(
     %a = fpmoe.load "a.3" : tensor<20x7xf32>

@@ -135,7 +135,7 @@ protected:
     llvm::Error error = checkRecipes(*module, sources);
     ASSERT_FALSE(error) << toString(std::move(error));
     mlir::Value value = weight("w").getResultValue();
-    RecipeEvaluator evaluator(sources);
+    RecipeEvaluator evaluator(sources, rank);
     int64_t size = expected.size();
     ASSERT_EQ(size, weight("w").getTensorType().getNumElements());
     for (int trial = 0; trial < 200; ++trial) {
@@ -182,6 +182,7 @@ protected:
   std::map<std::string, Tensor> tensors;
   std::string directory;
   std::mt19937 generator{7};
+  int64_t rank = 0; ///< whose part of weights that are split
 
 private:
   std::vector<float> naiveUnrounded(mlir::Operation *op, int64_t layer) {
@@ -245,6 +246,31 @@ private:
                  ? in[which][(matrix * rows + row) * columns + column]
                  : 0.0f;
     };
+    if (auto split = llvm::dyn_cast<SplitRowsOp>(op)) {
+      int64_t entries = shape[split.getDim()], inner = 1;
+      for (int64_t extent : shape.drop_front(split.getDim() + 1))
+        inner *= extent;
+      for (int64_t o = 0, e = in[0].size() / (entries * inner); o < e; ++o) {
+        int64_t section = 0; // where it begins
+        for (size_t s = 0; s < split.getParts().size(); ++s) {
+          int64_t part = split.getParts()[s], size = split.getSections()[s];
+          for (int64_t i = rank * part; i < (rank + 1) * part; ++i)
+            for (int64_t j = 0; j < inner; ++j)
+              out.push_back(i < size
+                                ? in[0][(o * entries + section + i) * inner + j]
+                                : 0.0f);
+          section += size;
+        }
+      }
+    }
+    if (llvm::isa<SplitColumnsOp>(op)) {
+      int64_t shards = result[result.size() - 3], width = result.back();
+      for (int64_t m = 0; m < matrices; ++m)
+        for (int64_t s = 0; s < shards; ++s)
+          for (int64_t r = 0; r < rows; ++r)
+            for (int64_t c = 0; c < width; ++c)
+              out.push_back(at(0, m, r, (rank * shards + s) * width + c));
+    }
     if (auto slice = llvm::dyn_cast<SliceOp>(op))
       for (int64_t m = 0; m < matrices; ++m)
         for (int64_t r = 0; r < result[result.size() - 2]; ++r)

@@ -1,0 +1,280 @@
+#!/usr/bin/env python3
+# Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Runs programs that are split over 1, 2 and 4 ranks, on this machine, through MPI.
+
+    test/e2e/ranks.py models/nano --weights=bf16,int8
+
+Each program is started by every mpirun that is installed, of Open MPI and of MPICH. Checks:
+  score      logits have the same bits for any number of ranks, of threads in a rank, and of tokens
+             in a step;
+  generate   so has a text that is drawn, with guesses and without, from standard input too;
+  serve      a server completes, while two texts are written at a time, what `generate` does;
+  memory     a rank maps its own part of the weights, and no other;
+  killed     a rank that is killed ends all within 10 seconds, and nobody is left;
+  count      another number of ranks than the program is for is one error, which names both.
+Prints a line for each check; exits with 1 when one fails, with 2 for wrong usage, with 77 where no
+MPI is installed.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LAUNCHERS = {
+    "openmpi": ("mpirun.openmpi", "--allow-run-as-root", "--oversubscribe"),
+    "mpich": ("mpirun.mpich",),
+}
+TIMEOUT = 120
+
+
+class Failure(Exception):
+    pass
+
+
+class Program:
+    """A program of so many ranks, under one MPI."""
+
+    def __init__(self, path, ranks, mpi):
+        self.path, self.ranks, self.mpi = path, ranks, mpi
+        self.name = f"{mpi} {ranks}"
+
+    def command(self, *arguments, ranks=None):
+        words = [self.path, *map(str, arguments)]
+        if self.ranks == 1:
+            return words
+        launcher = [*LAUNCHERS[self.mpi], "-n", str(ranks or self.ranks)]
+        return [*launcher, *words, "--mpi"]
+
+    def run(self, *arguments, given="", ranks=None):
+        return subprocess.run(self.command(*arguments, ranks=ranks), input=given,
+                              capture_output=True, text=True, timeout=TIMEOUT, check=False)
+
+    def start(self, *arguments):
+        return subprocess.Popen(self.command(*arguments), stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
+                                start_new_session=True)
+
+    def processes(self):
+        """Process ids of the ranks that run."""
+        found = []
+        for entry in pathlib.Path("/proc").glob("[0-9]*/exe"):
+            try:
+                if entry.resolve() == self.path:
+                    found.append(int(entry.parent.name))
+            except OSError:
+                pass
+        return sorted(found)
+
+
+def must(result):
+    if result.returncode:
+        raise Failure(f"exit code {result.returncode}: {result.stderr.strip()[-300:]}")
+    return result.stdout
+
+
+class Checks:
+    def __init__(self, options, work):
+        self.options, self.work = options, work
+        self.failed = self.done = 0
+        self.ids = work / "ids"
+
+    def report(self, good, *words):
+        self.done += 1
+        self.failed += not good
+        print("ok  " if good else "FAIL", *words, flush=True)
+
+    def attempt(self, program, check, name):
+        try:
+            self.report(True, program.name, name, check(program) or "")
+        except (Failure, subprocess.TimeoutExpired, OSError) as failure:
+            self.report(False, program.name, name, failure)
+
+    def logits(self, program, *flags):
+        out = self.work / "logits"
+        out.unlink(missing_ok=True)
+        must(program.run("score", "--ids", self.ids, "--logits", out, *flags))
+        return out.read_bytes()
+
+    def score(self, program):
+        for threads in (1, 2):
+            for chunk in ((), ("--chunk", "1"), ("--chunk", "7")):
+                if self.logits(program, "--threads", threads, *chunk) != self.expected:
+                    raise Failure(f"other bits with {threads} threads {' '.join(chunk)}")
+        return "equal"
+
+    def text(self, program, *flags, given=""):
+        return must(program.run("generate", "--prompt-ids", "3 5 7", "-n", 40, "--ids", "--seed", 5,
+                                "--temperature", 0.7, "--threads", 1, *flags, given=given))
+
+    def generate(self, program):
+        for flags in ((), ("--drafts", "0"), ("--drafts", "7")):
+            if (text := self.text(program, *flags)) != self.written:
+                raise Failure(f"{' '.join(flags)}: {text!r} instead of {self.written!r}")
+        return "equal"
+
+    def complete(self, port, results, i):
+        body = json.dumps({"prompt": [3, 5, 7 + i], "max_tokens": 12, "temperature": 0}).encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/completions", body,
+                                         {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as reply:
+            results[i] = json.load(reply)["choices"][0]["text"]
+
+    def served(self, program):
+        server = program.start("serve", "--port", "0", "--threads", "1")
+        try:
+            line = ""
+            for line in server.stderr:
+                if found := re.search(r"http://127\.0\.0\.1:(\d+)", line):
+                    break
+            else:
+                raise Failure(f"the server does not start: {line}")
+            results = {}
+            askers = [threading.Thread(target=self.complete, args=(found[1], results, i))
+                      for i in range(2)]
+            for asker in askers:
+                asker.start()
+            for asker in askers:
+                asker.join()
+            server.send_signal(signal.SIGTERM)
+            code = server.wait(timeout=20)
+            if program.processes():
+                raise Failure("ranks are left when the server has ended")
+            return results, code
+        finally:
+            if server.poll() is None:
+                os.killpg(server.pid, signal.SIGKILL)
+
+    def serve(self, program):
+        results, _ = self.served(program)
+        if results != self.answers:
+            raise Failure(f"{results} instead of {self.answers}")
+        return "equal"
+
+    def memory(self, program):
+        """Address space of the weights of each rank: mapped files are shared."""
+        running = program.start("serve", "--port", "0", "--threads", "1")
+        try:
+            for line in running.stderr:
+                if "http://" in line:
+                    break
+            info = json.loads(must(program.run("info", "--json") if program.ranks == 1 else
+                                   subprocess.run([program.path, "info", "--json"], text=True,
+                                                  capture_output=True, check=False)))
+            most = info["weight_bytes"] / program.ranks
+            ranks = program.processes()
+            if len(ranks) != program.ranks:
+                raise Failure(f"{len(ranks)} processes")
+            sizes = []
+            for rank in ranks:
+                mapped = 0
+                for line in pathlib.Path(f"/proc/{rank}/maps").read_text().splitlines():
+                    fields = line.split(maxsplit=5)
+                    if fields[-1] == str(program.path) and fields[1] == "r--s":
+                        start, end = (int(word, 16) for word in fields[0].split("-"))
+                        mapped += end - start
+                sizes.append(mapped)
+            if any(abs(size - most) > 0.05 * most + 8192 for size in sizes):
+                raise Failure(f"ranks map {sizes} bytes of weights instead of {most}")
+            return f"{sizes} bytes"
+        finally:
+            os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
+
+    def killed(self, program):
+        running = program.start("serve", "--port", "0", "--threads", "1")
+        try:
+            for line in running.stderr:
+                if "http://" in line:
+                    break
+            victim, begin = program.processes()[-1], time.time()
+            os.kill(victim, signal.SIGKILL)
+            running.wait(timeout=10)
+            while program.processes() and time.time() - begin < 10:
+                time.sleep(0.1)
+            if left := program.processes():
+                raise Failure(f"{left} are left")
+            return f"all ended in {time.time() - begin:.1f} s"
+        finally:
+            if running.poll() is None:
+                os.killpg(running.pid, signal.SIGKILL)
+
+    def count(self, program):
+        result = program.run("score", "--ids", self.ids, ranks=program.ranks + 1)
+        errors = [line for line in result.stderr.splitlines() if line.startswith("error:")]
+        numbers = {str(program.ranks), str(program.ranks + 1)}
+        if len(errors) != 1 or not numbers <= set(re.findall(r"\d+", errors[0])):
+            raise Failure(f"exit code {result.returncode}: {result.stderr}")
+        return errors[0]
+
+    def model(self, weights):
+        count = self.options.tokens
+        self.ids.write_text(" ".join(str(i * (i + 29) % 251) for i in range(count)))
+        programs = {}
+        for ranks in self.options.ranks:
+            path = self.work / f"program-{ranks}"
+            subprocess.run([self.options.fpmoe_compile, self.options.model, f"--ranks={ranks}",
+                            f"--weights={weights}", "-o", path, *self.options.flag], check=True)
+            programs[ranks] = path
+        alone = Program(programs[1], 1, "alone")
+        self.expected, self.written = self.logits(alone, "--threads", "2"), self.text(alone)
+        self.answers, _ = self.served(alone)
+        self.attempt(alone, self.score, f"{weights} score")
+        for mpi in self.options.mpi:
+            for ranks in self.options.ranks:
+                if ranks == 1:
+                    continue
+                program = Program(programs[ranks], ranks, mpi)
+                for name in self.options.check:
+                    self.attempt(program, getattr(self, name), f"{weights} {name}")
+
+
+def main():
+    checks = ("score", "generate", "serve", "memory", "killed", "count")
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=pathlib.Path)
+
+    def words(text):
+        return text.split(",")
+
+    parser.add_argument("--weights", type=words, default=["bf16"])
+    parser.add_argument("--ranks", default=[1, 2, 4],
+                        type=lambda text: sorted({1, *map(int, text.split(","))}))
+    parser.add_argument("--mpi", type=words, default=list(LAUNCHERS))
+    parser.add_argument("--check", type=words, default=list(checks))
+    parser.add_argument("--tokens", type=int, default=60)
+    parser.add_argument("--flag", action="append", default=[], help="of fpmoe-compile")
+    parser.add_argument("--fpmoe-compile", type=pathlib.Path)
+    options = parser.parse_args()
+    if unknown := {*options.check} - {*checks} | {*options.mpi} - {*LAUNCHERS}:
+        parser.error(f"{', '.join(unknown)}: there is no such check, or no such MPI")
+    options.fpmoe_compile = options.fpmoe_compile or shutil.which("fpmoe-compile") or \
+        ROOT / "build" / "bin" / "fpmoe-compile"
+    options.mpi = [mpi for mpi in options.mpi if shutil.which(LAUNCHERS[mpi][0])]
+    if not options.mpi:
+        print("skipped: there is no MPI")
+        return 77
+    # Ranks share CPUs here.
+    os.environ.update(OMPI_MCA_rmaps_base_oversubscribe="1", OMPI_MCA_mpi_yield_when_idle="1")
+    with tempfile.TemporaryDirectory(prefix="fpmoe-ranks-") as folder:
+        run = Checks(options, pathlib.Path(folder))
+        for weights in options.weights:
+            run.model(weights)
+    print(f"{run.done - run.failed} of {run.done} checks passed")
+    return 1 if run.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
