@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-#define FPMOE_ABI_VERSION 8u
+#define FPMOE_ABI_VERSION 9u
 #define FPMOE_MAGIC 0x454f4d50464d4f45ull
 
 /* The cache is made of pages of so many positions of one sequence each. */
@@ -47,7 +47,7 @@ typedef struct FpmoeStep {
   const int32_t *logits_rows; /* [logits_count] rows that logits are computed
                              of, ascending; decode computes those of its row  */
   int64_t logits_count;
-  float *logits;          /* [logits_count, vocabulary]                       */
+  float *logits;          /* [logits_count, rank_vocabulary]                  */
   const uint8_t *weights; /* the weight blob, 64-byte aligned                 */
   uint8_t *cache;         /* key/value cache, 64-byte aligned                 */
   int64_t cache_pages;    /* pages in it                                      */
@@ -72,6 +72,16 @@ typedef struct FpmoeStep {
   int64_t ahead;          /* bytes of weights of a phase that a worker may ask
                              for before it gets there, as far as there is room
                              in the cache; only GPUs' code asks               */
+  /* Of a program for several ranks (FpmoeModel.ranks), which run the same steps
+   * at the same time: adds the numbers of all ranks up, in place. Neighbouring
+   * ranks are added first, the lower one on the left, then pairs of them, and so
+   * on, so that all ranks have the same bits. One worker calls it; there is no
+   * return from an error. */
+  void (*reduce)(void *ranks, float *numbers, int64_t count);
+  void *ranks;            /* handed to reduce                                 */
+  int64_t first_token;    /* id of the first row of this rank's part of the
+                             embedding; ids of other ranks' tokens are in
+                             `tokens`, too                                    */
 } FpmoeStep;
 
 /* scratch: private_bytes of memory of this worker alone, 64-byte aligned. */
@@ -226,6 +236,19 @@ typedef struct FpmoeModel {
   const FpmoeSampling *sampling; /* null: no further defaults                 */
   const FpmoeMatrix *matrices;  /* [matrix_count]; null: they are not known   */
   int64_t matrix_count;
+  int64_t ranks;                /* processes that the model is split over, a
+                                   power of two; 1: it is not. All that is said
+                                   above is of the whole model, but what a level
+                                   says and decode_weight_bytes and *_dot_ops,
+                                   which are a rank's                         */
+  int64_t rank_weight_bytes;    /* of a rank's part of the weights, which are
+                                   the parts of all ranks one behind the other;
+                                   with several, a multiple of 2 MiB          */
+  int64_t rank_vocabulary;      /* columns of the logits that a rank computes,
+                                   those from rank * rank_vocabulary on:
+                                   FpmoeStep.logits is [logits_count,
+                                   rank_vocabulary]. Columns past the vocabulary
+                                   are zero                                   */
 } FpmoeModel;
 
 /* The program's only model. Generated. */
