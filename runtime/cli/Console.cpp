@@ -28,6 +28,7 @@ using namespace fpmoe;
 
 static volatile sig_atomic_t interruptions = 0;
 static int outputError = 0;
+static bool areErrorsDelayed = false;
 
 static void onInterrupt(int) { interruptions = 1; }
 
@@ -112,9 +113,13 @@ int fpmoe::fail(const std::string &message) {
   flush();
   if (interrupted())
     return exitInterrupted;
+  if (areErrorsDelayed)
+    sleep(2);
   fprintf(stderr, "error: %s\n", printable(message).c_str());
   return exitError;
 }
+
+void fpmoe::delayErrors(bool isDelayed) { areErrorsDelayed = isDelayed; }
 
 int fpmoe::misuse(const Status &status) {
   fail(status);

@@ -44,6 +44,10 @@ bool flush();
 /// Prints "note: message" to the standard error.
 void note(const std::string &message);
 
+/// Lets an error of a process that others were started with wait, so that the
+/// first of them says it, with which all end, if they have it in common.
+void delayErrors(bool isDelayed);
+
 /// Prints the help of a command and returns exitSuccess.
 int showHelp(const std::string &text);
 
