@@ -44,9 +44,9 @@ bool flush();
 /// Prints "note: message" to the standard error.
 void note(const std::string &message);
 
-/// Lets an error of a process that others were started with wait, so that the
-/// first of them says it, with which all end, if they have it in common.
-void delayErrors(bool isDelayed);
+/// Errors are those of others that were started with this process, too, of
+/// which another one says them; it does so in the time that this one waits.
+void muteErrors(bool areMuted);
 
 /// Prints the help of a command and returns exitSuccess.
 int showHelp(const std::string &text);

@@ -85,10 +85,10 @@ Status Engine::join(const std::string &command) {
   else
     status = Ranks::join(mpiLibrary, double(mpiTimeout));
   if (status.failed()) {
-    delayErrors(findLaunch().rank > 0);
+    muteErrors(findLaunch().localRank > 0); // it is of this machine
     std::exit(fail(status));
   }
-  delayErrors(false);
+  muteErrors(false);
   Ranks &ranks = *Ranks::joined();
   status = Agreement::find(ranks, fpmoe_model, levels, agreement);
   if (status.failed()) {

@@ -30,17 +30,27 @@ extern "C" __attribute__((weak)) decltype(dlerror) dlerror;
 
 Launch fpmoe::findLaunch() {
   static constexpr struct {
-    const char *variable, *library;
+    const char *rank, *localRank, *library;
   } known[] = {
-      {"OMPI_COMM_WORLD_RANK", "libfpmoe-openmpi.so"}, // mpirun of Open MPI
-      {"PMI_RANK", "libfpmoe-mpich.so"},    // MPICH's, and srun for it
-      {"PMIX_RANK", "libfpmoe-openmpi.so"}, // srun --mpi=pmix
-      {"MV2_COMM_WORLD_RANK", "libfpmoe-mpich.so"},
+      // mpirun of Open MPI
+      {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK",
+       "libfpmoe-openmpi.so"},
+      // that of MPICH, and of others with its binary interface
+      {"PMI_RANK", "MPI_LOCALRANKID", "libfpmoe-mpich.so"},
+      // srun --mpi=pmi2, which sets the one above, too, and --mpi=pmix
+      {"PMI_RANK", "SLURM_LOCALID", "libfpmoe-mpich.so"},
+      {"PMIX_RANK", "SLURM_LOCALID", "libfpmoe-openmpi.so"},
   };
-  for (auto [variable, library] : known)
-    if (const char *text = getenv(variable))
-      return {library, atoll(text)};
-  return {};
+  Launch launch;
+  for (const auto &each : known) {
+    const char *rank = getenv(each.rank);
+    const char *localRank = getenv(each.localRank);
+    if (rank && launch.rank < 0)
+      launch = {each.library, atoll(rank), -1};
+    if (rank && localRank && launch.localRank < 0)
+      launch.localRank = atoll(localRank);
+  }
+  return launch;
 }
 
 static Status openLibrary(const std::string &file, const FpmoeMpi *&mpi) {

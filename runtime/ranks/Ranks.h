@@ -26,6 +26,7 @@ namespace fpmoe {
 struct Launch {
   const char *library = nullptr; ///< of runtime/mpi that goes with it
   int64_t rank = -1;             ///< negative: it was started alone
+  int64_t localRank = -1;        ///< of those on its machine
 };
 Launch findLaunch();
 

@@ -118,7 +118,7 @@ static void checkAll() {
   int32_t ranks = mpi->count();
   checkGather(0, 4, 4 * ranks);
   checkGather(1, 150, 150 * ranks);
-  checkGather(3, 7, 7 * ranks - 3);  // the last has fewer
+  checkGather(3, 7, 7 * ranks - 3); // the last has fewer
   if (ranks > 1)
     checkGather(5, 8, 8 * ranks - 12); // and the last but one
 }
