@@ -85,6 +85,10 @@ int fpmoe_open(const fpmoe_options *given, fpmoe_engine **result) {
   if (!isNamed && !fpmoe_library_file)
     return fail("a static library has its weights in a file of their own: name "
                 "it in weights_file of the options");
+  if (fpmoe_model.ranks > 1)
+    return fail(format("this model is split over %lld ranks, and a library "
+                       "runs in one process; compile it without --ranks",
+                       static_cast<long long>(fpmoe_model.ranks)));
   Status status = chooseLevel();
   auto engine = std::make_unique<fpmoe_engine>();
   engine->parts.threads = o.threads;

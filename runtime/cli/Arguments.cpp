@@ -84,21 +84,23 @@ Arguments::Arguments(std::string command, std::string summary,
                      std::string details, std::string examples)
     : command(std::move(command)), summary(std::move(summary)),
       details(std::move(details)), examples(std::move(examples)) {
-  add("--help", "-h", "", "show this text", false, [this](const std::string &) {
-    help = true;
-    return Status::success();
-  });
+  add("--help", "-h", "", "show this text", Option::none,
+      [this](const std::string &) {
+        help = true;
+        return Status::success();
+      });
 }
 
 void Arguments::add(const char *name, const char *shortName,
-                    std::string meaning, std::string text, bool takesValue,
+                    std::string meaning, std::string text,
+                    Option::Value takesValue,
                     std::function<Status(const std::string &)> set) {
   options.push_back({name, shortName, std::move(meaning), std::move(text),
                      takesValue, false, std::move(set)});
 }
 
 void Arguments::flag(bool &value, const char *name, const char *text) {
-  add(name, "", "", text, false, [&value](const std::string &) {
+  add(name, "", "", text, Option::none, [&value](const std::string &) {
     value = true;
     return Status::success();
   });
@@ -106,24 +108,37 @@ void Arguments::flag(bool &value, const char *name, const char *text) {
 
 void Arguments::text(std::string &value, const char *name, const char *meaning,
                      const char *text, const char *shortName) {
-  add(name, shortName, meaning, text, true, [&value](const std::string &given) {
-    value = given;
-    return Status::success();
-  });
+  add(name, shortName, meaning, text, Option::needed,
+      [&value](const std::string &given) {
+        value = given;
+        return Status::success();
+      });
+}
+
+void Arguments::optionalText(bool &isGiven, std::string &value,
+                             const char *name, const char *meaning,
+                             const char *text) {
+  add(name, "", meaning, text, Option::optional,
+      [&isGiven, &value](const std::string &given) {
+        isGiven = true;
+        value = given;
+        return Status::success();
+      });
 }
 
 void Arguments::texts(std::vector<std::string> &values, const char *name,
                       const char *meaning, const char *text) {
-  add(name, "", meaning, text, true, [&values](const std::string &given) {
-    values.push_back(given);
-    return Status::success();
-  });
+  add(name, "", meaning, text, Option::needed,
+      [&values](const std::string &given) {
+        values.push_back(given);
+        return Status::success();
+      });
 }
 
 void Arguments::integer(int64_t &value, const char *name, int64_t least,
                         int64_t most, const char *text, const char *shortName) {
   std::string option = name;
-  add(name, shortName, "N", text, true,
+  add(name, shortName, "N", text, Option::needed,
       [&value, least, most, option](const std::string &given) {
         if (parseInteger(given, value) && value >= least && value <= most)
           return Status::success();
@@ -137,7 +152,7 @@ void Arguments::integer(int64_t &value, const char *name, int64_t least,
 void Arguments::number(double &value, const char *name, double least,
                        double most, const char *text) {
   std::string option = name;
-  add(name, "", "X", text, true,
+  add(name, "", "X", text, Option::needed,
       [&value, least, most, option](const std::string &given) {
         if (parseNumber(given, value) && value >= least && value <= most)
           return Status::success();
@@ -153,7 +168,7 @@ void Arguments::choice(std::string &value, const char *name,
   std::string option = name, listed;
   for (const std::string &each : choices)
     listed += (listed.empty() ? "" : "|") + each;
-  add(name, "", listed, text, true,
+  add(name, "", listed, text, Option::needed,
       [&value, choices, option, listed](const std::string &given) {
         value = given;
         if (std::count(choices.begin(), choices.end(), given))
@@ -186,6 +201,11 @@ bool Arguments::given(const std::string &name) const {
 }
 
 Status Arguments::parse(int count, char **arguments) {
+  Status status = parseAll(count, arguments);
+  return status.failed() || help || !afterwards ? status : afterwards();
+}
+
+Status Arguments::parseAll(int count, char **arguments) {
   bool onlyFiles = false;
   for (int i = 0; i < count; ++i) {
     std::string argument = arguments[i];
@@ -215,10 +235,10 @@ Status Arguments::parse(int count, char **arguments) {
     }
     std::string value;
     if (equals != std::string::npos) {
-      if (!option->takesValue)
+      if (option->takesValue == Option::none)
         return Status::error(format("%s takes no value", name.c_str()));
       value = argument.substr(equals + 1);
-    } else if (option->takesValue) {
+    } else if (option->takesValue == Option::needed) {
       if (i + 1 == count)
         return Status::error(format("%s needs a value: %s %s", name.c_str(),
                                     name.c_str(), option->meaning.c_str()));
@@ -248,7 +268,10 @@ std::string Arguments::helpText() const {
     std::string left = "  ";
     left += option.shortName.empty() ? "" : option.shortName + ", ";
     left += option.name;
-    left += option.takesValue ? " " + option.meaning : "";
+    if (option.takesValue == Option::optional)
+      left += "[=" + option.meaning + "]";
+    else if (option.takesValue)
+      left += " " + option.meaning;
     left.resize(std::max<size_t>(left.size() + 2, 28), ' ');
     // Continuation lines of a longer help stand under its first line.
     std::string body = option.help;

@@ -44,6 +44,9 @@ public:
   void flag(bool &value, const char *name, const char *help);
   void text(std::string &value, const char *name, const char *meaning,
             const char *help, const char *shortName = "");
+  /// An option that may stand alone or have a value, --name=value.
+  void optionalText(bool &isGiven, std::string &value, const char *name,
+                    const char *meaning, const char *help);
   /// An option that may be given again, each time with another value.
   void texts(std::vector<std::string> &values, const char *name,
              const char *meaning, const char *help);
@@ -56,9 +59,17 @@ public:
   /// Arguments that are not options; refused when this is not declared.
   void positionals(std::vector<std::string> &values, const char *meaning);
 
+  /// Is called when all is parsed, and no help is wanted. Its error is one of
+  /// usage, too.
+  void whenParsed(std::function<Status()> function) {
+    afterwards = std::move(function);
+  }
+
   /// Sets the variables. The error is one of usage.
   Status parse(int count, char **arguments);
 
+  /// The command as typed, "program generate".
+  const std::string &name() const { return command; }
   /// Help was asked for: the other arguments may be incomplete.
   bool helpWanted() const { return help; }
   std::string helpText() const;
@@ -68,19 +79,21 @@ public:
 private:
   struct Option {
     std::string name, shortName, meaning, help;
-    bool takesValue;
+    enum Value { none, optional, needed } takesValue;
     bool given;
     std::function<Status(const std::string &)> set;
   };
   void add(const char *name, const char *shortName, std::string meaning,
-           std::string help, bool takesValue,
+           std::string help, Option::Value takesValue,
            std::function<Status(const std::string &)> set);
+  Status parseAll(int count, char **arguments);
   Option *find(const std::string &name);
   std::string programName() const;
 
   std::string command, summary, details, examples, positionalMeaning;
   std::vector<std::string> *positionalValues = nullptr;
   std::vector<Option> options;
+  std::function<Status()> afterwards;
   bool help = false;
 };
 

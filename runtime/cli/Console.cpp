@@ -28,6 +28,7 @@ using namespace fpmoe;
 
 static volatile sig_atomic_t interruptions = 0;
 static int outputError = 0;
+static bool areErrorsMuted = false;
 
 static void onInterrupt(int) { interruptions = 1; }
 
@@ -112,9 +113,14 @@ int fpmoe::fail(const std::string &message) {
   flush();
   if (interrupted())
     return exitInterrupted;
-  fprintf(stderr, "error: %s\n", printable(message).c_str());
+  if (areErrorsMuted)
+    sleep(2); // mpirun may end all others when the first one ends
+  else
+    fprintf(stderr, "error: %s\n", printable(message).c_str());
   return exitError;
 }
+
+void fpmoe::muteErrors(bool areMuted) { areErrorsMuted = areMuted; }
 
 int fpmoe::misuse(const Status &status) {
   fail(status);

@@ -44,6 +44,10 @@ bool flush();
 /// Prints "note: message" to the standard error.
 void note(const std::string &message);
 
+/// Errors are those of others that were started with this process, too, of
+/// which another one says them; it does so in the time that this one waits.
+void muteErrors(bool areMuted);
+
 /// Prints the help of a command and returns exitSuccess.
 int showHelp(const std::string &text);
 

@@ -18,7 +18,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <unistd.h>
 
 using namespace fpmoe;
 
@@ -56,6 +55,8 @@ const std::string &fpmoe::whyNoGpu() { return used.noGpu; }
 
 const FpmoeLevel &fpmoe::usedLevel() { return *used.level; }
 
+void fpmoe::useLevel(const FpmoeLevel &level) { used.level = &level; }
+
 const GpuInfo *fpmoe::usedGpu() {
   return used.level->cuda ? &gpusOf(*used.level).chosen() : nullptr;
 }
@@ -81,6 +82,7 @@ void Engine::declare(Arguments &arguments) {
     arguments.integer(gpu, "--device", 0, mostGpus - 1,
                       "number of the GPU to run on (default: FPMOE_DEVICE, or\n"
                       "the first that can)");
+  declareRanks(arguments);
 }
 
 std::string Engine::weightsPath() const {
@@ -103,22 +105,32 @@ static Status chooseGpu(int64_t number) {
                          : status;
 }
 
-Status Engine::open() {
-  Status status = chooseGpu(gpu);
-  if (!status.failed())
-    status = Weights::open(weightsPath(), fpmoe_model,
-                           fpmoe_weights_fingerprint, weights);
+Status Engine::openParts(int32_t rank) {
+  Status status = Weights::open(weightsPath(), fpmoe_model,
+                                fpmoe_weights_fingerprint, weights, rank);
   if (status.failed())
     return status;
-  int32_t wanted = threads ? static_cast<int32_t>(threads) : usableCpus();
-  status = Team::create(wanted, team);
+  int32_t cpus = ownCpus();
+  int32_t wanted = threads ? static_cast<int32_t>(threads) : cpus;
+  status = Team::create(wanted, team, cpus);
   std::string refused = status.message();
   for (int32_t fewer = wanted / 2; status.failed() && fewer > 0; fewer /= 2) {
-    status = Team::create(fewer, team);
-    if (!status.failed())
+    status = Team::create(fewer, team, cpus);
+    if (!status.failed() && rank == 0)
       note(format("%s; going on with %d", refused.c_str(), fewer));
   }
   return status;
+}
+
+Status Engine::open() {
+  Status status = chooseGpu(gpu);
+  if (status.failed())
+    return status;
+  Ranks *ranks = Ranks::joined();
+  if (!ranks)
+    return openParts(/*rank=*/0);
+  tellRanks(*ranks);
+  return ranks->agree(openParts(ranks->rank()));
 }
 
 HugePages Engine::hugePagesChoice() const {
@@ -131,7 +143,7 @@ int64_t fpmoe::defaultCacheBytes(int64_t sequences) {
   int64_t position = used.level->cache_bytes_per_position;
   int64_t pages =
       (fpmoe_model.context + pagePositions - 1) / pagePositions * sequences;
-  int64_t memory = int64_t(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE) / 4;
+  int64_t memory = machineMemory() / 4;
   if (const GpuInfo *gpu = usedGpu()) // all but the weights is for this
     memory = (gpu->memoryBytes - fpmoe_model.weight_bytes) / 2;
   int64_t most = std::max<int64_t>(memory / position / pagePositions, 1);

@@ -16,6 +16,8 @@
 #include "runtime/cli/Arguments.h"
 #include "runtime/core/Gpus.h"
 #include "runtime/core/Session.h"
+#include "runtime/ranks/Ranks.h"
+#include "runtime/ranks/StepMessage.h"
 
 #include <memory>
 
@@ -36,6 +38,8 @@ const std::string &whyNoGpu();
 
 /// The level that was chosen.
 const FpmoeLevel &usedLevel();
+/// Another one of the program, which has to run here.
+void useLevel(const FpmoeLevel &level);
 
 /// The GPU that it runs on; null where it is a CPU's.
 const GpuInfo *usedGpu();
@@ -49,29 +53,53 @@ constexpr int64_t mostThreads = 4096;
 /// "NVIDIA H100 80GB HBM3", or "8 threads": what runs the model.
 std::string runnerText(const Team &team);
 
+/// Bytes of this machine's memory; of several ranks, those that each has.
+int64_t machineMemory();
+
+/// Rank 0 tells the others that this is the end; nothing happens where there
+/// are none.
+void leaveRanks();
+
 /// Bytes of a cache for so many texts: what they can need, unless that is much
 /// of the memory that it is in.
 int64_t defaultCacheBytes(int64_t sequences);
 
-struct Engine {
+class Engine {
+public:
   /// 0: one per usable CPU.
   int64_t threads = 0;
   /// -1: the one that was chosen with the level.
   int64_t gpu = -1;
   std::string weightsFile;
   std::string hugePages = "auto";
+  /// --mpi was given, maybe with a library.
+  bool withMpi = false;
+  std::string mpiLibrary;
+  int64_t mpiTimeout = 30;
 
   std::unique_ptr<Weights> weights;
   std::unique_ptr<Team> team;
 
-  /// Adds --threads, --weights and --huge-pages, and --device where the program
-  /// has a level for GPUs.
+  /// Adds --threads, --weights, --huge-pages and --mpi, and --device where the
+  /// program has a level for GPUs. When they are parsed, ranks join, and only
+  /// rank 0 comes back from there.
   void declare(Arguments &arguments);
   Status open();
   /// The file with the weights: the program, where none is beside it.
   std::string weightsPath() const;
   /// The choice of --huge-pages; off where the weights are on a GPU.
   HugePages hugePagesChoice() const;
+
+private:
+  void declareRanks(Arguments &arguments);
+  Status join(const std::string &command);
+  int follow(Ranks &ranks);
+  void tellRanks(Ranks &ranks) const;
+  HugePages takeTold(MessageReader &reader);
+  /// CPUs that this process has, if other ranks take theirs.
+  int32_t ownCpus() const;
+  /// Opens the weights of a rank and starts its team.
+  Status openParts(int32_t rank);
 };
 
 /// Sets `language` to the number of the expert called `name`, or to -1 when

@@ -116,6 +116,10 @@ static std::string table(const std::string &family) {
              bytesText(m.decode_weight_bytes).c_str()));
   row("weights file",
       *fpmoe_weights_file ? fpmoe_weights_file : "in the program");
+  if (m.ranks > 1)
+    row("ranks", format("%lld, each with %s of the weights",
+                        static_cast<long long>(m.ranks),
+                        bytesText(m.rank_weight_bytes).c_str()));
   row("parameters",
       format("%s, %s active per token", countText(m.parameters).c_str(),
              countText(m.active_parameters).c_str()));
@@ -232,6 +236,9 @@ static std::string json(const std::string &family) {
   json.value("weight_bytes", m.weight_bytes);
   json.value("bits_per_weight", bitsPerWeight(m));
   json.value("decode_weight_bytes", m.decode_weight_bytes);
+  json.value("ranks", std::max<int64_t>(m.ranks, 1));
+  json.value("rank_weight_bytes",
+             m.ranks > 1 ? m.rank_weight_bytes : m.weight_bytes);
   json.value("weights_file", fpmoe_weights_file);
   json.value("fingerprint", format("%016llx", static_cast<unsigned long long>(
                                                   fpmoe_weights_fingerprint)));

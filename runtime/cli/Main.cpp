@@ -63,9 +63,12 @@ static int run(const Command &command, const std::string &program, int count,
     return command.run(program, count, arguments);
   }
   Status status = chooseLevel();
-  if (status.failed())
+  if (status.failed()) {
+    if (fpmoe_model.ranks > 1)
+      muteErrors(findLaunch().localRank > 0); // it is of this machine
     return fail(status.message());
-  if (!whyNoGpu().empty())
+  }
+  if (!whyNoGpu().empty() && fpmoe_model.ranks <= 1)
     note(format("%s runs the model, not a GPU: %s", usedLevel().name,
                 whyNoGpu().c_str()));
   return command.run(program, count, arguments);
@@ -78,6 +81,8 @@ int main(int count, char **arguments) {
     return fail(format("this program is put together wrongly: its model has "
                        "format %u, its runtime %u",
                        fpmoe_model.abi_version, FPMOE_ABI_VERSION));
+  // All ranks have the same arguments.
+  muteErrors(fpmoe_model.ranks > 1 && findLaunch().rank > 0);
   std::string program = count > 0 ? arguments[0] : "program";
   program = printable(program.substr(program.rfind('/') + 1));
   std::string name = count > 1 ? arguments[1] : "";
@@ -88,8 +93,11 @@ int main(int count, char **arguments) {
     arguments[2] = help;
   }
   for (const Command &command : commands)
-    if (name == command.name)
-      return finish(run(command, program, count - 2, arguments + 2));
+    if (name == command.name) {
+      int code = run(command, program, count - 2, arguments + 2);
+      leaveRanks();
+      return finish(code);
+    }
   if (name == "help" || name == "--help" || name == "-h") {
     print(helpText(program));
     return finish(exitSuccess);

@@ -56,6 +56,19 @@ std::string fpmoe::listLevels(const FpmoeModel &model) {
   return names;
 }
 
+uint64_t fpmoe::runnableLevels(const FpmoeModel &model, const CpuWords &words,
+                               const LevelWish &wish) {
+  uint64_t levels = 0;
+  for (uint32_t i = 0; i < model.level_count && i < 64; ++i) {
+    const FpmoeLevel &level = model.levels[i];
+    bool isWanted = !wish.name || !*wish.name || !strcmp(level.name, wish.name);
+    if (isWanted && !level.cuda &&
+        findObstacle(level, words, -1).reason.empty())
+      levels |= uint64_t(1) << i;
+  }
+  return levels;
+}
+
 static Status chooseWanted(const FpmoeModel &model, const CpuWords &words,
                            const LevelWish &wish, LevelChoice &choice) {
   std::string all = listLevels(model);

@@ -38,6 +38,10 @@ struct LevelChoice {
 Status chooseLevel(const FpmoeModel &model, const CpuWords &words,
                    const LevelWish &wish, LevelChoice &choice);
 
+/// Bit i: chooseLevel can choose level i, of a CPU, where others do not run.
+uint64_t runnableLevels(const FpmoeModel &model, const CpuWords &words,
+                        const LevelWish &wish);
+
 /// "amx-bf16, x86-64-v3": the names of all levels.
 std::string listLevels(const FpmoeModel &model);
 

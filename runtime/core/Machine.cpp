@@ -19,7 +19,9 @@
 #include <cstring>
 #include <ctime>
 #include <fcntl.h>
+#include <link.h>
 #include <sched.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 using namespace fpmoe;
@@ -98,6 +100,10 @@ int32_t fpmoe::usableCpus() {
   return static_cast<int32_t>(std::max<int64_t>(cpus, 1));
 }
 
+int64_t fpmoe::installedMemory() {
+  return int64_t(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
+}
+
 int64_t fpmoe::availableMemory() {
   int64_t available = 0;
   std::string text = readSmallFile("/proc/meminfo");
@@ -112,6 +118,13 @@ int64_t fpmoe::availableMemory() {
           available, std::max(0ll, atoll(most.c_str()) - atoll(now.c_str())));
   });
   return available;
+}
+
+bool fpmoe::hasLoader() {
+  auto headers = reinterpret_cast<const ElfW(Phdr) *>(getauxval(AT_PHDR));
+  return std::any_of(
+      headers, headers + getauxval(AT_PHNUM),
+      [](const ElfW(Phdr) & header) { return header.p_type == PT_INTERP; });
 }
 
 std::string fpmoe::cpuName() {

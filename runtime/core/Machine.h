@@ -26,8 +26,15 @@ inline double seconds() { return nanoseconds() * 1e-9; }
 /// fewer; at least 1.
 int32_t usableCpus();
 
+/// Bytes of memory that the machine has.
+int64_t installedMemory();
+
 /// Bytes that can be allocated without swapping, within the control group.
 int64_t availableMemory();
+
+/// Whether a loader has started the program, without which no library works
+/// that needs one: not of a program that was linked with --static.
+bool hasLoader();
 
 /// Returns the CPU's name, "" when it is unknown.
 std::string cpuName();

@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Where steps run, a team of threads or a GPU, and the memory that they have
-// there: the cache, scratch, logits.
+// Where steps run, a team of threads, teams of several ranks or a GPU, and the
+// memory that they have there: the cache, scratch, logits.
 //
 //===----------------------------------------------------------------------===//
 
@@ -37,7 +37,8 @@ public:
   /// logits(). After an error no other step can be run.
   virtual Status run(FpmoeStep step, int64_t firstLogitsRow) = 0;
 
-  /// [logitsRows, vocabulary], in memory of the host.
+  /// [logitsRows, vocabulary], in memory of the host; of one rank of several
+  /// what it computes, [logitsRows, rank_vocabulary].
   virtual float *logits() = 0;
 
   /// Makes the cache look as if it were written. What fails here, the next step
@@ -47,6 +48,11 @@ public:
 
 /// Bytes that are small numbers in every type of cache.
 constexpr uint8_t filledCacheByte = 0x3c;
+
+/// Columns of the logits that a step of this process computes.
+inline int64_t logitsColumns(const FpmoeModel &model) {
+  return model.ranks > 1 ? model.rank_vocabulary : model.vocabulary;
+}
 
 /// Bytes of a cache of so many pages.
 Status cacheBytes(const FpmoeLevel &level, int64_t pages, int64_t &bytes);

@@ -9,6 +9,7 @@
 #include "runtime/core/Stepper.h"
 #include "runtime/core/Gpus.h"
 #include "runtime/core/TeamRunner.h"
+#include "runtime/ranks/RanksRunner.h"
 
 #include <algorithm>
 
@@ -23,11 +24,19 @@ Status Stepper::create(const FpmoeModel &model, const FpmoeLevel &level,
   made->maxLogits = options.logitsRows;
   if (options.recordRoutes && model.top_k > 0)
     made->routes.resize(model.layers * level.max_tokens * model.top_k);
-  Status status = level.cuda
-                      ? gpusOf(level).makeRunner(model, level, team, weights,
-                                                 options, made->runner)
-                      : TeamRunner::create(model, level, team, weights, options,
-                                           made->runner);
+  Status status;
+  if (model.ranks > 1 && !Ranks::joined())
+    status = Status::error("the model is split over ranks, and this process is "
+                           "none of them");
+  else if (model.ranks > 1)
+    status = RanksRunner::create(*Ranks::joined(), model, level, team, weights,
+                                 options, made->runner);
+  else if (level.cuda)
+    status = gpusOf(level).makeRunner(model, level, team, weights, options,
+                                      made->runner);
+  else
+    status =
+        TeamRunner::create(model, level, team, weights, options, made->runner);
   if (!status.failed())
     result = std::move(made);
   return status;

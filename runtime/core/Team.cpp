@@ -13,7 +13,6 @@
 
 #include "runtime/core/Team.h"
 #include "include/fpmoe/runtime/abi.h"
-#include "runtime/core/Machine.h"
 
 #include <climits>
 #include <cstring>
@@ -79,8 +78,9 @@ void fpmoe_barrier(void *team, int64_t) {
 Team::Team(int32_t workers, bool crowded)
     : workers(workers), meeting(workers, crowded) {}
 
-Status Team::create(int32_t workers, std::unique_ptr<Team> &result) {
-  std::unique_ptr<Team> team(new Team(workers, workers > usableCpus()));
+Status Team::create(int32_t workers, std::unique_ptr<Team> &result,
+                    int32_t cpus) {
+  std::unique_ptr<Team> team(new Team(workers, workers > cpus));
   for (int32_t i = 1; i < workers; ++i) {
     std::unique_ptr<Thread> thread(new Thread{team.get(), i, {}});
     int error = pthread_create(&thread->handle, nullptr, work, thread.get());

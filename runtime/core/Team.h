@@ -13,6 +13,7 @@
 #ifndef FPMOE_RUNTIME_CORE_TEAM_H
 #define FPMOE_RUNTIME_CORE_TEAM_H
 
+#include "runtime/core/Machine.h"
 #include "runtime/core/Status.h"
 
 #include <atomic>
@@ -48,9 +49,10 @@ private:
 
 class Team {
 public:
-  /// Starts workers - 1 threads. Fails when the system refuses a thread; those
-  /// started before it end.
-  static Status create(int32_t workers, std::unique_ptr<Team> &team);
+  /// Starts workers - 1 threads, which have so many CPUs. Fails when the system
+  /// refuses a thread; those started before it end.
+  static Status create(int32_t workers, std::unique_ptr<Team> &team,
+                       int32_t cpus = usableCpus());
   ~Team();
 
   int32_t size() const { return workers; }

@@ -37,9 +37,9 @@ Status TeamRunner::create(const FpmoeModel &model, const FpmoeLevel &level,
     status = made->privates.allocate(made->privateBytes * team.size(),
                                      "the workers' scratch");
   if (!status.failed())
-    status = made->logitsMemory.allocate(options.logitsRows * model.vocabulary *
-                                             int64_t(sizeof(float)),
-                                         "the logits");
+    status = made->logitsMemory.allocate(
+        options.logitsRows * logitsColumns(model) * int64_t(sizeof(float)),
+        "the logits");
   if (!status.failed())
     result = std::move(made);
   return status;
@@ -47,7 +47,7 @@ Status TeamRunner::create(const FpmoeModel &model, const FpmoeLevel &level,
 
 Status TeamRunner::run(FpmoeStep step, int64_t firstLogitsRow) {
   std::fill(tickets.begin(), tickets.end(), 0);
-  step.logits = logits() + firstLogitsRow * model.vocabulary;
+  step.logits = logits() + firstLogitsRow * logitsColumns(model);
   step.weights = weights.data();
   step.cache = cache.data();
   step.shared = shared.data();

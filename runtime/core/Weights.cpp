@@ -47,14 +47,17 @@ static std::string ownPath() {
   return length > 0 ? std::string(self, length) : startName();
 }
 
+std::string fpmoe::programFolder() {
+  std::string path = ownPath();
+  return path.substr(0, path.rfind('/') + 1);
+}
+
 std::string fpmoe::weightsPath(const std::string &chosen,
                                const char *besideName) {
   if (!chosen.empty())
     return chosen;
-  if (*besideName) {
-    std::string path = ownPath();
-    return path.substr(0, path.rfind('/') + 1) + besideName;
-  }
+  if (*besideName)
+    return programFolder() + besideName;
   if (fpmoe_library_file)
     return fpmoe_library_file();
   return access(ownFile, F_OK) == 0 ? ownFile : startName();
@@ -138,8 +141,29 @@ static void *mapBlob(int file, uint64_t offset, uint64_t bytes) {
   return mapped;
 }
 
+/// Leaves of the blob what a rank has of it.
+static Status takePart(const FpmoeModel &model, int32_t rank,
+                       FpmoeTrailer &trailer) {
+  uint64_t part = model.rank_weight_bytes, whole;
+  if (model.ranks <= 1)
+    return Status::success();
+  if (rank < 0 || rank >= model.ranks || part % hugePageBytes ||
+      __builtin_mul_overflow(part, uint64_t(model.ranks), &whole) ||
+      whole != trailer.bytes)
+    return Status::error(
+        format("this program is put together wrongly: of %llu bytes of "
+               "weights, rank %d of %lld should have %llu",
+               static_cast<unsigned long long>(trailer.bytes), rank,
+               static_cast<long long>(model.ranks),
+               static_cast<unsigned long long>(part)));
+  trailer.offset += rank * part;
+  trailer.bytes = part;
+  return Status::success();
+}
+
 Status Weights::open(const std::string &path, const FpmoeModel &model,
-                     uint64_t fingerprint, std::unique_ptr<Weights> &result) {
+                     uint64_t fingerprint, std::unique_ptr<Weights> &result,
+                     int32_t rank) {
   std::string name = path == ownFile ? ownPath() : path;
   // What is no regular file is refused below: it must not be waited for.
   int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -156,6 +180,8 @@ Status Weights::open(const std::string &path, const FpmoeModel &model,
   FpmoeTrailer trailer;
   Status status =
       readTrailer(file, name, model.weight_bytes, fingerprint, trailer);
+  if (!status.failed())
+    status = takePart(model, rank, trailer);
   if (status.failed()) {
     close(file);
     return status;

@@ -6,10 +6,10 @@
 //===----------------------------------------------------------------------===//
 //
 // Finds the weight blob in the program's own file or in the file beside it,
-// checks that it belongs to this program, and maps it. A decoded token reads
-// all of it, for which huge pages are worth 10 to 30%. Recent kernels give them
-// to the mapped file; where they do not, the team can copy the blob into huge
-// pages piece by piece, between tokens.
+// checks that it belongs to this program, and maps it, or a rank's part of it.
+// A decoded token reads all of that, for which huge pages are worth 10 to 30%.
+// Recent kernels give them to the mapped file; where they do not, the team can
+// copy the blob into huge pages piece by piece, between tokens.
 //
 //===----------------------------------------------------------------------===//
 
@@ -35,6 +35,9 @@ namespace fpmoe {
 /// /proc.
 std::string weightsPath(const std::string &chosen, const char *besideName);
 
+/// The folder of this program's file, with a slash at its end.
+std::string programFolder();
+
 /// Reads the trailer of an open file and checks it against the program.
 /// `name` stands in messages.
 Status readTrailer(int file, const std::string &name, uint64_t weightBytes,
@@ -46,13 +49,15 @@ enum class HugePages { automatic, on, off };
 class Weights {
 public:
   /// Maps the blob of `path`, of which `model` and `fingerprint` say what it
-  /// has to be. Errors name the file.
+  /// has to be; of a model that is split, the part of `rank` alone. Errors name
+  /// the file.
   static Status open(const std::string &path, const FpmoeModel &model,
-                     uint64_t fingerprint, std::unique_ptr<Weights> &weights);
+                     uint64_t fingerprint, std::unique_ptr<Weights> &weights,
+                     int32_t rank = 0);
   ~Weights();
 
-  /// The blob, 64-byte aligned. Changes when a copy is complete, so a step
-  /// takes it once.
+  /// The blob, or the rank's part, 64-byte aligned. Changes when a copy is
+  /// complete, so a step takes it once.
   const uint8_t *data() const { return complete ? copy.data() : mapped; }
   int64_t size() const { return bytes; }
 
@@ -69,6 +74,8 @@ public:
   /// its speed so far, the rest takes longer than it is `worth`. Seconds.
   void continueCopy(Team &team, double forSeconds, double worth);
 
+  /// A copy is made, or complete.
+  bool isPlanned() const { return copy.data(); }
   /// The copy is complete and in use.
   bool isCopied() const { return complete; }
 

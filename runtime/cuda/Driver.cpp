@@ -10,26 +10,15 @@
 //===----------------------------------------------------------------------===//
 
 #include "runtime/cuda/Driver.h"
+#include "runtime/core/Machine.h"
 
-#include <algorithm>
 #include <dlfcn.h>
-#include <link.h>
-#include <sys/auxv.h>
 
 using namespace fpmoe;
 using namespace fpmoe::cuda;
 
 /// The oldest that has all of the functions and reads the PTX of sm_80.
 static constexpr int oldestVersion = 11000;
-
-/// Whether a loader has started the program, without which no library works
-/// that needs one.
-static bool hasLoader() {
-  auto headers = reinterpret_cast<const ElfW(Phdr) *>(getauxval(AT_PHDR));
-  return std::any_of(
-      headers, headers + getauxval(AT_PHNUM),
-      [](const ElfW(Phdr) & header) { return header.p_type == PT_INTERP; });
-}
 
 static std::string textOf(int version) {
   return format("CUDA %d.%d", version / 1000, version % 1000 / 10);

@@ -10,6 +10,9 @@
 // (t + 1) % vocabulary is highest; every logit also depends on the position, on
 // the token before (through the cache) and on one byte of the weights.
 //
+// With FAKE_RANKS it is split over so many ranks, which give the same logits:
+// each adds its part of what depends on the weights and computes some columns.
+//
 //===----------------------------------------------------------------------===//
 
 #include "include/fpmoe/runtime/abi.h"
@@ -32,9 +35,17 @@
 #define FAKE_FINGERPRINT 0x1234
 #endif
 
+#ifndef FAKE_RANKS
+#define FAKE_RANKS 1
+#endif
+
 static constexpr int64_t vocabulary = 300, layers = 4, context = 64,
                          maxTokens = 8, topK = 1, experts = 3,
                          weightBytes = 1 << 20, positionBytes = 4;
+// The columns of several ranks are some more than there are tokens.
+static constexpr int64_t ranks = FAKE_RANKS, rankWeightBytes = 2 << 20,
+                         columns =
+                             ranks > 1 ? vocabulary / ranks + 5 : vocabulary;
 // "stop" in the tokenizer of these tests; the model never ends before it.
 static constexpr int32_t stopToken = 299;
 
@@ -60,6 +71,16 @@ static void runLevel(const FpmoeStep *step, int64_t worker, uint8_t *scratch,
   if (worker == 0)
     for (int64_t i = 0; i < step->count; ++i)
       seenAt(i, step->positions[i]) = step->tokens[i];
+  // What ranks have of the weights is a multiple of what there is without.
+  auto *weight = reinterpret_cast<float *>(step->shared);
+  if (worker == 0) {
+    int64_t rank = ranks > 1 ? step->first_token / columns : 0;
+    *weight = static_cast<float>(step->weights[7] - rank) / ranks;
+  }
+  fpmoe_barrier(step->team, worker);
+  // The last worker, which is another thread where there are some.
+  if (ranks > 1 && worker == step->workers - 1)
+    step->reduce(step->ranks, weight, 1);
   fpmoe_barrier(step->team, worker);
   // Rows are taken by ticket, as the compiled phases do.
   auto *ticket = reinterpret_cast<std::atomic<int64_t> *>(step->tickets);
@@ -75,14 +96,19 @@ static void runLevel(const FpmoeStep *step, int64_t worker, uint8_t *scratch,
       ++wanted;
     if (wanted == step->logits_count)
       continue;
-    float *row = step->logits + wanted * vocabulary;
+    float *row = step->logits + wanted * columns;
     int32_t before = position ? seenAt(i, position - 1) : 0;
-    for (int64_t v = 0; v < vocabulary; ++v)
-      row[v] =
-          static_cast<float>((v * 7 + position * 3 + before) % 11) * 0.125f;
-    row[stopToken] = 0;
     // Each level goes on in steps of its own, so that texts tell which one ran.
-    row[(token + 1 + level) % vocabulary] = 4 + step->weights[7] * 0.25f;
+    int64_t next = (token + 1 + level) % vocabulary;
+    for (int64_t column = 0; column < columns; ++column) {
+      int64_t v = step->first_token + column;
+      row[column] =
+          v == next ? 4 + *weight * 0.25f
+          : v == stopToken
+              ? 0
+              : static_cast<float>((v * 7 + position * 3 + before) % 11) *
+                    0.125f;
+    }
   }
   fpmoe_barrier(step->team, worker);
 }
@@ -221,8 +247,11 @@ static FpmoeModel makeModel() {
   model.expert_names = names;
   model.parameters = 1234567;
   model.active_parameters = 456789;
-  model.weight_bytes = weightBytes;
+  model.weight_bytes = ranks > 1 ? ranks * rankWeightBytes : weightBytes;
   model.decode_weight_bytes = weightBytes / 2;
+  model.ranks = ranks;
+  model.rank_weight_bytes = ranks > 1 ? rankWeightBytes : weightBytes;
+  model.rank_vocabulary = columns;
   model.token_dot_ops = 1000;
   model.logits_dot_ops = 9600;
 #ifdef FAKE_PLAIN

@@ -6,8 +6,9 @@
 //===----------------------------------------------------------------------===//
 //
 // Appends the weights of FakeModel.cpp and their trailer to a file, as the
-// compiler does behind a program; an empty file becomes a weights file.
-// Usage: fake-weights FILE FINGERPRINT
+// compiler does behind a program; an empty file becomes a weights file. Of
+// several ranks, each has a part.
+// Usage: fake-weights FILE FINGERPRINT [RANKS]
 //
 //===----------------------------------------------------------------------===//
 
@@ -18,7 +19,7 @@
 #include <vector>
 
 int main(int count, char **arguments) {
-  FILE *file = count == 3 ? fopen(arguments[1], "ab") : nullptr;
+  FILE *file = count == 3 || count == 4 ? fopen(arguments[1], "ab") : nullptr;
   if (!file || fseek(file, 0, SEEK_END))
     return 1;
   constexpr long alignment = 2 << 20;
@@ -26,11 +27,14 @@ int main(int count, char **arguments) {
   trailer.magic = FPMOE_MAGIC;
   trailer.abi_version = FPMOE_ABI_VERSION;
   trailer.offset = (ftell(file) + alignment - 1) / alignment * alignment;
-  trailer.bytes = 1 << 20;
+  int ranks = count == 4 ? atoi(arguments[3]) : 1;
+  size_t part = ranks > 1 ? 2 << 20 : 1 << 20;
+  trailer.bytes = ranks * part;
   trailer.fingerprint = strtoull(arguments[2], nullptr, 0);
   std::vector<unsigned char> blob(trailer.offset - ftell(file) + trailer.bytes);
   for (size_t i = 0; i < trailer.bytes; ++i)
-    blob[blob.size() - trailer.bytes + i] = static_cast<unsigned char>(i % 251);
+    blob[blob.size() - trailer.bytes + i] =
+        static_cast<unsigned char>(i % part % 251 + i / part);
   bool failed = fwrite(blob.data(), blob.size(), 1, file) != 1 ||
                 fwrite(&trailer, sizeof(trailer), 1, file) != 1;
   return fclose(file) || failed;

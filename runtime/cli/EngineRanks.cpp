@@ -1,0 +1,163 @@
+//===- EngineRanks.cpp - the engine of several ranks ---*- C++ -*-===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM
+// Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// All ranks are started with the same arguments. As soon as these are parsed
+// they join, and from then on rank 0 alone runs the command: the others read no
+// input, write nothing, and end where rank 0 does.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/cli/Console.h"
+#include "runtime/cli/Engine.h"
+#include "runtime/core/Cpu.h"
+#include "runtime/core/Level.h"
+#include "runtime/core/Machine.h"
+#include "runtime/ranks/Agreement.h"
+#include "runtime/ranks/Follower.h"
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+
+using namespace fpmoe;
+
+static Agreement agreement;
+
+namespace {
+/// What rank 0 says of weights and threads; the name of the file follows.
+struct OpenCommand {
+  int64_t threads;
+  HugePages hugePages;
+  int32_t nameBytes;
+};
+} // namespace
+
+static RanksMessage makeMessage(RanksCommand::Kind kind) {
+  RanksCommand command = {kind, 0};
+  RanksMessage message;
+  append(message, &command);
+  return message;
+}
+
+int32_t Engine::ownCpus() const {
+  Ranks *ranks = Ranks::joined();
+  return ranks ? agreement.cpusOf(ranks->rank()) : usableCpus();
+}
+
+int64_t fpmoe::machineMemory() {
+  return Ranks::joined() ? agreement.memoryBytes() : installedMemory();
+}
+
+void Engine::declareRanks(Arguments &arguments) {
+  arguments.optionalText(
+      withMpi, mpiLibrary, "--mpi", "FILE",
+      "run with the other ranks that mpirun starts, on one\n"
+      "machine or several; FILE is the library for this MPI\n"
+      "(default: libfpmoe-openmpi.so or libfpmoe-mpich.so,\n"
+      "beside the program)");
+  arguments.integer(mpiTimeout, "--mpi-timeout", 1, 86400,
+                    "seconds after which a rank that does not answer ends\n"
+                    "all (default: 30)");
+  arguments.whenParsed([this, &arguments] { return join(arguments.name()); });
+}
+
+Status Engine::join(const std::string &command) {
+  if (!withMpi && fpmoe_model.ranks > 1)
+    return Status::error(format(
+        "this program is split over %lld ranks, which mpirun starts: mpirun "
+        "-n %lld %s --mpi ...",
+        static_cast<long long>(fpmoe_model.ranks),
+        static_cast<long long>(fpmoe_model.ranks), command.c_str()));
+  if (!withMpi)
+    return Status::success();
+  LevelWish wish;
+  wish.name = getenv("FPMOE_CPU");
+  uint64_t levels = runnableLevels(fpmoe_model, readCpuWords(), wish);
+  Status status;
+  if (fpmoe_model.ranks > 1 && usedLevel().cuda && !levels)
+    status = Status::error(format("level %s runs on one GPU, and this program "
+                                  "is split over ranks, which run on CPUs",
+                                  usedLevel().name));
+  else
+    status = Ranks::join(mpiLibrary, double(mpiTimeout));
+  if (status.failed()) {
+    muteErrors(findLaunch().localRank > 0); // it is of this machine
+    std::exit(fail(status));
+  }
+  muteErrors(false);
+  Ranks &ranks = *Ranks::joined();
+  status = Agreement::find(ranks, fpmoe_model, levels, agreement);
+  if (status.failed()) {
+    ranks.leave();
+    std::exit(ranks.rank() ? exitSuccess : fail(status));
+  }
+  // One that is not split may run on its GPU.
+  if (fpmoe_model.ranks > 1)
+    useLevel(agreement.level());
+  if (ranks.rank())
+    std::exit(follow(ranks));
+  return status;
+}
+
+void Engine::tellRanks(Ranks &ranks) const {
+  RanksMessage message = makeMessage(RanksCommand::open);
+  OpenCommand command = {threads, hugePagesChoice(),
+                         static_cast<int32_t>(weightsFile.size())};
+  append(message, &command);
+  append(message, weightsFile.data(), weightsFile.size());
+  ranks.send(message);
+  std::string text = agreement.noteOf(threads);
+  if (!text.empty() && ranks.count() > 1)
+    note(text);
+}
+
+/// Reads what tellRanks wrote.
+HugePages Engine::takeTold(MessageReader &reader) {
+  OpenCommand command = {};
+  reader.read(&command);
+  std::vector<char> name;
+  reader.read(name, command.nameBytes);
+  weightsFile.assign(name.begin(), name.end());
+  threads = std::min(std::max<int64_t>(command.threads, 0), mostThreads);
+  return command.hugePages;
+}
+
+int Engine::follow(Ranks &ranks) {
+  // Ctrl-C is for rank 0, which lets the others go.
+  signal(SIGINT, SIG_IGN);
+  std::unique_ptr<Follower> follower;
+  while (true) {
+    RanksMessage message = ranks.receive();
+    MessageReader reader(message);
+    RanksCommand command = {};
+    reader.read(&command);
+    if (command.kind == RanksCommand::leave) {
+      follower.reset();
+      ranks.leave();
+      return exitSuccess;
+    }
+    if (follower) {
+      follower->obey(command, reader);
+      continue;
+    }
+    HugePages hugePages = takeTold(reader);
+    if (reader.failed() || command.kind != RanksCommand::open)
+      ranks.end(ranks.nameOf(ranks.rank()) + " does not understand rank 0");
+    Status status = ranks.agree(openParts(ranks.rank()));
+    if (!status.failed())
+      follower = std::make_unique<Follower>(ranks, fpmoe_model, usedLevel(),
+                                            *team, *weights, hugePages);
+  }
+}
+
+void fpmoe::leaveRanks() {
+  Ranks *ranks = Ranks::joined();
+  if (!ranks)
+    return;
+  ranks->send(makeMessage(RanksCommand::leave));
+  ranks->leave();
+}
