@@ -21,6 +21,9 @@
 #include "tools/fpmoe-compile/Progress.h"
 #include "tools/fpmoe-compile/PromptStates.h"
 #include "llvm/Support/Errno.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Support/xxhash.h"
 
@@ -45,6 +48,7 @@ private:
   Expected<std::unique_ptr<llvm::Module>> translate();
   Error emit(OutputFile &object, StringRef name);
   Expected<std::string> link();
+  Error addMpiLibraries();
   Expected<uint64_t> writeProgramWeights(int file, StringRef name,
                                          uint64_t offset);
 
@@ -116,7 +120,37 @@ Error ProgramMaker::run() {
   if (weights)
     if (Error error = weights->keep())
       return error;
+  if (description.ranks > 1)
+    if (Error error = addMpiLibraries())
+      return error;
   return program->keep();
+}
+
+/// Puts the libraries for MPI beside the program, which looks for them there.
+/// Those that are there stay: they may be for an MPI of the user's own.
+Error ProgramMaker::addMpiLibraries() {
+  Expected<std::string> folder = findRuntimeDirectory(getBase().arch);
+  if (!folder)
+    return folder.takeError();
+  for (StringRef name : {"libfpmoe-openmpi.so", "libfpmoe-mpich.so"}) {
+    SmallString<128> from(*folder), to(sys::path::parent_path(options.output));
+    sys::path::append(from, name);
+    sys::path::append(to, name);
+    if (!sys::fs::exists(from) || sys::fs::exists(to))
+      continue;
+    ErrorOr<std::unique_ptr<MemoryBuffer>> library =
+        MemoryBuffer::getFile(from);
+    if (!library)
+      return createStringError(from + ": " + library.getError().message());
+    Expected<OutputFile> copy = OutputFile::create(to);
+    if (!copy)
+      return copy.takeError();
+    if (Error error = copy->write((*library)->getBuffer()))
+      return error;
+    if (Error error = copy->keep())
+      return error;
+  }
+  return Error::success();
 }
 
 /// The code of a level of GPUs becomes part of the description.
