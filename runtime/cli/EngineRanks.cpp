@@ -89,6 +89,7 @@ Status Engine::join(const std::string &command) {
     std::exit(fail(status));
   }
   muteErrors(false);
+  assumeNoTerminal(); // Open MPI's mpirun makes one for each rank
   Ranks &ranks = *Ranks::joined();
   status = Agreement::find(ranks, fpmoe_model, levels, agreement);
   if (status.failed()) {
