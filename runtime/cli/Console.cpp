@@ -29,6 +29,7 @@ using namespace fpmoe;
 static volatile sig_atomic_t interruptions = 0;
 static int outputError = 0;
 static bool areErrorsMuted = false;
+static bool mayBeTerminal = true;
 
 static void onInterrupt(int) { interruptions = 1; }
 
@@ -144,7 +145,11 @@ int fpmoe::finish(int code) {
       format("cannot write to the standard output: %s", strerror(outputError)));
 }
 
-bool fpmoe::isTerminal(int descriptor) { return isatty(descriptor) == 1; }
+void fpmoe::assumeNoTerminal() { mayBeTerminal = false; }
+
+bool fpmoe::isTerminal(int descriptor) {
+  return mayBeTerminal && isatty(descriptor) == 1;
+}
 
 bool fpmoe::wantsColour(const std::string &choice) {
   if (choice != "auto")

@@ -63,6 +63,9 @@ int misuse(const Status &status);
 /// could not be written. A reader that closed the pipe is not an error.
 int finish(int code);
 
+/// What is written is passed on by another process: even a terminal is none.
+void assumeNoTerminal();
+
 /// True when `descriptor` is a terminal that wants colours.
 bool isTerminal(int descriptor);
 bool wantsColour(const std::string &choice);

@@ -43,6 +43,13 @@ static RanksMessage makeMessage(RanksCommand::Kind kind) {
   return message;
 }
 
+/// "mpirun -n 4 coder generate --mpi": how all ranks are started.
+static std::string startText(const std::string &command) {
+  return format("mpirun -n %lld %s --mpi",
+                static_cast<long long>(std::max<int64_t>(fpmoe_model.ranks, 1)),
+                command.c_str());
+}
+
 int32_t Engine::ownCpus() const {
   Ranks *ranks = Ranks::joined();
   return ranks ? agreement.cpusOf(ranks->rank()) : usableCpus();
@@ -53,12 +60,16 @@ int64_t fpmoe::machineMemory() {
 }
 
 void Engine::declareRanks(Arguments &arguments) {
+  std::string example = startText(arguments.name());
   arguments.optionalText(
       withMpi, mpiLibrary, "--mpi", "FILE",
-      "run with the other ranks that mpirun starts, on one\n"
-      "machine or several; FILE is the library for this MPI\n"
-      "(default: libfpmoe-openmpi.so or libfpmoe-mpich.so,\n"
-      "beside the program)");
+      format("run together with the other ranks that mpirun starts, on\n"
+             "one machine or several (docs/machines.md):\n"
+             "  %s ...\n"
+             "FILE is the library for this MPI (default:\n"
+             "libfpmoe-openmpi.so or libfpmoe-mpich.so, beside the program)",
+             example.c_str())
+          .c_str());
   arguments.integer(mpiTimeout, "--mpi-timeout", 1, 86400,
                     "seconds after which a rank that does not answer ends\n"
                     "all (default: 30)");
@@ -68,10 +79,9 @@ void Engine::declareRanks(Arguments &arguments) {
 Status Engine::join(const std::string &command) {
   if (!withMpi && fpmoe_model.ranks > 1)
     return Status::error(format(
-        "this program is split over %lld ranks, which mpirun starts: mpirun "
-        "-n %lld %s --mpi ...",
-        static_cast<long long>(fpmoe_model.ranks),
-        static_cast<long long>(fpmoe_model.ranks), command.c_str()));
+        "this program is split over %lld ranks, which mpirun starts: "
+        "%s ...",
+        static_cast<long long>(fpmoe_model.ranks), startText(command).c_str()));
   if (!withMpi)
     return Status::success();
   LevelWish wish;
@@ -89,6 +99,7 @@ Status Engine::join(const std::string &command) {
     std::exit(fail(status));
   }
   muteErrors(false);
+  assumeNoTerminal(); // Open MPI's mpirun makes one for each rank
   Ranks &ranks = *Ranks::joined();
   status = Agreement::find(ranks, fpmoe_model, levels, agreement);
   if (status.failed()) {

@@ -143,19 +143,18 @@ static void *mapBlob(int file, uint64_t offset, uint64_t bytes) {
 
 /// Leaves of the blob what a rank has of it.
 static Status takePart(const FpmoeModel &model, int32_t rank,
-                       FpmoeTrailer &trailer) {
+                       const std::string &name, FpmoeTrailer &trailer) {
+  using Number = unsigned long long;
   uint64_t part = model.rank_weight_bytes, whole;
   if (model.ranks <= 1)
     return Status::success();
   if (rank < 0 || rank >= model.ranks || part % hugePageBytes ||
       __builtin_mul_overflow(part, uint64_t(model.ranks), &whole) ||
       whole != trailer.bytes)
-    return Status::error(
-        format("this program is put together wrongly: of %llu bytes of "
-               "weights, rank %d of %lld should have %llu",
-               static_cast<unsigned long long>(trailer.bytes), rank,
-               static_cast<long long>(model.ranks),
-               static_cast<unsigned long long>(part)));
+    return Status::error(format("%s: rank %d of %llu cannot have %llu of its "
+                                "%llu bytes of weights",
+                                name.c_str(), rank, Number(model.ranks),
+                                Number(part), Number(trailer.bytes)));
   trailer.offset += rank * part;
   trailer.bytes = part;
   return Status::success();
@@ -181,7 +180,7 @@ Status Weights::open(const std::string &path, const FpmoeModel &model,
   Status status =
       readTrailer(file, name, model.weight_bytes, fingerprint, trailer);
   if (!status.failed())
-    status = takePart(model, rank, trailer);
+    status = takePart(model, rank, name, trailer);
   if (status.failed()) {
     close(file);
     return status;

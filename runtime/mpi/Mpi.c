@@ -177,6 +177,9 @@ static int waitFor(MPI_Request *requests, int number) {
   Wait wait = {0, 0, 0, 0};
   for (int isDone = 0;;) {
     int code = MPI_Testall(number, requests, &isDone, statuses);
+    for (int i = 0; code == MPI_ERR_IN_STATUS && i < number; ++i)
+      if (statuses[i].MPI_ERROR && statuses[i].MPI_ERROR != MPI_ERR_PENDING)
+        code = statuses[i].MPI_ERROR;
     if (code)
       return failMpi(code);
     if (isDone)
@@ -439,6 +442,8 @@ static int mpiStart(double seconds) {
   /* Messages of our own, and errors that come back to us. */
   if (MPI_Comm_dup(MPI_COMM_WORLD, &ranks) ||
       MPI_Comm_set_errhandler(ranks, MPI_ERRORS_RETURN) ||
+      MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN) ||
+      MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_RETURN) ||
       MPI_Comm_rank(ranks, &rank) || MPI_Comm_size(ranks, &count))
     return failWith("MPI does not start");
   return shareHosts();

@@ -109,8 +109,10 @@ std::string Ranks::nameOf(int32_t rank) const {
 }
 
 void Ranks::end(const std::string &error) {
-  if (!error.empty())
+  if (!error.empty()) {
     fprintf(stderr, "error: %s\n", error.c_str());
+    usleep(300000); // for mpirun, which passes it on, and not when it ends all
+  }
   mpi.abort(EXIT_FAILURE);
   _exit(EXIT_FAILURE);
 }

@@ -39,8 +39,10 @@ using RanksMessage = std::vector<uint8_t>;
 /// Appends the bytes of a structure or of an array.
 template <typename T>
 void append(RanksMessage &message, const T *data, int64_t count = 1) {
-  auto bytes = reinterpret_cast<const uint8_t *>(data);
-  message.insert(message.end(), bytes, bytes + count * sizeof(T));
+  size_t at = message.size();
+  message.resize(at + count * sizeof(T));
+  if (count > 0)
+    __builtin_memcpy(&message[at], data, count * sizeof(T));
 }
 
 /// Takes them out again, from the front; remembers when there are too few.

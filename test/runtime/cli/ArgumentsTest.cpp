@@ -119,6 +119,50 @@ TEST(ArgumentsTest, helpEndsTheParsing) {
   EXPECT_EQ(parsed.error, "");
 }
 
+TEST(ArgumentsTest, aValueThatMayBeLeftOut) {
+  auto parse = [](std::vector<const char *> words, std::string &text) {
+    Arguments arguments("prog cmd", "", "", "");
+    bool isGiven = false;
+    arguments.optionalText(isGiven, text, "--mpi", "FILE", "help");
+    std::vector<char *> given;
+    for (const char *word : words)
+      given.push_back(const_cast<char *>(word));
+    Status status = arguments.parse(given.size(), given.data());
+    EXPECT_NE(arguments.helpText().find("  --mpi[=FILE]  "), std::string::npos);
+    return status.failed() ? status.message() : isGiven ? "given" : "";
+  };
+  std::string text = "none";
+  EXPECT_EQ(parse({}, text), "");
+  EXPECT_EQ(text, "none");
+  EXPECT_EQ(parse({"--mpi=a=b"}, text), "given");
+  EXPECT_EQ(text, "a=b");
+  EXPECT_EQ(parse({"--mpi"}, text), "given");
+  EXPECT_EQ(text, "");
+  // What follows is not its value.
+  EXPECT_EQ(parse({"--mpi", "x"}, text),
+            "unexpected argument 'x'; see 'prog cmd --help'");
+}
+
+TEST(ArgumentsTest, somethingHappensWhenAllIsParsed) {
+  int calls = 0;
+  auto parse = [&](const char *word) {
+    Arguments arguments("prog cmd", "", "", "");
+    bool flag = false;
+    arguments.flag(flag, "--flag", "help");
+    arguments.whenParsed([&] {
+      ++calls;
+      return Status::error(flag ? "flag" : "no flag");
+    });
+    char *given = const_cast<char *>(word);
+    return arguments.parse(1, &given).message();
+  };
+  EXPECT_EQ(parse("--flag"), "flag");
+  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(parse("--help"), "");
+  EXPECT_NE(parse("--other"), "");
+  EXPECT_EQ(calls, 1);
+}
+
 TEST(ArgumentsTest, closest) {
   std::vector<std::string> names = {"generate", "score", "bench"};
   EXPECT_EQ(closest("genrate", names), "generate");

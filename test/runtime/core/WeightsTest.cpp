@@ -53,9 +53,9 @@ protected:
     fclose(file);
   }
 
-  std::string open() {
+  std::string open(int32_t rank = 0) {
     std::unique_ptr<Weights> opened;
-    Status status = Weights::open(path, model, fingerprint, opened);
+    Status status = Weights::open(path, model, fingerprint, opened, rank);
     if (!status.failed()) {
       weights = std::move(opened);
       return "";
@@ -78,6 +78,29 @@ TEST_F(WeightsTest, mapsTheBlob) {
   EXPECT_EQ(weights->size(), int64_t(weightBytes));
   EXPECT_EQ(reinterpret_cast<uintptr_t>(weights->data()) % 64, 0u);
   EXPECT_TRUE(std::equal(blob.begin(), blob.end(), weights->data()));
+}
+
+TEST_F(WeightsTest, aRankHasItsPart) {
+  model.ranks = 2;
+  model.rank_weight_bytes = 4 << 20;
+  model.weight_bytes = trailer.bytes = 8 << 20;
+  blob.resize(trailer.bytes, 9);
+  write();
+  for (int32_t rank : {0, 1}) {
+    ASSERT_EQ(open(rank), "");
+    EXPECT_EQ(weights->size(), 4 << 20);
+    EXPECT_TRUE(std::equal(weights->data(), weights->data() + weights->size(),
+                           blob.begin() + rank * (4 << 20)));
+  }
+  EXPECT_NE(open(2), "");
+  EXPECT_NE(open(-1), "");
+  model.rank_weight_bytes = 2 << 20;
+  EXPECT_EQ(open(), "rank 0 of 2 cannot have 2097152 of its 8388608 bytes of "
+                    "weights");
+  // No huge pages begin there.
+  model.ranks = 8;
+  model.rank_weight_bytes = 1 << 20;
+  EXPECT_NE(open(), "");
 }
 
 TEST_F(WeightsTest, copyIsEqualAndReplacesTheMapping) {
