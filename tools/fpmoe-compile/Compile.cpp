@@ -73,7 +73,6 @@ private:
   Error printRecipe(StringRef name);
   Error readOptions();
   Error checkTargets();
-  Error checkRanks(bool isScheduled) const;
   void makeLevels();
   std::vector<LevelModule> getLevels();
   std::string printModules();
@@ -129,7 +128,7 @@ Error Compiler::run() {
   if (isScheduled)
     if (Error error = checkTargets())
       return error;
-  if (Error error = checkRanks(isScheduled))
+  if (Error error = checkRanks(options, targets, isScheduled))
     return error;
   if (options.explain)
     return explain();
@@ -339,31 +338,6 @@ Error Compiler::checkTargets() {
                            known.getCpu() + "', not for '" + join(names, ",") +
                            "'; choose the same by " +
                            (hasGpu ? "--target" : "--cpu"));
-}
-
-/// What does not go with a model that is split.
-Error Compiler::checkRanks(bool isScheduled) const {
-  if (!options.ranks)
-    return Error::success();
-  auto refuse = [](const Twine &why) {
-    return createStringError("--ranks: " + why);
-  };
-  if (isScheduled)
-    return refuse("the programs in this IR are scheduled already");
-  if (options.calibrate)
-    return refuse("--calibrate makes integers of whole matrices; leave out one "
-                  "of them");
-  if (*options.ranks == 1)
-    return Error::success();
-  if (any_of(targets.levels,
-             [](const CpuTarget &level) { return level.isGpu; }))
-    return refuse("a model for GPUs cannot be split yet; use --target=cpu");
-  if (options.isStatic.value_or(false))
-    return refuse("a program of several processes opens the library of MPI, "
-                  "which one made with --static cannot");
-  if (options.emitShared || options.emitStatic)
-    return refuse("a library is of one process; leave out --emit");
-  return Error::success();
 }
 
 /// From here on the code of every level goes its own way.

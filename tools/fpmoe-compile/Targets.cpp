@@ -72,3 +72,28 @@ std::vector<std::string> fpmoe::listDumps(StringRef directory, Phase phase,
   }
   return paths;
 }
+
+Error fpmoe::checkRanks(const CompileOptions &options, const Targets &targets,
+                        bool isScheduled) {
+  if (!options.ranks)
+    return Error::success();
+  auto refuse = [](const Twine &why) {
+    return createStringError("--ranks: " + why);
+  };
+  if (isScheduled)
+    return refuse("the programs in this IR are scheduled already");
+  if (options.calibrate)
+    return refuse("--calibrate makes integers of whole matrices; leave out one "
+                  "of them");
+  if (*options.ranks == 1)
+    return Error::success();
+  if (any_of(targets.levels,
+             [](const CpuTarget &level) { return level.isGpu; }))
+    return refuse("a model for GPUs cannot be split yet; use --target=cpu");
+  if (options.isStatic.value_or(false))
+    return refuse("a program of several processes opens the library of MPI, "
+                  "which one made with --static cannot");
+  if (options.emitShared || options.emitStatic)
+    return refuse("a library is of one process; leave out --emit");
+  return Error::success();
+}

@@ -21,6 +21,12 @@ struct Targets {
 /// not go together.
 llvm::Expected<Targets> chooseTargets(const CompileOptions &options);
 
+/// Whether the model can be split as --ranks says, if it does; `isScheduled`:
+/// the input is IR of the schedule phase. The error tells what does not go with
+/// it.
+llvm::Error checkRanks(const CompileOptions &options, const Targets &targets,
+                       bool isScheduled);
+
 /// The files that hold what a phase made, in `directory`: one, or from the
 /// schedule on one for each level. Behind codegen they are of a GPU's level:
 /// its LLVM IR; its PTX, and cubins in the order of `gpus`.
