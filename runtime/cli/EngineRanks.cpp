@@ -101,12 +101,14 @@ Status Engine::join(const std::string &command) {
   muteErrors(false);
   assumeNoTerminal(); // Open MPI's mpirun makes one for each rank
   Ranks &ranks = *Ranks::joined();
+  // One that is not split may run on its GPU.
+  if (fpmoe_model.ranks <= 1)
+    levels = ~uint64_t(0);
   status = Agreement::find(ranks, fpmoe_model, levels, agreement);
   if (status.failed()) {
     ranks.leave();
     std::exit(ranks.rank() ? exitSuccess : fail(status));
   }
-  // One that is not split may run on its GPU.
   if (fpmoe_model.ranks > 1)
     useLevel(agreement.level());
   if (ranks.rank())

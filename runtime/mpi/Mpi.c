@@ -51,7 +51,8 @@ static double now(void) {
 }
 
 static void sleepFor(double seconds) {
-  struct timespec time = {0, (long)(seconds * 1e9)};
+  time_t whole = (time_t)seconds;
+  struct timespec time = {whole, (long)((seconds - (double)whole) * 1e9)};
   nanosleep(&time, NULL);
 }
 
@@ -104,7 +105,9 @@ static int giveUp(const char *reason) {
   free(isAlive);
   hasFailed = 1;
   if (first != rank) {
-    sleepFor(0.9); /* for that one to say it and to end all */
+    /* For that one to say it and to end all: mpirun may hang where several
+     * ranks do that at once. */
+    sleepFor(5);
     failure[0] = 0;
     return 1;
   }
