@@ -47,8 +47,8 @@ typedef struct FpmoeMpi {
   int64_t (*wait)(void);
   int (*receive)(void *data, int64_t bytes);
 
-  /* Rank 0 gets as many bytes of every rank, in their order. `all` is used there
-   * only. */
+  /* Rank 0 gets as many bytes of every rank, in their order. `all` is used
+   * there only. */
   int (*collect)(const void *own, int64_t bytes, void *all);
 
   /* As FpmoeStep.reduce. The number of ranks has to be a power of two. */
