@@ -136,18 +136,21 @@ LogicalResult ExpertUpOp::verify() {
 LogicalResult ExpertDownOp::verify() {
   auto x = cast<MemRefType>(getX().getType());
   bool isSplit = x.getRank() == 3;
+  int64_t depth = getDepth(), vectors = getVectors();
   if (failed(verifyExperts(*this, getDown(), getSharedDown(), getAct(),
                            /*halves=*/false, /*mayBeLess=*/true, isSplit,
                            "expert_down_c1")))
     return failure();
   for (Value weight : {getDown(), getSharedDown()})
-    if (isSplit && weight &&
+    if (isSplit && weight && vectors > 0 &&
         (dim(weight, -3) != x.getDimSize(0) || !areWholeShards(weight) ||
-         x.getDimSize(0) * paddedDepthOf(weight) > columnsOf(getAct())))
+         x.getDimSize(0) * paddedDepthOf(weight) > columnsOf(getAct()) ||
+         !hasTiles(*this,
+                   x.getDimSize(0) *
+                       llvm::divideCeil(layoutOf(weight).vectors(), vectors))))
       return emitOpError("of shards ")
              << getAct().getType() << " by " << weight.getType() << " gives "
-             << x << " (expert_down_c3)";
-  int64_t depth = getDepth(), vectors = getVectors();
+             << x << ", or has not their tiles (expert_down_c3)";
   int64_t unit = kVectorColumns;
   for (Value weight : {getDown(), getSharedDown()})
     if (weight)

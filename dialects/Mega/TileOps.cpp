@@ -229,17 +229,20 @@ LogicalResult MergeSpansOp::verify() {
 /// Checks a weight of shards, whose products wait for their sum.
 static LogicalResult verifyShards(LinearOp op) {
   int64_t shards = dim(op.getWeight(), 0);
+  int64_t chunks = llvm::divideCeil(layoutOf(op.getWeight()).vectors(),
+                                    int64_t(op.getVectors()));
   auto out = cast<MemRefType>(op.getOut().getType());
   if (out.getRank() == 3 && out.getDimSize(0) == shards &&
       out.getDimSize(2) == padColumns(dim(op.getWeight(), 1)) &&
       areWholeShards(op.getWeight()) && !op.getBias() && !op.getMultiplier() &&
       !op.getAccumulate() && !op.getLogitsRows() &&
+      hasTiles(op, shards * chunks) &&
       columnsOf(op.getOperand()) == shards * paddedDepthOf(op.getWeight()))
     return success();
   return op.emitOpError("of shards ")
          << op.getOperand().getType() << " by " << op.getWeight().getType()
          << " gives " << out
-         << ", or has what belongs to their sum (linear_c3)";
+         << ", has what belongs to their sum, or not their tiles (linear_c3)";
 }
 
 LogicalResult LinearOp::verify() {

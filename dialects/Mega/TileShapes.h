@@ -57,6 +57,16 @@ inline mlir::LogicalResult fail(mlir::Operation *op, const llvm::Twine &what,
   return op->emitOpError(what + " (" + label + ")");
 }
 
+/// Whether the phase of an op has so many tiles in its first dimension: tiles
+/// behind the last shard would be in other memory.
+inline bool hasTiles(mlir::Operation *op, int64_t count) {
+  auto phase = op->getParentOfType<PhaseOp>();
+  if (!phase || !phase.getTiles() || phase.getTiles()->empty())
+    return false;
+  auto size = llvm::dyn_cast<mlir::IntegerAttr>((*phase.getTiles())[0]);
+  return size && size.getInt() == count;
+}
+
 /// Whether shards of this packed weight multiply columns of an operand that
 /// begin at whole vectors, and at whole groups of integers.
 inline bool areWholeShards(mlir::Value weight) {

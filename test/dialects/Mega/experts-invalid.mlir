@@ -614,7 +614,7 @@ mega.program @p max_tokens 1 rows 1 context 64 {
   %x = mega.buffer shared : memref<4x1x32xf32>
   %w = mega.weight @w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
   mega.phase "p" tiles [4] {
-    // expected-error@+1 {{of shards 'memref<1x32x1x1xf32>' by 'tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<4x1x32xf32>' (expert_down_c3)}}
+    // expected-error@+1 {{of shards 'memref<1x32x1x1xf32>' by 'tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<4x1x32xf32>', or has not their tiles (expert_down_c3)}}
     mega.expert_down %act shared %w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>> chosen %experts : memref<1x1xi32> into %x vectors 1 depth 16 : memref<1x32x1x1xf32>, memref<4x1x32xf32>
   }
 }
@@ -633,7 +633,7 @@ mega.program @p max_tokens 1 rows 1 context 64 {
   %x = mega.buffer shared : memref<2x1x32xf32>
   %w = mega.weight @w : tensor<2x20x24xf32, #mega.packed<n = 16, k = 1>>
   mega.phase "p" tiles [4] {
-    // expected-error@+1 {{of shards 'memref<1x64x1x1xf32>' by 'tensor<2x20x24xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<2x1x32xf32>' (expert_down_c3)}}
+    // expected-error@+1 {{of shards 'memref<1x64x1x1xf32>' by 'tensor<2x20x24xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<2x1x32xf32>', or has not their tiles (expert_down_c3)}}
     mega.expert_down %act shared %w : tensor<2x20x24xf32, #mega.packed<n = 16, k = 1>> chosen %experts : memref<1x1xi32> into %x vectors 1 depth 16 : memref<1x64x1x1xf32>, memref<2x1x32xf32>
   }
 }
@@ -652,8 +652,27 @@ mega.program @p max_tokens 1 rows 1 context 64 {
   %x = mega.buffer shared : memref<2x1x32xf32>
   %w = mega.weight @w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
   mega.phase "p" tiles [4] {
-    // expected-error@+1 {{of shards 'memref<1x16x1x1xf32>' by 'tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<2x1x32xf32>' (expert_down_c3)}}
+    // expected-error@+1 {{of shards 'memref<1x16x1x1xf32>' by 'tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<2x1x32xf32>', or has not their tiles (expert_down_c3)}}
     mega.expert_down %act shared %w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>> chosen %experts : memref<1x1xi32> into %x vectors 1 depth 16 : memref<1x16x1x1xf32>, memref<2x1x32xf32>
+  }
+}
+
+// -----
+
+// expert_down_c3
+fpmoe.weight @w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "w" : tensor<2x20x16xf32>
+  %1 = fpmoe.pack %0 : tensor<2x20x16xf32> -> tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 1 rows 1 context 64 {
+  %act = mega.buffer shared : memref<1x32x1x1xf32>
+  %experts = mega.buffer private : memref<1x1xi32>
+  %x = mega.buffer shared : memref<2x1x32xf32>
+  %w = mega.weight @w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "p" tiles [6] {
+    // expected-error@+1 {{of shards 'memref<1x32x1x1xf32>' by 'tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<2x1x32xf32>', or has not their tiles (expert_down_c3)}}
+    mega.expert_down %act shared %w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>> chosen %experts : memref<1x1xi32> into %x vectors 1 depth 16 : memref<1x32x1x1xf32>, memref<2x1x32xf32>
   }
 }
 

@@ -913,7 +913,7 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %out = mega.buffer shared : memref<4x48xf32>
   %w = mega.weight @w : tensor<2x40x64xf32, #mega.packed<n = 16, k = 1>>
   mega.phase "p" tiles [3, block_groups] {
-    // expected-error@+1 {{of shards 'memref<1x64x4x1xf32>' by 'tensor<2x40x64xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<4x48xf32>', or has what belongs to their sum (linear_c3)}}
+    // expected-error@+1 {{of shards 'memref<1x64x4x1xf32>' by 'tensor<2x40x64xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<4x48xf32>', has what belongs to their sum, or not their tiles (linear_c3)}}
     mega.linear %a, %w into %out vectors 1 group 1 : memref<1x64x4x1xf32>, tensor<2x40x64xf32, #mega.packed<n = 16, k = 1>>, memref<4x48xf32>
   }
 }
@@ -1116,7 +1116,7 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %out = mega.buffer shared : memref<2x4x32xf32>
   %w = mega.weight @w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
   mega.phase "p" tiles [4, block_groups] {
-    // expected-error@+1 {{of shards 'memref<1x48x4x1xf32>' by 'tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<2x4x32xf32>', or has what belongs to their sum (linear_c3)}}
+    // expected-error@+1 {{of shards 'memref<1x48x4x1xf32>' by 'tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<2x4x32xf32>', has what belongs to their sum, or not their tiles (linear_c3)}}
     mega.linear %a, %w into %out vectors 1 group 1 : memref<1x48x4x1xf32>, tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>, memref<2x4x32xf32>
   }
 }
@@ -1134,7 +1134,7 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %out = mega.buffer shared : memref<2x4x32xf32>
   %w = mega.weight @w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
   mega.phase "p" tiles [4, block_groups] {
-    // expected-error@+1 {{of shards 'memref<1x64x4x1xf32>' by 'tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<2x4x32xf32>', or has what belongs to their sum (linear_c3)}}
+    // expected-error@+1 {{of shards 'memref<1x64x4x1xf32>' by 'tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<2x4x32xf32>', has what belongs to their sum, or not their tiles (linear_c3)}}
     mega.linear %a, %w into %out vectors 1 group 1 : memref<1x64x4x1xf32>, tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>, memref<2x4x32xf32>
   }
 }
@@ -1152,7 +1152,7 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %out = mega.buffer shared : memref<2x4x32xf32>
   %w = mega.weight @w : tensor<2x20x24xf32, #mega.packed<n = 16, k = 1>>
   mega.phase "p" tiles [4, block_groups] {
-    // expected-error@+1 {{of shards 'memref<1x48x4x1xf32>' by 'tensor<2x20x24xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<2x4x32xf32>', or has what belongs to their sum (linear_c3)}}
+    // expected-error@+1 {{of shards 'memref<1x48x4x1xf32>' by 'tensor<2x20x24xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<2x4x32xf32>', has what belongs to their sum, or not their tiles (linear_c3)}}
     mega.linear %a, %w into %out vectors 1 group 1 : memref<1x48x4x1xf32>, tensor<2x20x24xf32, #mega.packed<n = 16, k = 1>>, memref<2x4x32xf32>
   }
 }
@@ -1170,7 +1170,7 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %out = mega.buffer shared : memref<3x4x32xf32>
   %w = mega.weight @w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
   mega.phase "p" tiles [4, block_groups] {
-    // expected-error@+1 {{of shards 'memref<1x32x4x1xf32>' by 'tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<3x4x32xf32>', or has what belongs to their sum (linear_c3)}}
+    // expected-error@+1 {{of shards 'memref<1x32x4x1xf32>' by 'tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<3x4x32xf32>', has what belongs to their sum, or not their tiles (linear_c3)}}
     mega.linear %a, %w into %out vectors 1 group 1 : memref<1x32x4x1xf32>, tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>, memref<3x4x32xf32>
   }
 }
@@ -1188,7 +1188,7 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %out = mega.buffer shared : memref<2x4x16xf32>
   %w = mega.weight @w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
   mega.phase "p" tiles [4, block_groups] {
-    // expected-error@+1 {{of shards 'memref<1x32x4x1xf32>' by 'tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<2x4x16xf32>', or has what belongs to their sum (linear_c3)}}
+    // expected-error@+1 {{of shards 'memref<1x32x4x1xf32>' by 'tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<2x4x16xf32>', has what belongs to their sum, or not their tiles (linear_c3)}}
     mega.linear %a, %w into %out vectors 1 group 1 : memref<1x32x4x1xf32>, tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>, memref<2x4x16xf32>
   }
 }
@@ -1206,7 +1206,7 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %out = mega.buffer shared : memref<4x32xf32>
   %w = mega.weight @w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
   mega.phase "p" tiles [4, block_groups] {
-    // expected-error@+1 {{of shards 'memref<1x32x4x1xf32>' by 'tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<4x32xf32>', or has what belongs to their sum (linear_c3)}}
+    // expected-error@+1 {{of shards 'memref<1x32x4x1xf32>' by 'tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<4x32xf32>', has what belongs to their sum, or not their tiles (linear_c3)}}
     mega.linear %a, %w into %out vectors 1 group 1 : memref<1x32x4x1xf32>, tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>, memref<4x32xf32>
   }
 }
@@ -1224,7 +1224,7 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %out = mega.buffer shared : memref<2x4x32xf32>
   %w = mega.weight @w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
   mega.phase "p" tiles [4, block_groups] {
-    // expected-error@+1 {{of shards 'memref<1x32x4x1xf32>' by 'tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<2x4x32xf32>', or has what belongs to their sum (linear_c3)}}
+    // expected-error@+1 {{of shards 'memref<1x32x4x1xf32>' by 'tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<2x4x32xf32>', has what belongs to their sum, or not their tiles (linear_c3)}}
     mega.linear %a, %w into %out vectors 1 group 1 accumulate : memref<1x32x4x1xf32>, tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>, memref<2x4x32xf32>
   }
 }
@@ -1242,7 +1242,7 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %out = mega.buffer shared : memref<2x4x32xf32>
   %w = mega.weight @w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
   mega.phase "p" tiles [4, block_groups] {
-    // expected-error@+1 {{of shards 'memref<1x32x4x1xf32>' by 'tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<2x4x32xf32>', or has what belongs to their sum (linear_c3)}}
+    // expected-error@+1 {{of shards 'memref<1x32x4x1xf32>' by 'tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<2x4x32xf32>', has what belongs to their sum, or not their tiles (linear_c3)}}
     mega.linear %a, %w into %out vectors 1 group 1 times 2.0 : memref<1x32x4x1xf32>, tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>, memref<2x4x32xf32>
   }
 }
@@ -1265,8 +1265,26 @@ mega.program @p max_tokens 4 rows 4 context 64 {
   %w = mega.weight @w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
   %bias = mega.weight @bias : tensor<20xf32>
   mega.phase "p" tiles [4, block_groups] {
-    // expected-error@+1 {{of shards 'memref<1x32x4x1xf32>' by 'tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<2x4x32xf32>', or has what belongs to their sum (linear_c3)}}
+    // expected-error@+1 {{of shards 'memref<1x32x4x1xf32>' by 'tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>' gives 'memref<2x4x32xf32>', has what belongs to their sum, or not their tiles (linear_c3)}}
     mega.linear %a, %w bias %bias : tensor<20xf32> into %out vectors 1 group 1 : memref<1x32x4x1xf32>, tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>, memref<2x4x32xf32>
+  }
+}
+
+// -----
+
+// linear_c3
+fpmoe.weight @w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "w" : tensor<2x20x16xf32>
+  %1 = fpmoe.pack %0 : tensor<2x20x16xf32> -> tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %a = mega.buffer shared : memref<1x32x4x1xf32>
+  %out = mega.buffer shared : memref<2x4x32xf32>
+  %w = mega.weight @w : tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "p" tiles [5, block_groups] {
+    // expected-error@+1 {{has what belongs to their sum, or not their tiles (linear_c3)}}
+    mega.linear %a, %w into %out vectors 1 group 1 : memref<1x32x4x1xf32>, tensor<2x20x16xf32, #mega.packed<n = 16, k = 1>>, memref<2x4x32xf32>
   }
 }
 
