@@ -2,6 +2,30 @@
 
 // One case at least for each numbered constraint, named in front of it.
 
+// expected-error@+1 {{'fpmoe.model' has 'ranks' that are no power of two up to 64}}
+module attributes {fpmoe.model = {name = "m", architecture = "a", source = "s",
+                                  context = 1, ranks = 3 : i64}} {}
+
+// -----
+
+// expected-error@+1 {{'fpmoe.model' has 'ranks' that are no power of two up to 64}}
+module attributes {fpmoe.model = {name = "m", architecture = "a", source = "s",
+                                  context = 1, ranks = 128 : i64}} {}
+
+// -----
+
+// expected-error@+1 {{'fpmoe.model' has 'ranks' that are no power of two up to 64}}
+module attributes {fpmoe.model = {name = "m", architecture = "a", source = "s",
+                                  context = 1, ranks = 0 : i64}} {}
+
+// -----
+
+// expected-error@+1 {{'fpmoe.model' has 'ranks' that are no power of two up to 64}}
+module attributes {fpmoe.model = {name = "m", architecture = "a", source = "s",
+                                  context = 1, ranks = "two"}} {}
+
+// -----
+
 // expected-error@+1 {{'fpmoe.model' has 'sampling' in which "min_p" is 1 : i64}}
 module attributes {fpmoe.model = {name = "m", architecture = "a", source = "s",
                                   context = 1, sampling = {min_p = 1 : i64}}} {}
