@@ -5,7 +5,9 @@
 
     test/e2e/ranks.py models/nano --weights=bf16,int8
 
-Each program is started by every mpirun that is installed, of Open MPI and of MPICH. Checks:
+Each program is started by every mpirun that is installed, of Open MPI and of MPICH. With --hosts, each
+rank is on a host of its own: a network namespace with its own name, connected to the others by a
+bridge, over TCP alone; that takes root and iproute2. Checks:
   score      logits have the same bits for any number of ranks, of threads in a rank, and of tokens
              in a step;
   generate   so has a text that is drawn, with guesses and without, from standard input too;
@@ -43,19 +45,71 @@ class Failure(Exception):
     pass
 
 
+class Hosts:
+    """Hosts of a network of its own on this machine."""
+
+    def __init__(self, count, work):
+        self.count, self.name = count, f"fp{os.getpid()}"
+        self.agent = work / "agent"
+        self.agent.write_text(
+            "#!/bin/bash\n"
+            "# [options] HOST COMMAND..., as rsh\n"
+            "while [[ $1 == -* ]]; do shift; done\n"
+            "number=${1##*.}; shift\n"
+            f"exec ip netns exec {self.name}-$number unshare --uts "
+            f"bash -c \"hostname {self.name}-$number; $*\"\n")
+        self.agent.chmod(0o755)
+
+    @staticmethod
+    def ip(*words):
+        subprocess.run(["ip", *map(str, words)], check=True)
+
+    def __enter__(self):
+        self.ip("link", "add", self.name, "type", "bridge")
+        self.ip("addr", "add", "10.93.0.254/24", "dev", self.name)
+        self.ip("link", "set", self.name, "up")
+        for i in range(1, self.count + 1):
+            host, here, there = f"{self.name}-{i}", f"{self.name}a{i}", f"{self.name}b{i}"
+            inside = ("netns", "exec", host, "ip")
+            self.ip("netns", "add", host)
+            self.ip("link", "add", here, "type", "veth", "peer", "name", there)
+            self.ip("link", "set", here, "master", self.name, "up")
+            self.ip("link", "set", there, "netns", host)
+            self.ip(*inside, "addr", "add", f"10.93.0.{i}/24", "dev", there)
+            self.ip(*inside, "link", "set", there, "up")
+            self.ip(*inside, "link", "set", "lo", "up")
+        return self
+
+    def __exit__(self, *_):
+        for i in range(1, self.count + 1):
+            subprocess.run(["ip", "netns", "del", f"{self.name}-{i}"], check=False)
+        subprocess.run(["ip", "link", "del", self.name], check=False)
+
+    def launcher(self, mpi, ranks):
+        hosts = ",".join(f"10.93.0.{i}" for i in range(1, ranks + 1))
+        if mpi == "mpich":
+            # One kernel is one machine to UCX, which else goes by memory.
+            return [*LAUNCHERS[mpi], "-localhost", "10.93.0.254", "-launcher", "rsh",
+                    "-launcher-exec", self.agent, "-hosts", hosts, "-genv", "UCX_TLS", "tcp,self"]
+        network = "10.93.0.0/24"
+        return [*LAUNCHERS[mpi], "--host", hosts, "--mca", "plm_rsh_agent", self.agent,
+                "--mca", "oob_tcp_if_include", network, "--mca", "btl_tcp_if_include", network,
+                "--mca", "pml", "ob1", "--mca", "btl", "self,tcp"]
+
+
 class Program:
     """A program of so many ranks, under one MPI."""
 
-    def __init__(self, path, ranks, mpi):
-        self.path, self.ranks, self.mpi = path, ranks, mpi
-        self.name = f"{mpi} {ranks}"
+    def __init__(self, path, ranks, mpi, hosts=None):
+        self.path, self.ranks, self.mpi, self.hosts = path, ranks, mpi, hosts
+        self.name = f"{mpi} {ranks}" + " hosts" * (hosts is not None)
 
     def command(self, *arguments, ranks=None):
         words = [self.path, *map(str, arguments)]
         if self.ranks == 1:
             return words
-        launcher = [*LAUNCHERS[self.mpi], "-n", str(ranks or self.ranks)]
-        return [*launcher, *words, "--mpi"]
+        launcher = self.hosts.launcher(self.mpi, self.ranks) if self.hosts else LAUNCHERS[self.mpi]
+        return [*launcher, "-n", str(ranks or self.ranks), *words, "--mpi"]
 
     def run(self, *arguments, given="", ranks=None):
         return subprocess.run(self.command(*arguments, ranks=ranks), input=given,
@@ -235,9 +289,15 @@ class Checks:
             for ranks in self.options.ranks:
                 if ranks == 1:
                     continue
-                program = Program(programs[ranks], ranks, mpi)
-                for name in self.options.check:
-                    self.attempt(program, getattr(self, name), f"{weights} {name}")
+                if not self.options.hosts:
+                    self.all(Program(programs[ranks], ranks, mpi), weights)
+                    continue
+                with Hosts(ranks, self.work) as hosts:
+                    self.all(Program(programs[ranks], ranks, mpi, hosts), weights)
+
+    def all(self, program, weights):
+        for name in self.options.check:
+            self.attempt(program, getattr(self, name), f"{weights} {name}")
 
 
 def main():
@@ -253,11 +313,15 @@ def main():
     parser.add_argument("--ranks", default=[1, 2, 4],
                         type=lambda text: sorted({1, *map(int, text.split(","))}))
     parser.add_argument("--mpi", type=words, default=list(LAUNCHERS))
-    parser.add_argument("--check", type=words, default=list(checks))
+    parser.add_argument("--check", type=words, help="some of these (default: all; with --hosts, "
+                        "where nobody here reaches a server, score, generate and count)")
+    parser.add_argument("--hosts", action="store_true", help="each rank on a host of its own")
     parser.add_argument("--tokens", type=int, default=60)
     parser.add_argument("--flag", action="append", default=[], help="of fpmoe-compile")
     parser.add_argument("--fpmoe-compile", type=pathlib.Path)
     options = parser.parse_args()
+    options.check = options.check or (["score", "generate", "count"] if options.hosts
+                                      else list(checks))
     if unknown := {*options.check} - {*checks} | {*options.mpi} - {*LAUNCHERS}:
         parser.error(f"{', '.join(unknown)}: there is no such check, or no such MPI")
     options.fpmoe_compile = options.fpmoe_compile or shutil.which("fpmoe-compile") or \
