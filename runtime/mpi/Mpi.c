@@ -11,6 +11,7 @@
 
 #include <mpi.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,11 +51,7 @@ static double now(void) {
   return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-static void sleepFor(double seconds) {
-  time_t whole = (time_t)seconds;
-  struct timespec time = {whole, (long)((seconds - (double)whole) * 1e9)};
-  nanosleep(&time, NULL);
-}
+static void sleepFor(double seconds) { usleep((useconds_t)(seconds * 1e6)); }
 
 static int failWith(const char *text) {
   snprintf(failure, sizeof(failure), "%s", text);
@@ -432,13 +429,30 @@ static int shareHosts(void) {
   return 0;
 }
 
+/* What MPI itself waits for when it starts and ends has an end, too. */
+static void endInTime(int number) {
+  static const char text[] = "error: MPI does not start, or end, in time: "
+                             "--mpi-timeout waits longer\n";
+  (void)number;
+  (void)!write(STDERR_FILENO, text, sizeof(text) - 1); /* the end in any case */
+  _exit(EXIT_FAILURE);
+}
+
+static void limitTime(int isLimited) {
+  signal(SIGALRM, isLimited ? endInTime : SIG_DFL);
+  alarm(isLimited ? (unsigned)timeout + 1 : 0);
+}
+
 static int mpiStart(double seconds) {
   int provided = 0, isStarted = 0;
   starter = getppid();
   timeout = seconds;
   if (MPI_Initialized(&isStarted) || isStarted)
     return failWith("MPI was started before");
-  if (MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &provided))
+  limitTime(1);
+  int code = MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &provided);
+  limitTime(0);
+  if (code)
     return failWith("MPI does not start");
   if (provided < MPI_THREAD_SERIALIZED)
     return failWith("this MPI was built for processes of one thread");
@@ -465,7 +479,10 @@ static int mpiFinish(void) {
   if (mpiCollect(&own, 1, all))
     return 1;
   free(all);
-  return MPI_Comm_free(&ranks) || MPI_Finalize();
+  limitTime(1);
+  int code = MPI_Comm_free(&ranks) || MPI_Finalize();
+  limitTime(0);
+  return code;
 }
 
 static void mpiAbort(int code) {
