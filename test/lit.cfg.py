@@ -36,12 +36,6 @@ for feature, modules in {"torch": "torch, transformers", "gguf": "gguf"}.items()
 if shutil.which("unshare") and subprocess.run(
         ["unshare", "--map-root-user", "true"], stderr=subprocess.DEVNULL).returncode == 0:
     config.available_features.add("unshare")
-# With which the library was built that is here.
-for implementation in "openmpi", "mpich":
-    if shutil.which("mpirun." + implementation) and os.path.exists(os.path.join(
-            config.fpmoe_build_dir, "lib", "fpmoe", platform.machine() + "-linux-gnu",
-            f"libfpmoe-{implementation}.so")):
-        config.available_features.add(implementation)
 # As lib/Target/CUDA looks for it.
 if shutil.which("ptxas") or os.path.exists("/usr/local/cuda/bin/ptxas"):
     config.available_features.add("ptxas")
