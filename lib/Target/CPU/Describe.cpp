@@ -22,6 +22,7 @@ public:
   Describer(ModuleOp module, ProgramDescription &d) : module(module), d(d) {}
 
   void run() {
+    d.ranks = getNumRanks(module);
     for (auto program : module.getOps<mega::ProgramOp>()) {
       d.context = program.getContext();
       d.layers = program.getLayersOp().getOrder().size();
@@ -33,9 +34,6 @@ public:
         d.parameters +=
             getWholeType(weight).getNumElements() * weight.getNumInstances();
     describeFormats();
-    d.ranks = getNumRanks(module);
-    d.heads *= d.ranks;
-    d.kvHeads *= d.ranks;
   }
 
 private:
@@ -43,8 +41,16 @@ private:
   static RankedTensorType getWholeType(WeightOp weight) {
     Value value = weight.getResultValue();
     while (Operation *op = value.getDefiningOp()) {
-      if (isa<SplitRowsOp, SplitColumnsOp>(op))
-        return cast<RankedTensorType>(op->getOperand(0).getType());
+      if (isa<SplitRowsOp, SplitColumnsOp>(op)) {
+        Value whole = op->getOperand(0);
+        auto type = cast<RankedTensorType>(whole.getType());
+        // Heads of which several ranks have a copy count once.
+        if (auto select = whole.getDefiningOp<SelectOp>())
+          if (RankedTensorType chosen = select.getInput().getType();
+              chosen.getDimSize(0) < type.getDimSize(0))
+            return chosen;
+        return type;
+      }
       if (!isa<PackOp, ConvertOp>(op))
         break;
       value = op->getOperand(0);
@@ -73,8 +79,9 @@ private:
         d.hidden = embed.getTable().getType().getDimSize(1);
       }
       if (auto qkv = dyn_cast<mega::QkvOp>(op)) {
-        d.heads = qkv.getHeads();
-        d.kvHeads = qkv.getKvHeads();
+        auto use = qkv.getWeight().getDefiningOp<mega::WeightOp>();
+        d.heads = qkv.getHeads() * d.ranks;
+        d.kvHeads = (getWholeType(symbolOf(use)).getDimSize(0) - d.heads) / 2;
         d.headDim = qkv.getHeadDim();
       }
       if (auto heads = dyn_cast<mega::HeadsOp>(op)) {
