@@ -68,6 +68,10 @@ constexpr llvm::StringLiteral kModelAttr = "fpmoe.model";
 /// is no such part.
 llvm::StringRef getPartDirectory(mlir::ModuleOp module, llvm::StringRef part);
 
+/// The most processes that a model is split over: for each there are weights to be
+/// written.
+constexpr int64_t kMostRanks = 64;
+
 /// Processes that the model is split over, from its `fpmoe.model`: 1 of one that
 /// is whole.
 int64_t getNumRanks(mlir::ModuleOp module);

@@ -123,13 +123,12 @@ LogicalResult FPMoEDialect::verifyOperationAttribute(Operation *op,
       return op->emitError("'fpmoe.model' has 'languages' that are no names");
   }
   if (Attribute ranks = model.get("ranks")) {
-    constexpr int64_t most = 64; // for each there are weights to be written
     auto number = dyn_cast<IntegerAttr>(ranks);
-    if (!number || number.getInt() < 1 || number.getInt() > most ||
+    if (!number || number.getInt() < 1 || number.getInt() > kMostRanks ||
         !llvm::isPowerOf2_64(number.getInt()))
       return op->emitError("'fpmoe.model' has 'ranks' that are no power of two "
                            "up to ")
-             << most;
+             << kMostRanks;
   }
   if (Attribute sampling = model.get("sampling")) {
     auto entries = dyn_cast<DictionaryAttr>(sampling);

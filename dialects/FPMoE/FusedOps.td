@@ -19,12 +19,18 @@ def FPMoE_HeadsOp : FPMoE_Op<"heads", [Pure, AttrSizedOperandSegments]> {
     `fpmoe.clamp`, rotary embedding of the last columns of every head as
     `fpmoe.rope`. With `tail`, key is instead `fpmoe.extend_heads` of k and rope(tail).
 
+    Where a model is split over ranks, q, k and v are a rank's heads, in so many
+    `shards`, and norms of whole rows are those of the rows of all ranks: squares are
+    summed in each shard, and these sums are added as those of `fpmoe.linear`.
+
     * `heads_c1`: q and query are `heads`, k, v, key and value are `kv_heads` heads,
       query and key of one width, which is that of k and the tail together.
     * `heads_c2`: norms come together and with `eps`, not with a tail, and are as wide
       as a row or as a head.
     * `heads_c3`: the table is even, no wider than a head of the query, and as wide
       as the tail; `clip` is positive.
+    * `heads_c4`: shards come with norms of whole rows, and q and k are so many whole
+      vectors of 16 columns.
 
     Example: `%query, %key, %value = fpmoe.heads %q, %k, %v, %positions rope %t heads 2 kv_heads 1 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<64x4xf32> -> tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>`
   }];
@@ -32,12 +38,13 @@ def FPMoE_HeadsOp : FPMoE_Op<"heads", [Pure, AttrSizedOperandSegments]> {
                        Optional<FPMoE_Rows>:$tail, Optional<FPMoE_Weight>:$q_norm,
                        Optional<FPMoE_Weight>:$k_norm, OptionalAttr<F64Attr>:$eps,
                        OptionalAttr<F64Attr>:$clip, FPMoE_Weight:$table,
-                       I64Attr:$heads, I64Attr:$kv_heads);
+                       I64Attr:$heads, I64Attr:$kv_heads, OptionalAttr<I64Attr>:$shards);
   let results = (outs FPMoE_Rows:$query, FPMoE_Rows:$key, FPMoE_Rows:$value);
   let assemblyFormat = [{
     $q `,` $k `,` $v `,` $positions (`tail` $tail^ `:` type($tail))?
     (`norms` $q_norm^ `:` type($q_norm) `,` $k_norm `:` type($k_norm))? (`eps` $eps^)?
-    (`clip` $clip^)? `rope` $table `heads` $heads `kv_heads` $kv_heads attr-dict
+    (`clip` $clip^)? `rope` $table `heads` $heads `kv_heads` $kv_heads
+    (`shards` $shards^)? attr-dict
     `:` type($q) `,` type($k) `,` type($v) `,` type($table)
     `->` type($query) `,` type($key) `,` type($value)
   }];
@@ -109,8 +116,9 @@ def FPMoE_MoeOp : FPMoE_Op<"moe", [
     * `moe_c5`: there is one name an expert, distinct on each level of the routing,
       which is valid.
     * `moe_c6`: low ranks come with a shared expert without scale and without routed
-      ones; they are `[R, H]` and `[R, I]` and come with their ranks, which are not
-      negative and sum up to R; the weights have the columns of their widened inputs.
+      ones; they are `[R, H]` and `[R, I]`, or of shards `[S, R, I / S]`, and come with
+      their ranks, which are not negative and sum up to R; the weights have the columns
+      of their widened inputs.
 
     Example: `%y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 shared %gu : tensor<12x8xf32>, %d : tensor<8x6xf32> -> tensor<?x8xf32>`
   }];

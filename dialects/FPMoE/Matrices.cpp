@@ -21,7 +21,7 @@ present(std::initializer_list<StoredMatrix> matrices) {
 }
 
 int64_t fpmoe::rankOf(Value lowRank) {
-  return lowRank ? cast<ShapedType>(lowRank.getType()).getDimSize(0) : 0;
+  return lowRank ? cast<ShapedType>(lowRank.getType()).getShape().end()[-2] : 0;
 }
 
 /// A first low-rank factor.

@@ -13,6 +13,7 @@
 namespace fpmoe {
 
 /// Rows of a first low-rank factor; 0 of null.
+/// The sum of the ranks of `[R, K]`, or of shards `[S, R, k]`; 0 of null.
 int64_t rankOf(mlir::Value lowRank);
 
 } // namespace fpmoe

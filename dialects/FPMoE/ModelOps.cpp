@@ -169,10 +169,11 @@ LogicalResult ClampOp::verify() {
 }
 
 /// Checks what widens an input of `columns` columns, and sets them to those of
-/// the widened one.
+/// the widened one. With `shards`, there is one for each.
 static LogicalResult verifyLowRank(Operation *op, Value lowRank,
                                    std::optional<ArrayRef<int64_t>> ranks,
-                                   int64_t &columns, StringRef constraint) {
+                                   int64_t &columns, StringRef constraint,
+                                   int64_t shards = 0) {
   if (static_cast<bool>(lowRank) != ranks.has_value())
     return op->emitOpError("has a low rank or its ranks alone (")
            << constraint << ")";
@@ -185,20 +186,27 @@ static LogicalResult verifyLowRank(Operation *op, Value lowRank,
              << rank << " (" << constraint << ")";
     sum = std::min(sum + rank, most + 1);
   }
-  if (failed(expectShape(op, "low_rank", lowRank, {sum, columns}, constraint)))
+  SmallVector<int64_t> shape{sum, columns};
+  if (shards)
+    shape.insert(shape.begin(), shards);
+  if (failed(expectShape(op, "low_rank", lowRank, shape, constraint)))
     return failure();
   columns += sum;
   return success();
 }
 
 LogicalResult LinearOp::verify() {
-  int64_t in = columnsOf(getInput()), out = columnsOf(getResult()), wide = in;
-  if (failed(verifyLowRank(*this, getLowRank(), getRanks(), wide, "linear_c3")))
+  int64_t in = columnsOf(getInput()), out = columnsOf(getResult());
+  ArrayRef<int64_t> shape = shapeOf(getWeight());
+  int64_t shards =
+      shape.size() == 3 && shape[0] > 0 && in % shape[0] == 0 ? shape[0] : 0;
+  int64_t wide = shards ? in / shards : in;
+  if (failed(verifyLowRank(*this, getLowRank(), getRanks(), wide, "linear_c3",
+                           shards)))
     return failure();
   SmallVector<int64_t> weight{out, wide};
-  if (ArrayRef<int64_t> shape = shapeOf(getWeight());
-      shape.size() == 3 && !getLowRank() && in % shape[0] == 0)
-    weight = {shape[0], out, in / shape[0]};
+  if (shards)
+    weight.insert(weight.begin(), shards);
   if (failed(expectShape(*this, "weight", getWeight(), weight, "linear_c1")) ||
       failed(expectShape(*this, "norm", getNorm(), {in}, "linear_c2")) ||
       failed(expectShape(*this, "bias", getBias(), {out}, "linear_c2")) ||
@@ -338,8 +346,17 @@ LogicalResult HeadsOp::verify() {
       (getQNorm() && getTail()))
     return emitOpError("has norms without eps, eps without norms, or norms and "
                        "a tail (heads_c2)");
+  if (auto shards = getShards()) {
+    constexpr int64_t vector = 16;
+    int64_t count = *shards;
+    if (!getQNorm() || count < 1 || count > kMostRanks ||
+        q % (count * vector) || k % (count * vector))
+      return emitOpError("of ") << count << " shards of rows of " << q
+                                << " and " << k << " columns (heads_c4)";
+  }
   if (getQNorm()) {
-    bool isWhole = shapeOf(getQNorm()) == ArrayRef<int64_t>{q} && width != q;
+    bool isWhole = getShards().has_value() ||
+                   (shapeOf(getQNorm()) == ArrayRef<int64_t>{q} && width != q);
     if (failed(expectShape(*this, "q_norm", getQNorm(), {isWhole ? q : width},
                            "heads_c2")) ||
         failed(expectShape(*this, "k_norm", getKNorm(), {isWhole ? k : width},
@@ -420,23 +437,26 @@ static LogicalResult verifyLowRanks(MoeOp op) {
                           "(moe_c6)");
   ArrayRef<int64_t> gate = shapeOf(op.getSharedGateUp());
   ArrayRef<int64_t> down = shapeOf(op.getSharedDown());
-  if (gate.size() != 2 || down.size() != 2)
+  if (gate.size() != 2 || (down.size() != 2 && down.size() != 3))
     return op.emitOpError("gate_up and down have ")
            << gate.size() << " and " << down.size()
            << " dimensions, not 2 (moe_c6)";
+  int64_t shards = down.size() == 3 ? down[0] : 0;
   int64_t columns = columnsOf(op.getInput()), in = columns;
   int64_t inner =
       op.getDownLowRank() ? shapeOf(op.getDownLowRank()).back() : down.back();
-  int64_t gates = 2 * inner;
+  int64_t gates = 2 * inner * std::max<int64_t>(shards, 1);
   if (failed(verifyLowRank(op, op.getUpLowRank(), op.getUpRanks(), in,
                            "moe_c6")) ||
       failed(verifyLowRank(op, op.getDownLowRank(), op.getDownRanks(), inner,
-                           "moe_c6")) ||
+                           "moe_c6", shards)) ||
       failed(expectShape(op, "gate_up", op.getSharedGateUp(), {gates, in},
                          "moe_c6")))
     return failure();
-  return expectShape(op, "down", op.getSharedDown(), {columns, inner},
-                     "moe_c6");
+  SmallVector<int64_t> wide{columns, inner};
+  if (shards)
+    wide.insert(wide.begin(), shards);
+  return expectShape(op, "down", op.getSharedDown(), wide, "moe_c6");
 }
 
 LogicalResult MoeOp::verify() {

@@ -104,15 +104,16 @@ def FPMoE_LinearOp : FPMoE_Op<"linear", [
 
     Where a model is split over ranks, x can be a rank's columns and W `[S, out, k]`, its
     shards of k columns. What the shards of all ranks give is added, neighbours
-    first, then pairs of them, and so on, and stands for x W^T.
+    first, then pairs of them, and so on, and stands for x W^T. Each shard widens its
+    own columns of x, with its own part of A; B is the same in all.
 
     * `linear_c1`: W is `[out, in]`; x has `in` columns and y has `out`; with
-      `low_rank`, W has the columns of the widened input. Of shards, x has S k columns,
-      and there is no `low_rank`.
+      `low_rank`, W has the columns of the widened input, which in shards are those of
+      each. Of shards, x has S k columns.
     * `linear_c2`: the norm has `in` elements and comes with `eps`, the bias has `out`,
       the residual is shaped like y.
-    * `linear_c3`: `low_rank` is `[R, in]` and comes with `ranks`, which are not
-      negative and sum up to R.
+    * `linear_c3`: `low_rank` is `[R, in]`, or of shards `[S, R, k]`, and comes with
+      `ranks`, which are not negative and sum up to R.
 
     Example: `%y = fpmoe.linear %x, %w bias %b : tensor<4xf32> : tensor<?x8xf32>, tensor<4x8xf32> -> tensor<?x4xf32>`
   }];

@@ -239,7 +239,9 @@ LogicalResult SplitRowsOp::verify() {
     }
     return total == 0;
   };
-  bool fits = dim >= 0 && dim < rank - 1 && out.size() == in.size() &&
+  // Rows, or what a vector has for each of them.
+  bool fits = dim >= 0 && dim < std::max<int64_t>(rank - 1, 1) &&
+              out.size() == in.size() &&
               getSections().size() == getParts().size() &&
               isSum(getSections(), in[dim]) && isSum(getParts(), out[dim]);
   if (fits)
@@ -255,7 +257,9 @@ LogicalResult SplitRowsOp::verify() {
 LogicalResult SplitColumnsOp::verify() {
   SmallVector<int64_t> in(shapeOf(getInput())), out(shapeOf(getResult()));
   size_t rank = in.size();
-  bool fits = rank >= 2 && out.size() == rank + 1;
+  int64_t tail = getTail();
+  bool fits = rank >= 2 && out.size() == rank + 1 && tail >= 0 &&
+              tail < std::min(in.back(), out.back());
   if (fits) {
     in.insert(in.begin() + (rank - 2), out[rank - 2]);
     in.back() = out.back();
@@ -263,7 +267,7 @@ LogicalResult SplitColumnsOp::verify() {
   if (!fits || in != out || !haveOneElement(getInput(), getResult()))
     return emitOpError("makes ")
            << getResult().getType() << " of " << getInput().getType()
-           << " (split_columns_c1)";
+           << " with a tail of " << tail << " (split_columns_c1)";
   return verifyNoGroups(*this, getInput(), "split_columns_c2");
 }
 

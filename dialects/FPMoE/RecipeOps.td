@@ -333,16 +333,21 @@ def FPMoE_SplitColumnsOp : FPMoE_RecipeOp<"split_columns"> {
   let summary = "A rank's shards of the columns of a weight";
   let description = [{
     Of `[.., N, K]` makes `[.., S, N, k]`: shard s of rank r has the k columns from
-    (r S + s) k on, and zeros in the place of those past the last one.
+    (r S + s) k on, and zeros in the place of those past the last one. Of
+    `[.., N, K + tail]`, each shard has the last `tail` columns, too, behind its own:
+    `[.., S, N, k + tail]`.
 
-    * `split_columns_c1`: shapes are as said, the element stays.
+    * `split_columns_c1`: shapes are as said, with columns in front of the tail, which
+      is not negative; the element stays.
     * `split_columns_c2`: integers are made of what was split.
 
-    Example: `%1 = fpmoe.split_columns %0 : tensor<6x64xf32> -> tensor<2x6x16xf32>`
+    Example: `%1 = fpmoe.split_columns %0 tail 3 : tensor<6x67xf32> -> tensor<2x6x19xf32>`
   }];
-  let arguments = (ins FPMoE_Weight:$input);
+  let arguments = (ins FPMoE_Weight:$input, DefaultValuedAttr<I64Attr, "0">:$tail);
   let results = (outs FPMoE_Weight:$result);
-  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let assemblyFormat = [{
+    $input (`tail` $tail^)? attr-dict `:` type($input) `->` type($result)
+  }];
   let hasVerifier = 1;
 }
 

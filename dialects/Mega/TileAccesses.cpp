@@ -74,7 +74,7 @@ int64_t LowRankOp::getTileRank() { return 1; }
 void LowRankOp::getAccesses(Accesses &accesses) {
   add(*this, accesses, getLanguages(), kRead, {});
   add(*this, accesses, getOperand(), kRead, {0});
-  add(*this, accesses, getOperand(), kWrite, {0});
+  add(*this, accesses, getWidened() ? getWidened() : getOperand(), kWrite, {0});
 }
 TileProduct LowRankOp::getProduct() {
   return multiply(getOperand(), {getWeight()});
@@ -96,9 +96,16 @@ TileProduct QkvOp::getProduct() {
   return multiply(getOperand(), {getWeight()});
 }
 
+int64_t SquaresOp::getTileRank() { return 1; }
+void SquaresOp::getAccesses(Accesses &accesses) {
+  add(*this, accesses, getQ(), kRead, {0});
+  add(*this, accesses, getK(), kRead, {0});
+  add(*this, accesses, getSums(), kWrite, {0});
+}
+
 int64_t HeadsOp::getTileRank() { return 1; }
 void HeadsOp::getAccesses(Accesses &accesses) {
-  for (Value rows : {getQ(), getK(), getV(), getTail()})
+  for (Value rows : {getQ(), getK(), getV(), getTail(), getSquares()})
     add(*this, accesses, rows, kRead, {0});
   add(*this, accesses, getPositions(), kRead, {});
   add(*this, accesses, getTable(), kRead, {0});

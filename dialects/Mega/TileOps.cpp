@@ -49,6 +49,7 @@ LogicalResult QuantizeOp::verify() {
   auto rows = cast<MemRefType>(getRows().getType());
   auto operand = cast<MemRefType>(getOperand().getType());
   int64_t columns = padColumns(getColumns()), tail = padColumns(getTail());
+  int64_t shards = getShards();
   bool fits = rows.getRank() == 4 && rows.getElementType().isF32() &&
               rows.getDimSize(3) == 1 && operand.getRank() == 4 &&
               operand.getElementType().isInteger(8) &&
@@ -56,23 +57,48 @@ LogicalResult QuantizeOp::verify() {
               rows.getDimSize(0) == operand.getDimSize(0) &&
               rows.getDimSize(2) == operand.getDimSize(2) &&
               int64_t(getTail()) >= 0 && int64_t(getColumns()) > 0 &&
-              columns + tail == columnsOf(getRows());
-  int64_t steps = llvm::divideCeil(columns, kGroupElements) +
-                  llvm::divideCeil(tail, kGroupElements);
+              shards > 0 && shards <= fpmoe::kMostRanks &&
+              (shards == 1 || int64_t(getColumns()) % kGroupElements == 0) &&
+              shards * (columns + tail) == columnsOf(getRows());
+  int64_t steps = shards * (llvm::divideCeil(columns, kGroupElements) +
+                            llvm::divideCeil(tail, kGroupElements));
   if (!fits || operand.getDimSize(1) != steps)
     return emitOpError("of ")
            << rows << " with " << getColumns() << " columns and a tail of "
-           << getTail() << " gives " << operand << " (quantize_c1)";
+           << getTail() << (shards == 1 ? "" : " in several shards")
+           << " gives " << operand << " (quantize_c1)";
   return success();
 }
 
+/// Checks low ranks of shards, `rank` of each.
+static LogicalResult verifyShards(LowRankOp op, int64_t rank) {
+  auto operand = cast<MemRefType>(op.getOperand().getType());
+  auto widened = cast<MemRefType>(op.getWidened().getType());
+  if (isPacked(op.getWeight(), 3) && rank == dim(op.getWeight(), 1) &&
+      areWholeShards(op.getWeight()) && operand.getRank() == 4 &&
+      widened.getRank() == 4) {
+    int64_t shards = dim(op.getWeight(), 0), columns = dim(op.getWeight(), 2);
+    bool isAlike = operand.getElementType() == widened.getElementType();
+    for (int64_t i : {0, 2, 3})
+      isAlike &= operand.getDimSize(i) == widened.getDimSize(i);
+    if (isAlike && columnsOf(op.getOperand()) == shards * padColumns(columns) &&
+        columnsOf(op.getWidened()) == shards * padColumns(columns, rank))
+      return success();
+  }
+  return op.emitOpError("of ranks that sum up to ")
+         << rank << " by " << op.getWeight().getType() << " widens " << operand
+         << " to " << widened << " (low_rank_c2)";
+}
+
 LogicalResult LowRankOp::verify() {
-  if (!isPacked(getWeight(), 2))
-    return fail(*this, "takes a weight that is not a packed matrix",
-                "low_rank_c1");
   int64_t rank = 0;
   for (int64_t size : getRanks())
     rank += size;
+  if (getWidened())
+    return verifyShards(*this, rank);
+  if (!isPacked(getWeight(), 2))
+    return fail(*this, "takes a weight that is not a packed matrix",
+                "low_rank_c1");
   int64_t columns = padColumns(dim(getWeight(), 1), dim(getWeight(), 0));
   if (rank != dim(getWeight(), 0) || columnsOf(getOperand()) != columns)
     return emitOpError("of ranks that sum up to ")
@@ -121,7 +147,30 @@ LogicalResult QkvOp::verify() {
                      "qkv_c1");
 }
 
+LogicalResult SquaresOp::verify() {
+  int64_t shards = getShards();
+  auto fits = [&](Value rows) {
+    auto type = cast<MemRefType>(rows.getType());
+    return type.getRank() == 2 && type.getDimSize(0) == dim(getSums(), 0) &&
+           type.getDimSize(1) % (shards * kVectorColumns) == 0;
+  };
+  if (shards > 0 && shards <= fpmoe::kMostRanks &&
+      llvm::isPowerOf2_64(shards) && hasColumns(getSums(), kVectorColumns) &&
+      fits(getQ()) && fits(getK()))
+    return success();
+  return emitOpError("of ") << shards << " shards of " << getQ().getType()
+                            << " and " << getK().getType() << " gives "
+                            << getSums().getType() << " (squares_c1)";
+}
+
 LogicalResult HeadsOp::verify() {
+  if (static_cast<bool>(getSquares()) != getRanks().has_value() ||
+      (getSquares() && (!getQNorm() || int64_t(*getRanks()) < 1 ||
+                        !hasColumns(getSquares(), kVectorColumns))))
+    return fail(*this,
+                "has squares without norms or ranks, ranks without squares, or "
+                "not one vector of them",
+                "heads_c3");
   if (dim(getTable(), 1) > static_cast<int64_t>(getHeadDim()))
     return emitOpError("turns heads of ")
            << getHeadDim() << " columns by " << getTable().getType()

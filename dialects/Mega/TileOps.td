@@ -91,23 +91,26 @@ def Mega_QuantizeOp : Mega_TileOp<"quantize", [], ["allowsTileSize"]> {
   let description = [{
     Tiles: blocks, or none. With `groups`, blocks are those of experts. A row has
     `columns` columns and behind them, where whole vectors are, `tail` ones; whatever
-    stands behind these counts as zero. Of each 32 elements, begun anew by the tail and
+    stands behind these counts as zero. With `shards`, all of this is there so many
+    times, one behind the other. Of each 32 elements, begun anew by the tail and
     filled up with zeros, makes integers q from -127 to 127, their scale d and their sum: d is
     max |x| / 127, and q is x times 127 / max |x|, to nearest, ties to even. So |x - d q|
     is at most max |x| / 253 or so. Where the largest is below 2^-100, all q are 0;
     where one is no number, or not finite, d is no number or infinite.
 
-    * `quantize_c1`: rows are an operand of f32, as wide as columns and tail; the operand
-      has as many blocks and rows, and for each 32 elements 40 bytes: 32 of i8, d (f32)
+    * `quantize_c1`: rows are an operand of f32, as wide as columns and tail of all
+      shards, of which several have whole groups in front of the tail; the operand has
+      as many blocks and rows, and for each 32 elements 40 bytes: 32 of i8, d (f32)
       and 8 times the sum of q (i32), or with `int_dot = avx2`, twice -4 times it (i16).
 
     Example: `mega.quantize %rows into %operand columns 40 tail 0 : memref<1x48x1x1xf32>, memref<1x2x1x40xi8>`
   }];
   let arguments = (ins Mega_Buffer:$rows, Mega_Buffer:$operand,
-                       Optional<Mega_Buffer>:$groups, I64Attr:$columns, I64Attr:$tail);
+                       Optional<Mega_Buffer>:$groups, I64Attr:$columns, I64Attr:$tail,
+                       DefaultValuedAttr<I64Attr, "1">:$shards);
   let assemblyFormat = [{
     $rows `into` $operand (`of` $groups^ `:` type($groups))? `columns` $columns
-    `tail` $tail attr-dict
+    `tail` $tail (`shards` $shards^)? attr-dict
     `:` type($rows) `,` type($operand)
   }];
 }
@@ -120,15 +123,24 @@ def Mega_LowRankOp : Mega_TileOp<"low_rank", [], ["getProduct"]> {
     elements of languages that the row's token does not have become zero. `ranks` are
     those of `fpmoe.linear`.
 
+    A weight of S shards, `[S, R, k]`, multiplies S times k columns, one shard after the
+    other; they are copied to `widened`, where each shard's product stands behind its
+    columns.
+
     * `low_rank_c1`: the weight is a packed `[R, K]`, R the sum of the ranks; the
       operand has K and R columns, each rounded up to whole vectors.
+    * `low_rank_c2`: of shards, the weight is a packed `[S, R, k]`, k a whole number of
+      vectors; the operand has S k columns, and `widened` is like it, but for R more
+      columns, rounded up to whole vectors, of each shard.
 
     Example: `mega.low_rank %operand, %a of %languages ranks [2, 4] : memref<1x48x1x1xf32>, tensor<6x32xf32, #mega.packed<n = 16, k = 1>>, memref<?xi32>`
   }];
   let arguments = (ins Mega_Buffer:$operand, Mega_Weight:$weight,
-                       Mega_Buffer:$languages, DenseI64ArrayAttr:$ranks);
+                       Mega_Buffer:$languages, Optional<Mega_Buffer>:$widened,
+                       DenseI64ArrayAttr:$ranks);
   let assemblyFormat = [{
-    $operand `,` $weight `of` $languages `ranks` $ranks attr-dict
+    $operand `,` $weight `of` $languages (`into` $widened^ `:` type($widened))?
+    `ranks` $ranks attr-dict
     `:` type($operand) `,` type($weight) `,` type($languages)
   }];
 }
@@ -179,31 +191,56 @@ def Mega_QkvOp : Mega_TileOp<"qkv", [AttrSizedOperandSegments],
   }];
 }
 
+def Mega_SquaresOp : Mega_TileOp<"squares"> {
+  let summary = "Sums of the squares of rows of q and k";
+  let description = [{
+    Tiles: tokens. Of a token's rows, the first column of `sums` gets that of q, the
+    second that of k, the others zero. A row is cut into so many `shards` of one
+    width; what is summed of each is added as `mega.reduce` adds sums.
+
+    * `squares_c1`: shards are a power of two, of whole vectors of q and of k; sums
+      have 16 columns, and a row for each of q and k.
+
+    Example: `mega.squares %q, %k into %sums shards 2 : memref<1x64xf32>, memref<1x32xf32>, memref<1x16xf32>`
+  }];
+  let arguments = (ins Mega_Buffer:$q, Mega_Buffer:$k, Mega_Buffer:$sums,
+                       I64Attr:$shards);
+  let assemblyFormat = [{
+    $q `,` $k `into` $sums `shards` $shards attr-dict
+    `:` type($q) `,` type($k) `,` type($sums)
+  }];
+}
+
 def Mega_HeadsOp : Mega_TileOp<"heads", [AttrSizedOperandSegments]> {
   let summary = "Finishes projected heads of a token and stores them";
   let description = [{
     Tiles: tokens. What `mega.qkv` does behind its product, for rows of q, k and v that
     are there already: norms of whole rows need all heads, and latent attention
-    appends `tail` to every head of k. `head` is scratch, `[1, D]`.
-
-    * `heads_c2`: the table is no wider than a head.
+    appends `tail` to every head of k. `head` is scratch, `[1, D]`. Of a model that is
+    split over `ranks`, whole rows are those of all of them, and `squares` has what
+    `mega.squares` sums of these.
 
     * `heads_c1`: query and cache have `head_dim` columns, scratch the larger of
       `head_dim` and `value_dim`, each rounded up to whole vectors.
+    * `heads_c2`: the table is no wider than a head.
+    * `heads_c3`: squares come with norms of whole rows and with ranks, which are
+      positive; they have 16 columns.
 
     Example: see test/dialects/Mega/tiles.mlir.
   }];
   let arguments = (ins Mega_Buffer:$q, Mega_Buffer:$k, Mega_Buffer:$v,
                        Optional<Mega_Buffer>:$tail, Optional<Mega_Weight>:$q_norm,
-                       Optional<Mega_Weight>:$k_norm, Mega_Buffer:$table,
+                       Optional<Mega_Weight>:$k_norm, Optional<Mega_Buffer>:$squares,
+                       Mega_Buffer:$table,
                        Mega_Buffer:$positions, Mega_Buffer:$query,
                        Mega_Buffer:$cache, Mega_Buffer:$head,
                        Index:$layer, I64Attr:$heads, I64Attr:$kv_heads,
                        I64Attr:$head_dim, I64Attr:$value_dim, OptionalAttr<F64Attr>:$eps,
-                       OptionalAttr<F64Attr>:$clip);
+                       OptionalAttr<F64Attr>:$clip, OptionalAttr<I64Attr>:$ranks);
   let assemblyFormat = [{
     $q `,` $k `,` $v (`tail` $tail^ `:` type($tail))?
-    (`norms` $q_norm^ `:` type($q_norm) `,` $k_norm `:` type($k_norm))? (`eps` $eps^)?
+    (`norms` $q_norm^ `:` type($q_norm) `,` $k_norm `:` type($k_norm))?
+    (`squares` $squares^ `:` type($squares))? (`ranks` $ranks^)? (`eps` $eps^)?
     (`clip` $clip^)? `rope` $table `at` $positions `into` $query `,` $cache `by` $head
     `layer` $layer `heads` $heads `kv_heads` $kv_heads `head_dim` $head_dim
     `value_dim` $value_dim attr-dict `:` type($q) `,` type($k) `,` type($v) `,`

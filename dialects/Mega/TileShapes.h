@@ -67,10 +67,12 @@ inline bool hasTiles(mlir::Operation *op, int64_t count) {
   return size && size.getInt() == count;
 }
 
-/// Whether shards of this packed weight multiply columns of an operand that
-/// begin at whole vectors, and at whole groups of integers.
+/// Whether shards of this packed weight, if there are several, multiply columns
+/// of an operand that begin at whole vectors, and at whole groups of integers.
 inline bool areWholeShards(mlir::Value weight) {
-  return dim(weight, -1) == paddedDepthOf(weight);
+  PackedLayout layout = layoutOf(weight);
+  int64_t columns = layout.columns - layout.tail;
+  return dim(weight, -3) == 1 || columns == layout.padDepth(columns);
 }
 
 } // namespace mega

@@ -8,8 +8,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lib/Weights/GroupFile.h"
 #include "lib/Weights/Puller.h"
+#include "lib/Weights/SplitGroups.h"
 
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -100,22 +100,26 @@ static Error visit(Puller &puller, SplitColumnsOp op, int64_t first,
                    MutableArrayRef<T> out) {
   ArrayRef<int64_t> in = shapeOf(op.getInput());
   ArrayRef<int64_t> made = shapeOf(op.getResult());
-  int64_t rows = in[in.size() - 2], columns = in.back();
-  int64_t shards = made[made.size() - 3], width = made.back();
+  int64_t rows = in[in.size() - 2], tail = op.getTail();
+  int64_t columns = in.back() - tail; // that are split
+  int64_t shards = made[made.size() - 3], width = made.back() - tail;
   // Stretches are rows of shards.
-  return cut(first, out, width,
+  return cut(first, out, width + tail,
              [&](int64_t i, int64_t at, MutableArrayRef<T> part) -> Error {
                int64_t row = i % rows, shard = i / rows % shards;
                int64_t matrix = i / rows / shards;
+               int64_t start = (matrix * rows + row) * in.back();
                int64_t column = (puller.rank * shards + shard) * width + at;
-               int64_t there =
-                   std::clamp<int64_t>(columns - column, 0, part.size());
-               if (Error e = puller.pull(
-                       op.getInput(), (matrix * rows + row) * columns + column,
-                       part.take_front(there)))
+               int64_t own = std::clamp<int64_t>(width - at, 0, part.size());
+               int64_t there = std::clamp<int64_t>(columns - column, 0, own);
+               if (Error e = puller.pull(op.getInput(), start + column,
+                                         part.take_front(there)))
                  return e;
-               std::fill(part.begin() + there, part.end(), T(0));
-               return Error::success();
+               std::fill(part.begin() + there, part.begin() + own, T(0));
+               // Every shard has the tail.
+               return puller.pull(op.getInput(),
+                                  start + columns + at + own - width,
+                                  part.drop_front(own));
              });
 }
 
@@ -151,7 +155,8 @@ static Error roundGroups(Puller &puller, ConvertOp op,
                      MutableArrayRef<float> part) -> Error {
     int64_t perRow = countGroups(columns, tail);
     groups.resize(perRow);
-    if (Error e = made->read(weight, puller.layer, row * perRow, groups))
+    if (Error e =
+            readGroups(*made, op, puller.layer, puller.rank, row, 0, groups))
       return e;
     for (auto [i, number] : enumerate(part)) {
       GroupPlace place = findInGroups(columns, tail, at + i);

@@ -64,6 +64,7 @@ public:
   llvm::Error evaluate(mlir::Value value, int64_t layer, int64_t first,
                        llvm::MutableArrayRef<uint16_t> out) const;
 
+  int64_t getRank() const { return rank; }
   const Sources &getSources() const { return sources; }
 
 private:

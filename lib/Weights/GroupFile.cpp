@@ -28,13 +28,14 @@ Expected<std::unique_ptr<GroupFile>> GroupFile::create() {
 }
 
 void GroupFile::add(WeightOp weight, int64_t layer, int64_t groups) {
-  if (starts.try_emplace(keyOf(weight, layer), size).second)
+  if (instances.try_emplace(keyOf(weight, layer), Instance{size, groups})
+          .second)
     size += groups;
 }
 
 int64_t GroupFile::placeOf(WeightOp weight, int64_t layer,
                            int64_t group) const {
-  return (starts.at(keyOf(weight, layer)) + group) *
+  return (instances.at(keyOf(weight, layer)).start + group) *
          static_cast<int64_t>(sizeof(Group));
 }
 

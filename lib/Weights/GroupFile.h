@@ -30,7 +30,11 @@ public:
   /// Makes room for the groups of an instance, which all have to be written.
   void add(WeightOp weight, int64_t layer, int64_t groups);
   bool contains(WeightOp weight, int64_t layer) const {
-    return starts.count(keyOf(weight, layer));
+    return instances.count(keyOf(weight, layer));
+  }
+  /// So many as were added.
+  int64_t getNumGroups(WeightOp weight, int64_t layer) const {
+    return instances.at(keyOf(weight, layer)).groups;
   }
 
   /// Groups from number `first` on of an instance that was added.
@@ -51,7 +55,10 @@ private:
 
   OutputFile file;  ///< never kept
   int64_t size = 0; ///< in groups
-  std::map<Key, int64_t> starts;
+  struct Instance {
+    int64_t start, groups;
+  };
+  std::map<Key, Instance> instances;
 };
 
 } // namespace fpmoe

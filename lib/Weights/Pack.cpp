@@ -11,7 +11,7 @@
 #include "lib/Weights/Pack.h"
 #include "lib/Checkpoint/Half.h"
 #include "lib/Checkpoint/Input.h"
-#include "lib/Weights/GroupFile.h"
+#include "lib/Weights/SplitGroups.h"
 
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -116,8 +116,8 @@ Error PanelPacker::packGroups(const GroupFormat &format, int64_t layer,
     int64_t matrixRow = panel / layout.panels * layout.rows + row;
     // A step is a group.
     if (made && row >= 0)
-      if (Error e = made->read(weight, layer, matrixRow * layout.depth + from,
-                               madeGroups))
+      if (Error e = readGroups(*made, convert, layer, evaluator.getRank(),
+                               matrixRow, from, madeGroups))
         return e;
     for (int64_t step = from; step < to; ++step) {
       int64_t column = layout.getColumn(step * layout.k);

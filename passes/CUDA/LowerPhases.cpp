@@ -28,30 +28,10 @@ using cuda::BlockContext;
 
 namespace {
 
-/// What only models that are split over ranks have.
-template <typename Op>
-constexpr bool kIsOfRanks =
-    llvm::is_one_of<Op, mega::ReduceOp, mega::ExchangeOp>::value;
-
-bool isOfRanks(mega::TileOpInterface op) {
-  auto isSplit = [](Value rows) {
-    return cast<MemRefType>(rows.getType()).getRank() == 3;
-  };
-  auto embed = dyn_cast<mega::EmbedOp>(*op);
-  auto linear = dyn_cast<mega::LinearOp>(*op);
-  auto down = dyn_cast<mega::ExpertDownOp>(*op);
-  return isa<mega::ReduceOp, mega::ExchangeOp>(*op) ||
-         (embed && embed.getPart()) || (linear && isSplit(linear.getOut())) ||
-         (down && isSplit(down.getX()));
-}
-
 /// Whether threads multiply rows like these: of f32, of pairs of bf16, or of
 /// groups of integers, so many at a time as there is code for; and attend to
 /// whole pages.
 LogicalResult checkOp(mega::TileOpInterface op) {
-  if (isOfRanks(op))
-    return op->emitOpError("is of a model that is split over ranks, which GPUs "
-                           "do not run");
   int64_t threads = mega::getTarget(op).getThreads();
   if (threads != 1 && threads != cuda::kThreads)
     return op->emitOpError("is for workers of ")
@@ -112,10 +92,8 @@ private:
       if (weights)
         weights->emitBehind(tile[0]);
       for (Operation &tileOp : op.getBody().front()) {
-        mega::visitTileOp(tileOp, [&](auto op) {
-          if constexpr (!kIsOfRanks<decltype(op)>)
-            cuda::emit(block, op, tile);
-        });
+        mega::visitTileOp(tileOp,
+                          [&](auto op) { cuda::emit(block, op, tile); });
         block.sync();
       }
     };

@@ -125,14 +125,14 @@ private:
           b, LLVM::AtomicBinOp::add, counter, b.i32(1),
           LLVM::AtomicOrdering::monotonic, kDevice);
       Value turn = b.add(arith::DivUIOp::create(b, before, workers), b.i32(1));
-      waitFor(b, counter, b.mul(turn, workers));
+      waitFor(b, step, counter, b.mul(turn, workers));
     });
     sync();
     LLVM::ReturnOp::create(b, ValueRange());
   }
 
   /// Until the counter is at `all`.
-  void waitFor(KernelBuilder &b, Value counter, Value all) {
+  void waitFor(KernelBuilder &b, Value step, Value counter, Value all) {
     auto now = [&]() -> Value {
       return NVVM::GlobalTimerOp::create(b, b.getI64Type());
     };
@@ -148,8 +148,12 @@ private:
     scf::ConditionOp::create(b, missing, ValueRange());
     b.createBlock(&loop.getAfter());
     Value waited = b.sub(now(), begin);
-    b.ifThen(b.less(b.i64(kMostNanoseconds), waited),
-             [&] { LLVM::Trap::create(b); });
+    b.ifThen(b.less(b.i64(kMostNanoseconds), waited), [&] {
+      // The host ends a wait for other ranks.
+      Value reduce =
+          b.load(b.ptrType(), b.at(step, offsetof(FpmoeStep, reduce)), 8);
+      b.ifThen(isNull(b, reduce), [&] { LLVM::Trap::create(b); });
+    });
     scf::YieldOp::create(b, ValueRange());
     b.setInsertionPointAfter(loop);
   }

@@ -126,7 +126,7 @@ void fuse(AttentionOp attention, Match m) {
       norm ? norm.getEpsAttr() : FloatAttr(),
       m.value.clamp ? m.value.clamp.getLimitAttr() : FloatAttr(),
       m.query.rope.getTable(), attention.getHeadsAttr(),
-      attention.getKvHeadsAttr());
+      attention.getKvHeadsAttr(), /*shards=*/IntegerAttr());
   attention.getQueryMutable().assign(heads.getQuery());
   attention.getKeyMutable().assign(heads.getKey());
   attention.getValueMutable().assign(heads.getValue());

@@ -149,12 +149,13 @@ LogicalResult ExpertsBuilder::build() {
   if (!b.one)
     rows = buildGroups(rows, columns, anyGateUp());
   // Expert blocks of the shared expert alone are the blocks of the tokens.
-  addLowRank(b, rows, op.getUpLowRank(), op.getUpRanksAttr(), "up_low_rank");
+  rows = addLowRank(b, rows, op.getUpLowRank(), op.getUpRanksAttr(),
+                    "up_low_rank");
   Value ofExperts = op.getUpLowRank() ? Value() : groups;
   buildUp(
       b.multiplied(rows, anyGateUp(), ofExperts, rankOf(op.getUpLowRank())));
-  addLowRank(b, act, op.getDownLowRank(), op.getDownRanksAttr(),
-             "down_low_rank");
+  act = addLowRank(b, act, op.getDownLowRank(), op.getDownRanksAttr(),
+                   "down_low_rank");
   ofExperts = op.getDownLowRank() ? Value() : groups;
   act = b.multiplied(act, widerDown(), ofExperts, rankOf(op.getDownLowRank()),
                      getNumShards());

@@ -20,7 +20,8 @@ static int64_t columnsOf(Value value) {
 }
 
 int64_t fpmoe::widenedColumns(int64_t columns, Value lowRank) {
-  return mega::padColumns(columns, rankOf(lowRank));
+  return mega::padColumns(
+      columns, lowRank && !isSplit(lowRank, /*rank=*/2) ? rankOf(lowRank) : 0);
 }
 
 /// Whether low ranks multiply the same rows as the weight that they widen.
@@ -40,10 +41,26 @@ static LogicalResult checkLowRank(Operation *op, mega::TargetAttr target,
          << weight.getType() << " and " << lowRank.getType();
 }
 
-void fpmoe::addLowRank(ProgramBuilder &b, Value operand, Value lowRank,
-                       DenseI64ArrayAttr ranks, StringRef name) {
+/// Memory for rows like those of `operand`, each shard of which is widened.
+static Value makeWidened(ProgramBuilder &b, Value operand, Value lowRank) {
+  ArrayRef<int64_t> factor = cast<ShapedType>(lowRank.getType()).getShape();
+  auto type = cast<MemRefType>(operand.getType());
+  SmallVector<int64_t> sizes(type.getShape());
+  sizes[1] = factor[0] * mega::padColumns(factor[2], factor[1]) / sizes[3];
+  Value widened =
+      b.buffer("widened", BufferSpace::Shared, sizes, type.getElementType());
+  if (!type.getLayout().isIdentity())
+    widened.setType(mega::getRowMajorType(cast<MemRefType>(widened.getType())));
+  return widened;
+}
+
+Value fpmoe::addLowRank(ProgramBuilder &b, Value operand, Value lowRank,
+                        DenseI64ArrayAttr ranks, StringRef name) {
   if (!lowRank)
-    return;
+    return operand;
+  Value widened;
+  if (isSplit(lowRank, /*rank=*/2))
+    widened = makeWidened(b, operand, lowRank);
   b.endPhase();
   Value weight = b.weight(lowRank);
   b.beginPhase(name,
@@ -51,7 +68,8 @@ void fpmoe::addLowRank(ProgramBuilder &b, Value operand, Value lowRank,
                    ? ProgramBuilder::Sizes()
                    : ProgramBuilder::Sizes{b.sizeOfMany(TileSize::Blocks)});
   mega::LowRankOp::create(b, b.loc, operand, weight,
-                          b.input(StepInput::Languages), ranks);
+                          b.input(StepInput::Languages), widened, ranks);
+  return widened ? widened : operand;
 }
 
 namespace {
@@ -66,6 +84,7 @@ public:
 private:
   LogicalResult buildQkv(QkvOp op);
   LogicalResult buildHeads(HeadsOp op);
+  Value buildSquares(Value q, Value k, int64_t shards);
   LogicalResult buildAttention(AttentionOp op);
   LogicalResult buildLinear(LinearOp op);
   LogicalResult buildShards(LinearOp op, Value source, StringRef name);
@@ -278,13 +297,28 @@ LogicalResult LayerBuilder::buildHeads(HeadsOp op) {
   Value head = b.buffer("head", BufferSpace::Private,
                         {1, mega::padColumns(std::max(keyDim, valueDim))},
                         b.getF32Type());
+  Value squares =
+      op.getShards() ? buildSquares(q, k, *op.getShards()) : Value();
+  b.endPhase();
   Value qNorm = b.weight(op.getQNorm()), kNorm = b.weight(op.getKNorm());
   b.beginPhase("heads", {b.sizeOfMany(TileSize::Tokens)});
-  mega::HeadsOp::create(b, b.loc, q, k, v, tail, qNorm, kNorm, angles,
+  mega::HeadsOp::create(b, b.loc, q, k, v, tail, qNorm, kNorm, squares, angles,
                         b.input(StepInput::Positions), query, memory.cache,
                         head, b.layer, op.getHeads(), op.getKvHeads(), keyDim,
-                        valueDim, op.getEpsAttr(), op.getClipAttr());
+                        valueDim, op.getEpsAttr(), op.getClipAttr(),
+                        squares ? b.getI64IntegerAttr(b.ranks) : IntegerAttr());
   return success();
+}
+
+/// Sums of squares over the rows of all ranks.
+Value LayerBuilder::buildSquares(Value q, Value k, int64_t shards) {
+  Value sums =
+      b.buffer("squares", BufferSpace::Shared,
+               {b.shape.maxTokens, mega::kVectorColumns}, b.getF32Type());
+  b.beginPhase("squares", {b.sizeOfMany(TileSize::Tokens)});
+  mega::SquaresOp::create(b, b.loc, q, k, sums, shards);
+  b.exchange(sums);
+  return sums;
 }
 
 LogicalResult LayerBuilder::buildAttention(AttentionOp op) {
@@ -373,8 +407,8 @@ LogicalResult LayerBuilder::buildLinear(LinearOp op) {
     return op.emitOpError("in a layer must be a product of the attention or "
                           "have a norm");
   if (!op.getNorm()) {
-    addLowRank(b, source, op.getLowRank(), op.getRanksAttr(),
-               "output_low_rank");
+    source = addLowRank(b, source, op.getLowRank(), op.getRanksAttr(),
+                        "output_low_rank");
     source = b.multiplied(source, op.getWeight(), /*groups=*/Value(),
                           rankOf(op.getLowRank()),
                           getNumShards(op.getWeight(), /*rank=*/2));

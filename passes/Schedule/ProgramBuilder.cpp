@@ -93,8 +93,11 @@ Value ProgramBuilder::multiplied(Value rows, Value weight, Value groups,
   int64_t k = format.getOperandDepth(target);
   auto type = cast<MemRefType>(rows.getType());
   int64_t behind = mega::padColumns(tail);
-  int64_t steps = llvm::divideCeil(type.getDimSize(1) - behind, k) +
-                  llvm::divideCeil(behind, k);
+  // Without a tail, shards are one row.
+  int64_t parts = tail ? shards : 1;
+  int64_t steps =
+      parts * (llvm::divideCeil(type.getDimSize(1) / parts - behind, k) +
+               llvm::divideCeil(behind, k));
   auto made = rows.getDefiningOp<mega::BufferOp>();
   Value integers =
       buffer((made.getName().value_or("rows") + "_integers").str(), common(),
@@ -102,13 +105,14 @@ Value ProgramBuilder::multiplied(Value rows, Value weight, Value groups,
               format.getOperandExtent(target)},
              format.getOperandElement(target));
   int64_t columns =
-      cast<ShapedType>(weight.getType()).getShape().back() * shards - tail;
+      cast<ShapedType>(weight.getType()).getShape().back() * (shards / parts) -
+      tail;
   if (!makesBlocks())
     beginPhase("quantize", one ? Sizes()
                                : Sizes{size(groups ? TileSize::ExpertBlocks
                                                    : TileSize::Blocks)});
-  mega::QuantizeOp::create(*this, loc, rows, integers, groups,
-                           getI64IntegerAttr(columns), getI64IntegerAttr(tail));
+  mega::QuantizeOp::create(*this, loc, rows, integers, groups, columns, tail,
+                           parts);
   return integers;
 }
 

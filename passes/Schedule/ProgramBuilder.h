@@ -154,11 +154,14 @@ mlir::LogicalResult buildLayer(ProgramBuilder &b, mlir::func::FuncOp body,
                                ProgramMemory &memory);
 
 /// Puts the low-rank activations of a product behind its operand, if it has
-/// any.
-void addLowRank(ProgramBuilder &b, mlir::Value operand, mlir::Value lowRank,
-                mlir::DenseI64ArrayAttr ranks, llvm::StringRef name);
+/// any; those of shards into memory of their own, with a copy of the columns.
+/// Gives what the product multiplies.
+mlir::Value addLowRank(ProgramBuilder &b, mlir::Value operand,
+                       mlir::Value lowRank, mlir::DenseI64ArrayAttr ranks,
+                       llvm::StringRef name);
 
-/// Columns of an operand of `columns` columns with what low ranks add.
+/// Columns of an operand of `columns` columns with room for what low ranks add
+/// behind them.
 int64_t widenedColumns(int64_t columns, mlir::Value lowRank);
 
 /// Builds the phases of a feed-forward block, which adds to `x`.

@@ -9,6 +9,7 @@
 // sums have the same bits: a rank has some of them, one behind the other.
 //===----------------------------------------------------------------------===//
 
+#include "dialects/FPMoE/Matrices.h"
 #include "lib/Codegen/Formats/Format.h"
 #include "passes/Schedule/Passes.h"
 #include "passes/Schedule/ProgramBuilder.h"
@@ -23,8 +24,6 @@ using namespace fpmoe;
 
 /// Shards of K, as long as there are no more ranks.
 static constexpr int64_t kShards = 4;
-/// More than there are networks for.
-static constexpr int64_t kMostRanks = 64;
 /// Columns that a shard of a feed-forward network is filled up to: a group of
 /// integers.
 static constexpr int64_t kUnit = mega::kGroupElements;
@@ -63,6 +62,10 @@ public:
       return error;
     }
     shards = getShards(ranks);
+    module.walk([&](HeadsOp heads) {
+      if (hasRowNorms(heads))
+        rowNorms.insert(heads);
+    });
     for (auto function : module.getOps<func::FuncOp>())
       for (Operation &op : function.getBody().front())
         split(op);
@@ -88,12 +91,7 @@ private:
     WalkResult walk = module.walk([&](Operation *op) {
       StringRef what;
       auto linear = dyn_cast<LinearOp>(op);
-      auto moe = dyn_cast<MoeOp>(op);
-      if (isa<HeadsOp>(op))
-        what = "normalises whole rows of heads, or has latent attention";
-      else if ((linear && linear.getLowRank()) || (moe && moe.getDownLowRank()))
-        what = "has low ranks that multiply what is split";
-      else if (linear && !linear.getNorm() && !getAttention(linear))
+      if (linear && !linear.getNorm() && !getAttention(linear))
         what = "multiplies rows that are no attention's";
       else
         return WalkResult::advance();
@@ -107,9 +105,42 @@ private:
     return linear.getInput().getDefiningOp<AttentionOp>();
   }
 
+  /// Whose heads of q, k or v a product makes, if it does.
+  static HeadsOp getHeads(LinearOp linear) {
+    for (Operation *user : linear.getResult().getUsers())
+      if (auto heads = dyn_cast<HeadsOp>(user);
+          heads && heads.getTail() != linear.getResult())
+        return heads;
+    return {};
+  }
+
+  static bool isLogits(LinearOp linear) {
+    return linear.getResult().hasOneUse() && !linear.getResidual() &&
+           isa<func::ReturnOp>(*linear.getResult().user_begin());
+  }
+
+  /// Norms of whole rows of heads, which all ranks have.
+  static bool hasRowNorms(HeadsOp heads) {
+    int64_t count = heads.getHeads();
+    return heads.getQNorm() &&
+           (count == 1 ||
+            shapeOf(heads.getQNorm()).back() == shapeOf(heads.getQ()).back());
+  }
+
   /// Shards of all of so many ranks; 0 where these are too many.
   int64_t getShards(int64_t count) {
     int64_t all = std::max(kShards, count);
+    auto shareColumns = [&](int64_t columns, int64_t unit) {
+      while (all > 1 && columns % (all * unit))
+        all /= 2;
+    };
+    module.walk([&](HeadsOp heads) {
+      if (hasRowNorms(heads))
+        for (Value rows : {heads.getQ(), heads.getK()})
+          shareColumns(shapeOf(rows).back(), mega::kVectorColumns);
+      if (heads.getKvHeads() % count)
+        all = 0;
+    });
     module.walk([&](LinearOp linear) {
       AttentionOp attention = getAttention(linear);
       if (!attention)
@@ -118,8 +149,7 @@ private:
           getFormat(getElementTypeOrSelf(linear.getWeight().getType()))
               .takesIntegers();
       int64_t unit = isGroups ? mega::kGroupElements : mega::kVectorColumns;
-      while (all > 1 && shapeOf(attention.getResult()).back() % (all * unit))
-        all /= 2;
+      shareColumns(shapeOf(attention.getResult()).back(), unit);
       // Ranks may share a head of keys and values, of which each has a copy.
       int64_t kvHeads = attention.getKvHeads();
       if (attention.getHeads() % count || (kvHeads % count && count % kvHeads))
@@ -133,17 +163,48 @@ private:
       splitVocabulary(embedding.getTable());
     else if (auto qkv = dyn_cast<QkvOp>(op))
       split(qkv);
+    else if (auto heads = dyn_cast<HeadsOp>(op))
+      split(heads);
     else if (auto attention = dyn_cast<AttentionOp>(op))
       split(attention);
     else if (auto moe = dyn_cast<MoeOp>(op))
       split(moe);
     else if (auto linear = dyn_cast<LinearOp>(op)) {
-      if (getAttention(linear))
-        splitColumns(linear.getWeight(),
-                     shapeOf(linear.getWeight()).back() / shards);
-      else
+      if (AttentionOp attention = getAttention(linear))
+        splitColumns(linear.getWeight(), linear.getLowRank(),
+                     shapeOf(attention.getResult()).back() * ranks / shards);
+      else if (isLogits(linear))
         setColumns(linear.getResult(), splitVocabulary(linear.getWeight()));
+      else if (getHeads(linear))
+        splitHeads(linear);
+      // Others are small and lie between norms: each rank has all of them.
     }
+  }
+
+  /// A rank's rows of a product that makes heads.
+  void splitHeads(LinearOp linear) {
+    int64_t columns = shapeOf(linear.getResult()).back();
+    for (Value weight : {linear.getWeight(), linear.getBias()})
+      splitEvenly(weight, columns);
+    setColumns(linear.getResult(), columns / ranks);
+  }
+
+  /// A rank's part of all rows of a weight, if there is one.
+  void splitEvenly(Value weight, int64_t rows) {
+    if (weight && ranks > 1 && done.insert(symbolOf(weight)).second)
+      splitRows(symbolOf(weight), 0, {rows}, {rows / ranks});
+  }
+
+  void split(HeadsOp op) {
+    if (rowNorms.contains(op)) {
+      splitEvenly(op.getQNorm(), shapeOf(op.getQNorm()).back());
+      splitEvenly(op.getKNorm(), shapeOf(op.getKNorm()).back());
+      op.setShards(shards / ranks);
+    }
+    for (Value rows : {op.getQuery(), op.getKey(), op.getValue()})
+      setColumns(rows, shapeOf(rows).back() / ranks);
+    op.setHeads(op.getHeads() / ranks);
+    op.setKvHeads(op.getKvHeads() / ranks);
   }
 
   /// A rank's rows of a table or of the logits' weight; how many these are.
@@ -188,17 +249,18 @@ private:
   }
 
   void split(MoeOp op) {
-    for (auto [gateUp, down] :
-         {std::pair(op.getGateUp(), op.getDown()),
-          std::pair(op.getSharedGateUp(), op.getSharedDown())}) {
+    for (auto [gateUp, down, lowRank] :
+         {std::tuple(op.getGateUp(), op.getDown(), Value()),
+          std::tuple(op.getSharedGateUp(), op.getSharedDown(),
+                     Value(op.getDownLowRank()))}) {
       if (!down || !done.insert(symbolOf(gateUp)).second)
         continue;
-      int64_t inner = shapeOf(down).back();
+      int64_t inner = shapeOf(down).back() - rankOf(lowRank);
       int64_t depth = llvm::alignTo(llvm::divideCeil(inner, shards), kUnit);
       int64_t part = depth * shards / ranks;
       splitRows(symbolOf(gateUp), shapeOf(gateUp).size() - 2, {inner, inner},
                 {part, part});
-      splitColumns(down, depth);
+      splitColumns(down, lowRank, depth);
     }
   }
 
@@ -206,16 +268,23 @@ private:
     return symbols.lookup<WeightOp>(weight.getDefiningOp<GetOp>().getWeight());
   }
 
-  /// Shards of `depth` columns.
-  void splitColumns(Value weight, int64_t depth) {
-    WeightOp symbol = symbolOf(weight);
+  /// Shards of `depth` columns, of which each has the factors of low ranks: its
+  /// part of the one, and all of the other, behind its columns.
+  void splitColumns(Value weight, Value lowRank, int64_t depth) {
+    int64_t tail = rankOf(lowRank);
+    splitColumns(symbolOf(weight), depth, tail);
+    if (lowRank)
+      splitColumns(symbolOf(lowRank), depth, /*tail=*/0);
+  }
+
+  void splitColumns(WeightOp symbol, int64_t depth, int64_t tail) {
     if (!done.insert(symbol).second)
       return;
     SmallVector<int64_t> shape(symbol.getTensorType().getShape());
-    shape.back() = depth;
+    shape.back() = depth + tail;
     shape.insert(shape.end() - 2, shards / ranks);
     rewrite(symbol, shape, [&](OpBuilder &b, Type type, Value whole) {
-      return SplitColumnsOp::create(b, symbol.getLoc(), type, whole);
+      return SplitColumnsOp::create(b, symbol.getLoc(), type, whole, tail);
     });
   }
 
@@ -269,6 +338,8 @@ private:
   SymbolTable symbols;
   const int64_t ranks;
   int64_t shards = 1; ///< of all ranks
+  /// Heads whose norms are of whole rows, of all ranks.
+  llvm::SmallPtrSet<Operation *, 4> rowNorms;
   /// Weights that several ops have are split once.
   llvm::SmallPtrSet<Operation *, 16> done;
 };
@@ -280,10 +351,6 @@ struct SplitRanksPass : fpmoe::impl::SplitRanksBase<SplitRanksPass> {
     ModuleOp module = getOperation();
     if (!module->getAttrOfType<DictionaryAttr>(kModelAttr)) {
       module.emitError("has no 'fpmoe.model' to be split");
-      return signalPassFailure();
-    }
-    if (mega::getTarget(module).getThreads() > 1) {
-      module.emitError("cannot be split over ranks for GPUs yet");
       return signalPassFailure();
     }
     if (failed(Splitter(module, ranks).run()))

@@ -139,13 +139,18 @@ HugePages Engine::hugePagesChoice() const {
   return hugePages == "on" ? HugePages::on : HugePages::automatic;
 }
 
+static int64_t weightBytesOfRank() {
+  return fpmoe_model.ranks > 1 ? fpmoe_model.rank_weight_bytes
+                               : fpmoe_model.weight_bytes;
+}
+
 int64_t fpmoe::defaultCacheBytes(int64_t sequences) {
   int64_t position = used.level->cache_bytes_per_position;
   int64_t pages =
       (fpmoe_model.context + pagePositions - 1) / pagePositions * sequences;
   int64_t memory = machineMemory() / 4;
   if (const GpuInfo *gpu = usedGpu()) // all but the weights is for this
-    memory = (gpu->memoryBytes - fpmoe_model.weight_bytes) / 2;
+    memory = (gpu->memoryBytes - weightBytesOfRank()) / 2;
   int64_t most = std::max<int64_t>(memory / position / pagePositions, 1);
   return std::min(pages, most) * pagePositions * position;
 }

@@ -92,6 +92,7 @@ public:
 
 private:
   void declareRanks(Arguments &arguments);
+  Status chooseGpuOfRank(uint64_t &levels) const;
   Status join(const std::string &command);
   int follow(Ranks &ranks);
   void tellRanks(Ranks &ranks) const;

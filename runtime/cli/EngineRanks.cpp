@@ -14,6 +14,7 @@
 #include "runtime/cli/Console.h"
 #include "runtime/cli/Engine.h"
 #include "runtime/core/Cpu.h"
+#include "runtime/core/Gpus.h"
 #include "runtime/core/Level.h"
 #include "runtime/core/Machine.h"
 #include "runtime/ranks/Agreement.h"
@@ -76,6 +77,29 @@ void Engine::declareRanks(Arguments &arguments) {
   arguments.whenParsed([this, &arguments] { return join(arguments.name()); });
 }
 
+/// Adds the level of the GPU that this rank runs on, if it does, to those that
+/// run on its CPU. Ranks of a machine have a GPU each, unless FPMOE_DEVICE
+/// names one.
+Status Engine::chooseGpuOfRank(uint64_t &levels) const {
+  const FpmoeLevel &level = usedLevel();
+  if (fpmoe_model.ranks <= 1 || !level.cuda)
+    return Status::success();
+  if (gpu >= 0)
+    return Status::error(format("--device is %lld, which is of one process; of "
+                                "several, set FPMOE_DEVICE where each starts",
+                                static_cast<long long>(gpu)));
+  const char *named = getenv("FPMOE_DEVICE");
+  if (!named || !*named) {
+    int64_t process = std::max<int64_t>(findLaunch().localRank, 0);
+    Status status = gpusOf(level).chooseFor(level, process);
+    // It runs on its CPU instead, if the program can.
+    if (status.failed())
+      return levels ? Status::success() : status;
+  }
+  levels |= uint64_t(1) << (&level - fpmoe_model.levels);
+  return Status::success();
+}
+
 Status Engine::join(const std::string &command) {
   if (!withMpi && fpmoe_model.ranks > 1)
     return Status::error(format(
@@ -87,12 +111,8 @@ Status Engine::join(const std::string &command) {
   LevelWish wish;
   wish.name = getenv("FPMOE_CPU");
   uint64_t levels = runnableLevels(fpmoe_model, readCpuWords(), wish);
-  Status status;
-  if (fpmoe_model.ranks > 1 && usedLevel().cuda && !levels)
-    status = Status::error(format("level %s runs on one GPU, and this program "
-                                  "is split over ranks, which run on CPUs",
-                                  usedLevel().name));
-  else
+  Status status = chooseGpuOfRank(levels);
+  if (!status.failed())
     status = Ranks::join(mpiLibrary, double(mpiTimeout));
   if (status.failed()) {
     muteErrors(findLaunch().localRank > 0); // it is of this machine

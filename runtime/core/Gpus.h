@@ -35,6 +35,10 @@ public:
   /// started on it before a runner is made.
   virtual Status choose(const FpmoeLevel &level, int64_t number) = 0;
 
+  /// Chooses a GPU for one of several processes of this machine, which are
+  /// numbered from 0: each has another one, as far as there are enough.
+  virtual Status chooseFor(const FpmoeLevel &level, int64_t process) = 0;
+
   /// The one that was chosen.
   virtual const GpuInfo &chosen() const = 0;
 

@@ -54,6 +54,11 @@ inline int64_t logitsColumns(const FpmoeModel &model) {
   return model.ranks > 1 ? model.rank_vocabulary : model.vocabulary;
 }
 
+/// Makes the runner of this process for the level: of its GPU, or of the team.
+Status makeRunner(const FpmoeModel &model, const FpmoeLevel &level, Team &team,
+                  Weights &weights, const StepperOptions &options,
+                  std::unique_ptr<StepRunner> &runner);
+
 /// Bytes of a cache of so many pages.
 Status cacheBytes(const FpmoeLevel &level, int64_t pages, int64_t &bytes);
 

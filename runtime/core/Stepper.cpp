@@ -7,8 +7,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "runtime/core/Stepper.h"
-#include "runtime/core/Gpus.h"
-#include "runtime/core/TeamRunner.h"
 #include "runtime/ranks/RanksRunner.h"
 
 #include <algorithm>
@@ -31,12 +29,8 @@ Status Stepper::create(const FpmoeModel &model, const FpmoeLevel &level,
   else if (model.ranks > 1)
     status = RanksRunner::create(*Ranks::joined(), model, level, team, weights,
                                  options, made->runner);
-  else if (level.cuda)
-    status = gpusOf(level).makeRunner(model, level, team, weights, options,
-                                      made->runner);
   else
-    status =
-        TeamRunner::create(model, level, team, weights, options, made->runner);
+    status = makeRunner(model, level, team, weights, options, made->runner);
   if (!status.failed())
     result = std::move(made);
   return status;

@@ -23,6 +23,7 @@ namespace {
 class CudaGpus final : public Gpus {
 public:
   Status choose(const FpmoeLevel &level, int64_t number) override;
+  Status chooseFor(const FpmoeLevel &level, int64_t process) override;
   const GpuInfo &chosen() const override { return card.info; }
   Status makeRunner(const FpmoeModel &model, const FpmoeLevel &level,
                     Team &team, const Weights &weights,
@@ -30,6 +31,7 @@ public:
                     std::unique_ptr<StepRunner> &runner) override;
 
 private:
+  Status count(int &gpus);
   Status find(const FpmoeLevel &level, int64_t number);
   Status start(Team &team, const Weights &weights,
                std::shared_ptr<Device> &device,
@@ -50,14 +52,27 @@ Status CudaGpus::choose(const FpmoeLevel &level, int64_t number) {
   return find(level, number);
 }
 
-Status CudaGpus::find(const FpmoeLevel &level, int64_t number) {
+Status CudaGpus::chooseFor(const FpmoeLevel &level, int64_t process) {
+  std::lock_guard<std::mutex> lock(mutex);
+  int gpus = 0;
+  Status status = count(gpus);
+  return status.failed() ? status : find(level, process % gpus);
+}
+
+/// How many there are, one at least.
+Status CudaGpus::count(int &gpus) {
   Status status = driver.open();
-  int count = 0;
   if (!status.failed())
-    status = driver.check(driver.cuDeviceGetCount(&count),
+    status = driver.check(driver.cuDeviceGetCount(&gpus),
                           "NVIDIA's driver does not count the GPUs");
-  if (!status.failed() && count == 0)
+  if (!status.failed() && gpus == 0)
     status = Status::error("NVIDIA's driver finds no GPU");
+  return status;
+}
+
+Status CudaGpus::find(const FpmoeLevel &level, int64_t number) {
+  int count = 0;
+  Status status = this->count(count);
   if (!status.failed() && number >= count)
     status = Status::error(format("there is no GPU %lld, this machine has %d, "
                                   "counted from 0",

@@ -11,9 +11,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "runtime/cuda/DeviceRunner.h"
+#include "include/fpmoe/runtime/mailbox.h"
 #include "runtime/cuda/PackedStep.h"
 
 #include <cstring>
+#include <sched.h>
 
 using namespace fpmoe;
 using namespace fpmoe::cuda;
@@ -46,7 +48,7 @@ Status DeviceRunner::allocate(const StepperOptions &options) {
       status = buffer.allocate(*device, size, what);
   };
   int64_t logitsBytes =
-      options.logitsRows * model.vocabulary * int64_t(sizeof(float));
+      options.logitsRows * logitsColumns(model) * int64_t(sizeof(float));
   add(cache, bytes, "the key/value cache");
   add(shared, level.shared_bytes, "scratch");
   add(logitsMemory, logitsBytes, "the logits");
@@ -56,6 +58,18 @@ Status DeviceRunner::allocate(const StepperOptions &options) {
                           int64_t(sizeof(int32_t));
     add(routes, routesBytes, "the routes");
     add(hostRoutes, routesBytes, "the routes");
+  }
+  if (model.ranks > 1) {
+    constexpr int64_t vector = 16; // of columns
+    int64_t columns = (model.hidden + vector - 1) / vector * vector;
+    add(mailbox,
+        int64_t(sizeof(FpmoeMailbox)) +
+            level.max_tokens * columns * int64_t(sizeof(float)),
+        "sums over ranks");
+    if (!status.failed()) {
+      std::memset(mailbox.data(), 0, sizeof(FpmoeMailbox));
+      status = Team::create(2, two);
+    }
   }
   if (!status.failed())
     status = device->check(
@@ -77,7 +91,7 @@ DeviceRunner::~DeviceRunner() {
   }
   for (Buffer *buffer : {&cache, &shared, &logitsMemory, &routes, &inputs})
     buffer->release();
-  for (PinnedBuffer *buffer : {&hostLogits, &hostRoutes, &hostInputs})
+  for (PinnedBuffer *buffer : {&hostLogits, &hostRoutes, &hostInputs, &mailbox})
     buffer->release();
   weights.reset();
 }
@@ -109,13 +123,54 @@ Status DeviceRunner::launch(const FpmoeStep &step) {
       "cannot start a step");
 }
 
+/// Adds up what the kernel sends, until the step is over.
+void DeviceRunner::addSums(const FpmoeStep &step,
+                           const std::atomic<bool> &isOver) {
+  auto *box = reinterpret_cast<FpmoeMailbox *>(mailbox.data());
+  auto *numbers = reinterpret_cast<float *>(box + 1);
+  while (!isOver.load(std::memory_order_acquire)) {
+    uint64_t sent = __atomic_load_n(&box->sent, __ATOMIC_ACQUIRE);
+    if (sent == box->done) {
+      sched_yield();
+      continue;
+    }
+    step.reduce(step.ranks, numbers, box->count);
+    __atomic_store_n(&box->done, sent, __ATOMIC_RELEASE);
+  }
+}
+
 Status DeviceRunner::run(FpmoeStep step, int64_t firstLogitsRow) {
   if (broken.failed())
     return broken;
+  int32_t *routesTo = step.routes;
+  Status status;
+  if (two) {
+    std::atomic<bool> isOver{false};
+    FpmoeStep ofKernel = step;
+    ofKernel.ranks = mailbox.data();
+    two->run([&](int64_t worker) {
+      if (worker)
+        return addSums(step, isOver);
+      status = runKernel(ofKernel, routesTo, firstLogitsRow);
+      isOver.store(true, std::memory_order_release);
+    });
+  } else {
+    status = runKernel(step, routesTo, firstLogitsRow);
+  }
+  if (status.failed())
+    broken = Status::error(
+        status.message() +
+        "; start the program again, or choose the CPU with FPMOE_CPU; the "
+        "kernel log (dmesg) has what NVIDIA's driver says of it");
+  return broken;
+}
+
+/// Returns when the kernel has ended, and what it gives is there.
+Status DeviceRunner::runKernel(FpmoeStep &step, int32_t *routesTo,
+                               int64_t firstLogitsRow) {
   const Driver &driver = device->driver;
   Device::Current current(*device);
   Status status = current.status();
-  int32_t *routesTo = step.routes;
   step.logits = logitsMemory.as<float>();
   step.weights = weights->as<const uint8_t>();
   step.cache = cache.as<uint8_t>();
@@ -141,8 +196,9 @@ Status DeviceRunner::run(FpmoeStep step, int64_t firstLogitsRow) {
     status = launch(step);
   if (!status.failed() && step.logits_count > 0)
     then(driver.cuMemcpyDtoHAsync(
-             logits() + firstLogitsRow * model.vocabulary, logitsMemory.at(),
-             step.logits_count * model.vocabulary * sizeof(float), stream),
+             logits() + firstLogitsRow * logitsColumns(model),
+             logitsMemory.at(),
+             step.logits_count * logitsColumns(model) * sizeof(float), stream),
          "does not give the logits");
   if (!status.failed() && routesTo)
     then(driver.cuMemcpyDtoHAsync(hostRoutes.data(), routes.at(), routes.size(),
@@ -153,12 +209,7 @@ Status DeviceRunner::run(FpmoeStep step, int64_t firstLogitsRow) {
   then(ended, "failed in a step");
   if (!status.failed() && routesTo)
     std::memcpy(routesTo, hostRoutes.data(), routes.size());
-  if (status.failed())
-    broken = Status::error(
-        status.message() +
-        "; start the program again, or choose the CPU with FPMOE_CPU; the "
-        "kernel log (dmesg) has what NVIDIA's driver says of it");
-  return broken;
+  return status;
 }
 
 void DeviceRunner::fillCache() {

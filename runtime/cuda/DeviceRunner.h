@@ -15,6 +15,8 @@
 
 #include "runtime/cuda/Device.h"
 
+#include <atomic>
+
 namespace fpmoe::cuda {
 
 class DeviceRunner final : public StepRunner {
@@ -40,6 +42,8 @@ private:
   Status allocate(const StepperOptions &options);
   Status pack(const FpmoeStep &step);
   Status launch(const FpmoeStep &step);
+  Status runKernel(FpmoeStep &step, int32_t *routesTo, int64_t firstLogitsRow);
+  void addSums(const FpmoeStep &step, const std::atomic<bool> &isOver);
 
   const FpmoeModel &model;
   const FpmoeLevel &level;
@@ -48,6 +52,10 @@ private:
   CUstream stream = nullptr;
   Buffer cache, shared, logitsMemory, routes, inputs;
   PinnedBuffer hostLogits, hostRoutes, hostInputs;
+  // Of one rank of several: where its kernel and the host meet, and the thread
+  // that adds there while another one waits for the kernel.
+  PinnedBuffer mailbox;
+  std::unique_ptr<Team> two;
   int64_t inputBytes = 0; ///< of this step
   Status broken = Status::success();
 };

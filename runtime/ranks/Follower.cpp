@@ -25,8 +25,8 @@ void Follower::create(MessageReader &reader) {
       runner.options.pages > INT32_MAX || runner.options.logitsRows < 1 ||
       runner.options.logitsRows > INT32_MAX)
     refuse("a cache of no such size can be");
-  Status status = ranks.agree(TeamRunner::create(model, level, team, weights,
-                                                 runner.options, runner.steps));
+  Status status = ranks.agree(
+      makeRunner(model, level, team, weights, runner.options, runner.steps));
   // Where one rank has no runner, rank 0 does without.
   runners.push_back(std::move(runner));
 }

@@ -6,7 +6,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "runtime/ranks/RanksRunner.h"
-#include "runtime/core/TeamRunner.h"
 
 using namespace fpmoe;
 
@@ -32,8 +31,7 @@ Status RanksRunner::create(Ranks &ranks, const FpmoeModel &model,
   made->begin(RanksCommand::create);
   append(made->message, &options);
   ranks.send(made->message);
-  Status status =
-      TeamRunner::create(model, level, team, weights, options, made->own);
+  Status status = makeRunner(model, level, team, weights, options, made->own);
   if (!status.failed())
     status = made->logitsMemory.allocate(options.logitsRows * model.vocabulary *
                                              int64_t(sizeof(float)),

@@ -13,13 +13,15 @@ all ranks add their rows: up to --butterfly bytes in log2(ranks) messages of all
 twice as many messages of twice (ranks - 1) / ranks of them in all. Each sum is a wait for
 the workers of a rank, too. A step begins with a message to all ranks and ends with the logits, which
 rank 0 gathers. Nothing overlaps: that is how programs run. Ranks that share heads of keys and values
-have a copy each. Exit code 1: the configuration has no such sizes, or cannot be split so.
+have a copy each. Programs split every expert over all ranks; the last column is what a token would
+take if each rank had whole experts, chosen evenly: all wait for the rank with the most. Exit code 1: the configuration has no such sizes, or cannot be split so.
 """
 
 import argparse
 import json
 import math
 import pathlib
+import random
 import sys
 
 
@@ -40,6 +42,7 @@ class Model:
         taken = config.get("num_experts_per_tok", 0) if experts else 0
         self.qkv = self.hidden * self.head * (self.heads + 2 * self.kv_heads)
         self.output = self.hidden * self.head * self.heads
+        self.experts, self.taken, self.expert = experts, taken, 3 * self.hidden * width
         self.network = 3 * self.hidden * (taken * width + shared)
         self.all_networks = 3 * self.hidden * (experts * width + shared)
         self.router = experts * self.hidden
@@ -65,8 +68,45 @@ class Model:
         """Parameters that a token reads in a rank, but for routers."""
         return self.layers * self.layer(ranks, self.network) + self.logits / ranks
 
+    def most_chosen(self, ranks):
+        """How many of a token's experts the rank with the most has, if it has whole ones."""
+        draw, draws = random.Random(1), 20000
+        ranks = min(ranks, self.experts)
+        most = 0
+        for _ in range(draws):
+            chosen = [expert * ranks // self.experts
+                      for expert in draw.sample(range(self.experts), self.taken)]
+            most += max(map(chosen.count, chosen))
+        return most / draws
+
     def held(self, ranks):
         return self.layers * self.layer(ranks, self.all_networks) + self.tables / ranks
+
+
+def predict(model, ranks, options):
+    """Seconds of a token and of a prompt, and what of each are sums over ranks."""
+    latency, link = options.latency * 1e-6, options.link * 1e9
+
+    def add(rows):
+        """Seconds of a sum over ranks."""
+        if ranks == 1:
+            return 0
+        size, rounds = rows * model.hidden * 4, math.log2(ranks)
+        send = (rounds * (latency + size / link) if size <= options.butterfly else
+                2 * (rounds * latency + (ranks - 1) / ranks * size / link))
+        return send + 3 * options.barrier * 1e-6
+
+    sums = 2 * model.layers + 1
+    weights = model.read(ranks) * options.bits / 8 + model.layers * model.router * 4
+    cache = (options.context * 2 * model.head * 2 * model.layers *
+             model.kv_heads * model.copies(ranks) / ranks)
+    gather = (latency * math.log2(ranks) * 2 +
+              (ranks - 1) / ranks * model.vocabulary * 4 / link if ranks > 1 else 0)
+    step = (weights + cache) / (options.bandwidth * 1e9)
+    work = 2 * options.prompt * (model.read(ranks) - model.logits / ranks)
+    token_sums, prompt_sums = sums * add(1), sums * add(options.prompt)
+    return (step + token_sums + gather,
+            work / (options.rate * 1e12) + prompt_sums + gather, token_sums, prompt_sums)
 
 
 def main():
@@ -104,40 +144,26 @@ def main():
     if any(ranks < 1 or ranks & (ranks - 1) for ranks in numbers):
         parser.error(f"--ranks {options.ranks}: must be powers of two")
 
-    latency, link = options.latency * 1e-6, options.link * 1e9
-
-    def add(rows, ranks):
-        """Seconds of a sum over ranks."""
-        if ranks == 1:
-            return 0
-        size, rounds = rows * model.hidden * 4, math.log2(ranks)
-        send = (rounds * (latency + size / link) if size <= options.butterfly else
-                2 * (rounds * latency + (ranks - 1) / ranks * size / link))
-        return send + 3 * options.barrier * 1e-6
-
-    print("ranks  GB a rank   tokens/s  of ideal  sums   prompt tokens/s  of ideal  sums")
+    print("ranks  GB a rank   tokens/s  of ideal  sums   prompt tokens/s  of ideal  sums"
+          + "  by whole experts" * (model.taken > 1))
     first = None
     for ranks in numbers:
         if not model.can(ranks):
             print(f"{ranks:5}  heads: {model.heads} of queries, {model.kv_heads} of keys and "
                   "values cannot be shared out so")
             continue
-        sums = 2 * model.layers + 1
-        weights = model.read(ranks) * options.bits / 8 + model.layers * model.router * 4
-        cache = (options.context * 2 * model.head * 2 * model.layers *
-                 model.kv_heads * model.copies(ranks) / ranks)
-        gather = (latency * math.log2(ranks) * 2 +
-                  (ranks - 1) / ranks * model.vocabulary * 4 / link if ranks > 1 else 0)
-        step = (weights + cache) / (options.bandwidth * 1e9)
-        token = step + sums * add(1, ranks) + gather
-        work = 2 * options.prompt * (model.read(ranks) - model.logits / ranks)
-        prompt = work / (options.rate * 1e12) + sums * add(options.prompt, ranks) + gather
+        token, prompt, token_sums, prompt_sums = predict(model, ranks, options)
         rates = 1 / token, options.prompt / prompt
         first = first or (ranks, rates)
         shares = [rate / base * first[0] / ranks for rate, base in zip(rates, first[1])]
         print(f"{ranks:5} {model.held(ranks) * options.bits / 8e9:10.1f} {rates[0]:10.1f} "
-              f"{shares[0]:9.0%} {sums * add(1, ranks) / token:5.0%} {rates[1]:17.0f} "
-              f"{shares[1]:9.0%} {sums * add(options.prompt, ranks) / prompt:5.0%}")
+              f"{shares[0]:9.0%} {token_sums / token:5.0%} {rates[1]:17.0f} "
+              f"{shares[1]:9.0%} {prompt_sums / prompt:5.0%}", end="")
+        if model.taken > 1 and model.experts % ranks == 0:
+            more = model.most_chosen(ranks) - model.taken / ranks
+            extra = model.layers * more * model.expert * options.bits / 8
+            print(f" {1 / (token + extra / (options.bandwidth * 1e9)):17.1f}", end="")
+        print()
     return 0
 
 

@@ -14,7 +14,9 @@ LLVM IR that the PTX is made of. The checks, all at once, token by token, and in
           the typical token may be off by 2e-2 (1.1e-2 was seen), and one of other experts by 5e-1
           (1.5e-1 was seen);
   steps   they have the same bits, however the text is cut;
-  grids   they have the same bits on GPUs of other sizes, and whatever the order of threads.
+  grids   they have the same bits on GPUs of other sizes, and whatever the order of threads;
+  ranks   with --ranks, a program that is split over so many has the same bits as one that has all
+          shards, by each MPI that is installed; each rank has an emulator of its own.
 
 The emulator is slow, so only the first tokens are looked at, and of grids the first chunk. Prints
 one line per check; exits with 1 when one fails, with 2 for wrong usage. Needs Python alone.
@@ -33,6 +35,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "test" / "e2e"))
 
 from golden import GOLDEN, Failure, difference, execute, floats  # pylint: disable=C0413
+from ranks import LAUNCHERS  # pylint: disable=C0413
 
 SHAPES = ROOT / "test" / "cuda" / "shapes"
 FORMATS = ("f32", "f16", "bf16", "int8", "uint4", "int4")
@@ -76,6 +79,7 @@ class Program:
                 (work / name).write_text(" ".join(words) + "\n")
                 self.inputs += [option, work / name]
         self.gpu, self.images = work / "gpu", work / "images"
+        self.split = ["--ranks=1"] if options.ranks else []
 
     def compile(self, program, *flags):
         # Without ptxas, programs have PTX alone, here as where there is none.
@@ -84,14 +88,17 @@ class Program:
         execute([*hidden, self.options.fpmoe_compile, self.model, "-o", program,
                  f"--weights={self.weights}", *made_up, *flags], self.options.timeout)
 
-    def prepare(self):
-        dump = self.work / "dump"
-        self.compile(self.gpu, "--target=cuda", f"--dump-dir={dump}",
-                     *self.options.compile_flag)
-        self.images.mkdir()
+    def compile_gpu(self, program, *flags):
+        dump = self.work / f"{program.name}-dump"
+        self.compile(program, "--target=cuda", f"--dump-dir={dump}",
+                     *self.options.compile_flag, *flags)
         for image in [*dump.glob("8-object.cuda.ptx"), *dump.glob("8-object.cuda.*.cubin")]:
             name = hashlib.sha256(image.read_bytes()).hexdigest()
             shutil.copy(dump / "7-llvm.cuda.ll", self.images / f"{name}.bc")
+
+    def prepare(self):
+        self.images.mkdir()
+        self.compile_gpu(self.gpu, *self.split)
         if self.weights == "f32" and not self.is_shape:
             self.wanted = floats(self.golden)[:self.count * self.vocabulary]
             return
@@ -99,23 +106,38 @@ class Program:
         self.base, self.bounds = BASE, BOUNDS
         if self.weights == "bf16":
             self.base, self.bounds = (ROUNDING, BOUNDS) if has_bf16() else (BASE, ROUNDED_BOUNDS)
-        self.compile(cpu, f"--cpu={self.base}")
+        self.compile(cpu, f"--cpu={self.base}", *self.split)
         self.wanted = self.score([cpu], 0)
 
-    def score(self, program, chunk):
+    def score(self, program, chunk, *flags):
         out = self.work / "logits"
         out.unlink(missing_ok=True)
-        flags = ["--chunk", str(chunk)] if chunk else []
+        flags = [*flags, *(["--chunk", str(chunk)] if chunk else [])]
         execute([*program, "score", *self.inputs, "--logits", out, *flags],
                 self.options.timeout)
         return floats(out)
 
+    def emulator(self, sms, seed):
+        return ["env", f"LD_LIBRARY_PATH={self.options.libcuda}",
+                f"FPMOE_EMULATOR_IMAGES={self.images}", f"FPMOE_EMULATOR_SMS={sms}",
+                f"FPMOE_EMULATOR_SEED={seed}", f"FPMOE_EMULATOR_CC={self.options.capability}"]
+
     def emulate(self, chunk, sms, seed):
-        return self.score(
-            ["env", f"LD_LIBRARY_PATH={self.options.libcuda}",
-             f"FPMOE_EMULATOR_IMAGES={self.images}", f"FPMOE_EMULATOR_SMS={sms}",
-             f"FPMOE_EMULATOR_SEED={seed}", f"FPMOE_EMULATOR_CC={self.options.capability}",
-             self.gpu], chunk)
+        return self.score([*self.emulator(sms, seed), self.gpu], chunk)
+
+    def check_ranks(self, ranks, first, report):
+        program = self.work / f"gpu-{ranks}"
+        self.compile_gpu(program, f"--ranks={ranks}")
+        sms, seed = self.options.sms[-1], self.options.seeds[-1]
+        for mpi, launcher in LAUNCHERS.items():
+            if not shutil.which(launcher[0]):
+                continue
+            differing = [
+                f"chunks of {chunk}" for chunk in self.options.chunks
+                if self.score([*launcher, "-n", str(ranks), *self.emulator(sms, seed), program],
+                              chunk, "--mpi", "--mpi-timeout", "300").tobytes() != first.tobytes()]
+            report(not differing, "; ".join(differing) or "the same bits",
+                   f"{ranks} ranks by {mpi}")
 
     def compare(self, got):
         """Whether these are the logits, and by how much they are not."""
@@ -139,6 +161,8 @@ class Program:
                 report(False, "other bits than in the first of these steps", what)
             else:
                 report(*self.compare(got), what)
+        for ranks in self.options.ranks:
+            self.check_ranks(ranks, first, report)
         others = [(m, s) for m in sms for s in seeds][1:]
         differing = [f"{m} multiprocessors, seed {s}" for m, s in others
                      if self.emulate(self.options.chunks[0], m, s).tobytes() != first.tobytes()]
@@ -161,6 +185,8 @@ def arguments():
                         help="multiprocessors of the GPU (default: 3,1,7)")
     parser.add_argument("--seeds", type=numbers, default=[1, 2], metavar="N,...",
                         help="orders of threads (default: 1,2)")
+    parser.add_argument("--ranks", type=numbers, default=[], metavar="N,...",
+                        help="split the models over so many ranks, too (default: none)")
     parser.add_argument("--capability", type=int, default=90, metavar="N",
                         help="compute capability of the GPU (default: 90)")
     parser.add_argument("--ptxas", action="store_true", help="run cubins, where there is ptxas")

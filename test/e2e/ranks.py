@@ -12,7 +12,8 @@ bridge, over TCP alone; that takes root and iproute2. Checks:
              in a step;
   generate   so has a text that is drawn, with guesses and without, from standard input too;
   serve      a server completes, while two texts are written at a time, what `generate` does;
-  memory     a rank maps its own part of the weights, and no other;
+  memory     a rank maps its own part of the weights, and no other, and no more of it is in memory
+             when it has completed a text;
   killed     a rank that is killed ends all within 10 seconds, and nobody is left;
   count      another number of ranks than the program is for is one error, which names both.
 Prints a line for each check; exits with 1 when one fails, with 2 for wrong usage, with 77 where no
@@ -185,17 +186,19 @@ class Checks:
         with urllib.request.urlopen(request, timeout=TIMEOUT) as reply:
             results[i] = json.load(reply)["choices"][0]["text"]
 
+    @staticmethod
+    def port_of(server):
+        line = ""
+        for line in server.stderr:
+            if found := re.search(r"http://127\.0\.0\.1:(\d+)", line):
+                return found[1]
+        raise Failure(f"the server does not start: {line}")
+
     def served(self, program):
         server = program.start("serve", "--port", "0", "--threads", "1")
         try:
-            line = ""
-            for line in server.stderr:
-                if found := re.search(r"http://127\.0\.0\.1:(\d+)", line):
-                    break
-            else:
-                raise Failure(f"the server does not start: {line}")
-            results = {}
-            askers = [threading.Thread(target=self.complete, args=(found[1], results, i))
+            port, results = self.port_of(server), {}
+            askers = [threading.Thread(target=self.complete, args=(port, results, i))
                       for i in range(2)]
             for asker in askers:
                 asker.start()
@@ -217,12 +220,10 @@ class Checks:
         return "equal"
 
     def memory(self, program):
-        """Address space of the weights of each rank: mapped files are shared."""
+        """What ranks map of the weights, and what they have in memory, of these and in all."""
         running = program.start("serve", "--port", "0", "--threads", "1")
         try:
-            for line in running.stderr:
-                if "http://" in line:
-                    break
+            self.complete(self.port_of(running), {}, 0)
             info = json.loads(must(program.run("info", "--json") if program.ranks == 1 else
                                    subprocess.run([program.path, "info", "--json"], text=True,
                                                   capture_output=True, check=False)))
@@ -230,21 +231,34 @@ class Checks:
             ranks = program.processes()
             if len(ranks) != program.ranks:
                 raise Failure(f"{len(ranks)} processes")
-            sizes = []
-            for rank in ranks:
-                mapped = 0
-                for line in pathlib.Path(f"/proc/{rank}/maps").read_text().splitlines():
-                    fields = line.split(maxsplit=5)
-                    if fields[-1] == str(program.path) and fields[1] == "r--s":
-                        start, end = (int(word, 16) for word in fields[0].split("-"))
-                        mapped += end - start
-                sizes.append(mapped)
-            if any(abs(size - most) > 0.05 * most + 8192 for size in sizes):
+            sizes = [self.mapped(program, rank) for rank in ranks]
+            if any(abs(size - most) > 0.05 * most + 8192 for size, _, _ in sizes):
                 raise Failure(f"ranks map {sizes} bytes of weights instead of {most}")
-            return f"{sizes} bytes"
+            return "; ".join(f"{size} bytes mapped, {there} in memory, {all_} with all else"
+                             for size, there, all_ in sizes)
         finally:
             os.killpg(running.pid, signal.SIGKILL)
             running.wait()
+            begin = time.time()
+            while program.processes() and time.time() - begin < 10:
+                time.sleep(0.1)
+
+    @staticmethod
+    def mapped(program, rank):
+        """Bytes of weights that a process maps, that are in memory, and all that are."""
+        size = there = total = 0
+        is_weights = False
+        for line in pathlib.Path(f"/proc/{rank}/smaps").read_text().splitlines():
+            if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+                fields = line.split(maxsplit=5)
+                is_weights = fields[-1] == str(program.path) and fields[1] == "r--s"
+            name, _, amount = line.partition(":")
+            if name in ("Size", "Rss"):
+                amount = int(amount.split()[0]) * 1024
+                size += amount * (is_weights and name == "Size")
+                there += amount * (is_weights and name == "Rss")
+                total += amount * (name == "Rss")
+        return size, there, total
 
     def killed(self, program):
         running = program.start("serve", "--port", "0", "--threads", "1")

@@ -92,10 +92,8 @@ def multipl(**rest):
                   max_position_embeddings=33, moe_intermediate_size=17, **rest)
 
 
-def low_rank(hidden, width, vocab, context, qkv, output, up, down):
+def low_rank(hidden, width, vocab, context, qkv, output, up, down, heads=3, kv=1, dim=6):
     """A dense graph with adapters for all tokens and two languages, of these ranks."""
-    heads, dim = 3, 6
-    kv = 1
     weights, body = [], []
 
     def weight(name, *sizes, layers=True, mean=0.0, stddev=None):
@@ -303,6 +301,24 @@ SHAPES = [
           "ranks 0, 1 and 17; tokens change their language",
           low_rank(20, 18, 33, 40, [0, 1, 17], [17, 0, 1], [1, 17, 0], [0, 0, 1]),
           "int4/x86-64-v3-vnni", text="languages"),
+    Shape("split-low-rank", "low_rank quantize linear expert_down exchange",
+          "two processes, each with two of four shards, which are widened each for itself",
+          low_rank(20, 70, 33, 40, [0, 1, 17], [17, 0, 1], [1, 17, 0], [2, 0, 33], 4, 2, 32),
+          "int4/x86-64-v3", ["--ranks=2"], text="languages"),
+    Shape("split-row-norms", "squares heads exchange",
+          "norms of whole rows over two processes; the rows of k are shorter",
+          family("Olmoe", "olmoe", 128, 4, 2, 33, 5, num_experts=3, num_experts_per_tok=2,
+                 norm_topk_prob=True, clip_qkv=0.75, max_position_embeddings=37),
+          "bf16/avx512-bf16", ["--ranks=2"]),
+    Shape("split-latent", "heads attention exchange",
+          "latents of 7 and 5 that four processes have whole; values wider than keys",
+          family("DeepseekV2", "deepseek_v2", 34, 4, 4, 65, 33, num_experts_per_tok=3,
+                 q_lora_rank=7, kv_lora_rank=5, qk_nope_head_dim=6, qk_rope_head_dim=2,
+                 v_head_dim=32, n_routed_experts=6, n_shared_experts=1, moe_intermediate_size=3,
+                 first_k_dense_replace=1, n_group=3, topk_group=2, attention_bias=True,
+                 topk_method="group_limited_greedy", norm_topk_prob=False,
+                 routed_scaling_factor=2.5, max_position_embeddings=37),
+          "f32/x86-64-v3", ["--ranks=4"]),
     Shape("layer-inputs", "keep_rows",
           "what goes into three layers of 17 columns",
           llama(17, 2, 1, 6, 33, 16, 37, num_hidden_layers=3), "f32/avx512", text="layer-inputs"),

@@ -82,14 +82,8 @@ Error fpmoe::checkRanks(const CompileOptions &options, const Targets &targets,
   };
   if (isScheduled)
     return refuse("the programs in this IR are scheduled already");
-  if (options.calibrate)
-    return refuse("--calibrate makes integers of whole matrices; leave out one "
-                  "of them");
   if (*options.ranks == 1)
     return Error::success();
-  if (any_of(targets.levels,
-             [](const CpuTarget &level) { return level.isGpu; }))
-    return refuse("a model for GPUs cannot be split yet; use --target=cpu");
   if (options.isStatic.value_or(false))
     return refuse("a program of several processes opens the library of MPI, "
                   "which one made with --static cannot");

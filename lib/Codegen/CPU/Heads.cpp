@@ -110,12 +110,12 @@ public:
     Value table = b.at(phase.base(op.getTable()), b.mul(token, turned * 4));
     int64_t tailDim = op.getTail() ? turned : 0;
     clear();
-    emitHeads(op.getQ(), op.getQNorm(), op.getHeads(), headDim,
+    emitHeads(op.getQ(), op.getQNorm(), 0, op.getHeads(), headDim,
               [&](Value head) {
                 emitRope(b, scratch, table, headDim, turned);
                 store.storeQuery(scratch, head, token);
               });
-    emitHeads(op.getK(), op.getKNorm(), op.getKvHeads(), headDim - tailDim,
+    emitHeads(op.getK(), op.getKNorm(), 1, op.getKvHeads(), headDim - tailDim,
               [&](Value head) {
                 if (tailDim)
                   emitCopy(b, rowOf(op.getTail()),
@@ -124,7 +124,7 @@ public:
                 store.storeKey(scratch, head, token);
               });
     clear();
-    emitHeads(op.getV(), {}, op.getKvHeads(), valueDim,
+    emitHeads(op.getV(), {}, 2, op.getKvHeads(), valueDim,
               [&](Value head) { store.storeValue(scratch, head, token); });
   }
 
@@ -141,14 +141,19 @@ private:
     return b.at(phase.base(buffer), b.mul(token, dim(buffer, 1) * 4));
   }
 
-  /// Brings every head of a row into scratch, normalised and clipped.
-  void emitHeads(Value rows, Value norm, int64_t heads, int64_t width,
-                 llvm::function_ref<void(Value)> finish) {
+  /// Brings every head of a row into scratch, normalised and clipped. `place`
+  /// is that of the row's sum among those of other ranks.
+  void emitHeads(Value rows, Value norm, int64_t place, int64_t heads,
+                 int64_t width, llvm::function_ref<void(Value)> finish) {
     Value row = rowOf(rows);
-    bool ofRows = norm && dim(norm, 0) != width;
+    bool ofRows = norm && (op.getSquares() || dim(norm, 0) != width);
     double eps = op.getEps() ? op.getEps()->convertToDouble() : 0;
     Value inverse;
-    if (ofRows)
+    if (ofRows && op.getSquares())
+      inverse = emitInverseRms(
+          b, b.load(b.getF32Type(), b.at(rowOf(op.getSquares()), place * 4)),
+          heads * width * *op.getRanks(), eps);
+    else if (ofRows)
       inverse = emitInverseRms(b, row, dim(rows, 1), heads * width, eps);
     b.loop(b.i64(0), b.i64(heads), 1, [&](Value head) {
       Value offset = b.mul(head, width * 4);

@@ -8,6 +8,7 @@
 // together they are a few panels, and so no row waits for another.
 //===----------------------------------------------------------------------===//
 
+#include "lib/Codegen/CPU/Heads.h"
 #include "lib/Codegen/CPU/Product.h"
 
 using namespace mlir;
@@ -24,30 +25,63 @@ public:
         operand(phase.block(op.getOperand(), number)) {}
 
   void emit() {
+    int64_t behind = mega::padColumns(dim(op.getWeight(), -1));
+    if (!op.getWidened())
+      return emitProduct(operand, behind);
+    OperandBlock widened = phase.block(op.getWidened(), number);
+    int64_t shards = dim(op.getWeight(), 0);
+    int64_t bytes = widened.getColumns() / shards / widened.getTogether() *
+                    widened.rows.stepBytes;
+    b.loop(0, shards, 1, [&](Value shard) {
+      OperandBlock out = widened;
+      out.rows.base = b.at(widened.rows.base, b.mul(shard, bytes));
+      copyShard(out, shard, behind);
+      emitProduct(out, behind, shard, b.mul(shard, behind));
+    });
+  }
+
+private:
+  /// The product of a shard's columns, which begin at `from`, from column
+  /// `behind` on.
+  void emitProduct(const OperandBlock &out, int64_t behind, Value shard = {},
+                   Value from = {}) {
     int64_t rows = dim(op.getOperand(), 2);
-    int64_t columns = dim(op.getWeight(), 1);
-    int64_t behind = mega::padColumns(columns);
     Value first = b.mul(number, rows);
     Value count = b.min(b.sub(phase.count, first), b.i64(rows));
     // Rows without a token have no sums; those of a token have whole vectors.
-    operand.clear(count, b.i64(rows), behind, operand.getColumns());
     int64_t vectors = product.getLayout().vectors();
-    Product::Columns all{b.i64(0), b.i64(vectors), /*unit=*/1, vectors, {}, {},
-                         0};
-    product.emit(number, count, /*matrix=*/{}, all,
+    out.clear(count, b.i64(rows), behind, behind + vectors * kLanes);
+    Product::Columns all{
+        b.i64(0), b.i64(vectors), /*unit=*/1, vectors, {}, {}, 0, from};
+    product.emit(number, count, shard, all,
                  [&](Value row, Value vector, ArrayRef<Value> sums) {
                    auto [begin, end] = findRange(b.add(first, row));
                    for (auto [v, sum] : llvm::enumerate(sums)) {
                      Value column = b.mul(b.add(vector, v), kLanes);
                      Value kept =
                          isKept(b.add(b.splat(column), b.iota()), begin, end);
-                     operand.store(b.select(kept, sum, b.f32Splat(0.0f)), row,
-                                   b.add(column, behind));
+                     out.store(b.select(kept, sum, b.f32Splat(0.0f)), row,
+                               b.add(column, behind));
                    }
                  });
   }
 
-private:
+  /// Copies a shard's columns, of all rows: either these lie together, or each
+  /// does.
+  void copyShard(const OperandBlock &out, Value shard, int64_t columns) {
+    int64_t rows = dim(op.getOperand(), 2);
+    int64_t stepBytes = operand.rows.stepBytes;
+    int64_t steps = columns / operand.getTogether();
+    Value from = b.at(operand.rows.base, b.mul(shard, steps * stepBytes));
+    bool areTogether = operand.rows.rowBytes * rows == stepBytes;
+    b.loop(0, areTogether ? 1 : rows, 1, [&](Value row) {
+      Value offset = b.mul(row, operand.rows.rowBytes);
+      emitCopy(b, b.at(from, offset),
+               b.at(out.rows.base, b.mul(row, out.rows.rowBytes)),
+               steps * stepBytes / 4);
+    });
+  }
+
   /// Whether columns are every token's, or in the range of the language.
   Value isKept(Value columns, Value begin, Value end) {
     auto below = [&](Value bound) -> Value {

@@ -14,13 +14,21 @@ using namespace fpmoe;
 Value fpmoe::emitInverseRms(KernelBuilder &b, Value row, int64_t paddedColumns,
                             int64_t columns, double eps) {
   // Padding is zero and adds nothing.
-  Value squares =
-      b.loop(b.i64(0), b.i64(paddedColumns), kLanes, {b.f32Splat(0.0f)},
-             [&](Value i, ValueRange sum) -> SmallVector<Value> {
-               Value x = b.loadLanes(b.at(row, b.mul(i, 4)));
-               return {b.fma(x, x, sum[0])};
-             })[0];
-  Value mean = b.fdiv(b.sumLanes(squares), b.f32(columns));
+  return emitInverseRms(b, emitSquares(b, row, paddedColumns), columns, eps);
+}
+
+Value fpmoe::emitSquares(KernelBuilder &b, Value row, int64_t columns) {
+  Value squares = b.loop(b.i64(0), b.i64(columns), kLanes, {b.f32Splat(0.0f)},
+                         [&](Value i, ValueRange sum) -> SmallVector<Value> {
+                           Value x = b.loadLanes(b.at(row, b.mul(i, 4)));
+                           return {b.fma(x, x, sum[0])};
+                         })[0];
+  return b.sumLanes(squares);
+}
+
+Value fpmoe::emitInverseRms(KernelBuilder &b, Value squares, int64_t columns,
+                            double eps) {
+  Value mean = b.fdiv(squares, b.f32(columns));
   return b.fdiv(b.f32(1.0f), b.sqrt(b.fadd(mean, b.f32(eps))));
 }
 

@@ -16,6 +16,12 @@ namespace fpmoe {
 /// to `paddedColumns`.
 mlir::Value emitInverseRms(KernelBuilder &b, mlir::Value row,
                            int64_t paddedColumns, int64_t columns, double eps);
+/// The same of the sum of squares.
+mlir::Value emitInverseRms(KernelBuilder &b, mlir::Value squares,
+                           int64_t columns, double eps);
+
+/// The sum of squares of `columns` f32, whole vectors.
+mlir::Value emitSquares(KernelBuilder &b, mlir::Value row, int64_t columns);
 
 } // namespace fpmoe
 

@@ -76,6 +76,7 @@ emitTokensOf(PhaseContext &phase, mlir::Operation *op, Tile tile);
 void emit(PhaseContext &phase, mega::EmbedOp op, Tile tile);
 void emit(PhaseContext &phase, mega::RopeOp op, Tile tile);
 void emit(PhaseContext &phase, mega::NormOp op, Tile tile);
+void emit(PhaseContext &phase, mega::SquaresOp op, Tile tile);
 void emit(PhaseContext &phase, mega::HeadsOp op, Tile tile);
 void emit(PhaseContext &phase, mega::QuantizeOp op, Tile tile);
 void emit(PhaseContext &phase, mega::LowRankOp op, Tile tile);

@@ -23,17 +23,28 @@ public:
     OperandBlock from = phase.block(op.getRows(), number);
     OperandBlock to = phase.block(op.getOperand(), number);
     int64_t tail = mega::padColumns(op.getTail());
-    int64_t main = from.getColumns() - tail;
+    int64_t main = from.getColumns() / op.getShards() - tail;
     int64_t first = llvm::divideCeil(main, kGroupElements);
-    b.loop(0, dim(op.getRows(), 2), 1, [&](Value row) {
+    int64_t groups = first + llvm::divideCeil(tail, kGroupElements);
+    auto emitShard = [&](Value row, Value shard) {
       Value source = b.at(from.rows.base, b.mul(row, from.rows.rowBytes));
       Value place = b.at(to.rows.base, b.mul(row, to.rows.rowBytes));
+      if (shard) {
+        source =
+            b.at(source, b.mul(shard, (main + tail) * from.rows.stepBytes));
+        place = b.at(place, b.mul(shard, groups * to.rows.stepBytes));
+      }
       emitGroups(source, from.rows.stepBytes, op.getColumns(), place,
                  to.rows.stepBytes);
       if (tail)
         emitGroups(b.at(source, main * from.rows.stepBytes),
                    from.rows.stepBytes, op.getTail(),
                    b.at(place, first * to.rows.stepBytes), to.rows.stepBytes);
+    };
+    b.loop(0, dim(op.getRows(), 2), 1, [&](Value row) {
+      if (op.getShards() == 1)
+        return emitShard(row, {});
+      b.loop(0, op.getShards(), 1, [&](Value shard) { emitShard(row, shard); });
     });
   }
 

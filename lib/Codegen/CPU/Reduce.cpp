@@ -24,10 +24,7 @@ void fpmoe::emit(PhaseContext &phase, mega::ReduceOp op, Tile tile) {
       SmallVector<Value> parts;
       for (int64_t i = 0; i < shards; ++i)
         parts.push_back(b.loadLanes(b.at(b.at(sums, offset), i * shardBytes)));
-      for (; parts.size() > 1; parts.resize(parts.size() / 2))
-        for (size_t i = 0; i < parts.size() / 2; ++i)
-          parts[i] = b.fadd(parts[2 * i], parts[2 * i + 1]);
-      Value sum = parts.front(), place = b.at(out, offset);
+      Value sum = b.addPairs(std::move(parts)), place = b.at(out, offset);
       // Weights lie at multiples of 64 bytes, with zeros between them.
       if (op.getBias())
         sum =

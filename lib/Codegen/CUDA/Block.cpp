@@ -112,21 +112,23 @@ Value BlockContext::sumOfSquares(Value row, int64_t padded, Value first,
                 })[0];
 }
 
-static Value inverseRoot(KernelBuilder &b, Value squares, int64_t columns,
-                         double eps) {
+Value BlockContext::inverseRoot(Value squares, int64_t columns, double eps) {
   Value mean = b.fdiv(squares, b.f32(columns));
   return b.fdiv(b.f32(1.0f), b.sqrt(b.fadd(mean, b.f32(eps))));
 }
 
+Value BlockContext::sumSquares(Value row, int64_t columns) {
+  return sumBlock(sumOfSquares(row, columns, thread, kThreads));
+}
+
 Value BlockContext::inverseRms(Value row, int64_t padded, int64_t columns,
                                double eps) {
-  Value squares = sumBlock(sumOfSquares(row, padded, thread, kThreads));
-  return inverseRoot(b, squares, columns, eps);
+  return inverseRoot(sumSquares(row, padded), columns, eps);
 }
 Value BlockContext::inverseRmsOfWarp(Value row, int64_t padded, int64_t columns,
                                      double eps) {
   Value squares = sumWarp(sumOfSquares(row, padded, lane, kWarpLanes));
-  return inverseRoot(b, squares, columns, eps);
+  return inverseRoot(squares, columns, eps);
 }
 
 Value BlockContext::inverseRmsAsOfBlock(Value row, int64_t padded,
@@ -153,7 +155,7 @@ Value BlockContext::inverseRmsAsOfBlock(Value row, int64_t padded,
   Value all = sumWarp(sums[0]);
   for (int64_t w = 1; w < kWarps; ++w)
     all = b.fadd(all, sumWarp(sums[w]));
-  return inverseRoot(b, all, columns, eps);
+  return inverseRoot(all, columns, eps);
 }
 
 Value BlockContext::elementAt(const OperandBlock &operand, Value row,

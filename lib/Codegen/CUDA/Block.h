@@ -74,6 +74,10 @@ struct BlockContext : PhaseContext {
                                 llvm::MutableArrayRef<mlir::Value>)>
             add);
 
+  /// 1 / sqrt(mean + eps) of the sum of `columns` squares.
+  mlir::Value inverseRoot(mlir::Value squares, int64_t columns, double eps);
+  /// The sum of the squares of `columns` f32; by a block.
+  mlir::Value sumSquares(mlir::Value row, int64_t columns);
   /// 1 / sqrt(mean of squares + eps) of a row that is zero from `columns` on to
   /// `padded`; by a block or by a warp.
   mlir::Value inverseRms(mlir::Value row, int64_t padded, int64_t columns,

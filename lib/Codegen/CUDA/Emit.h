@@ -18,6 +18,7 @@ namespace fpmoe::cuda {
 void emit(BlockContext &block, mega::EmbedOp op, Tile tile);
 void emit(BlockContext &block, mega::RopeOp op, Tile tile);
 void emit(BlockContext &block, mega::NormOp op, Tile tile);
+void emit(BlockContext &block, mega::SquaresOp op, Tile tile);
 void emit(BlockContext &block, mega::HeadsOp op, Tile tile);
 void emit(BlockContext &block, mega::QuantizeOp op, Tile tile);
 void emit(BlockContext &block, mega::LowRankOp op, Tile tile);
@@ -26,6 +27,8 @@ void emit(BlockContext &block, mega::AttentionOp op, Tile tile);
 void emit(BlockContext &block, mega::AttendSpanOp op, Tile tile);
 void emit(BlockContext &block, mega::MergeSpansOp op, Tile tile);
 void emit(BlockContext &block, mega::LinearOp op, Tile tile);
+void emit(BlockContext &block, mega::ReduceOp op, Tile tile);
+void emit(BlockContext &block, mega::ExchangeOp op, Tile tile);
 void emit(BlockContext &block, mega::KeepRowsOp op, Tile tile);
 void emit(BlockContext &block, mega::RouteOp op, Tile tile);
 void emit(BlockContext &block, mega::RecordRoutesOp op, Tile tile);

@@ -23,24 +23,47 @@ namespace {
 class ExpertDown {
 public:
   ExpertDown(BlockContext &block, mega::ExpertDownOp op, Value tile)
-      : block(block), op(op), b(block.b), width(dim(op.getX(), 1)),
+      : block(block), op(op), b(block.b), width(dim(op.getX(), -1)),
         x(block.base(op.getX())) {
     int64_t vectors = width / kLanes;
+    if (cast<ShapedType>(op.getX().getType()).getRank() == 3) {
+      shards = dim(op.getX(), 0);
+      int64_t chunks = llvm::divideCeil(vectors, op.getVectors());
+      shard = b.div(tile, chunks);
+      tile = b.rem(tile, chunks);
+      x = b.at(x, b.mul(shard, dim(op.getX(), 1) * width * 4));
+    }
     columns.first = b.mul(tile, op.getVectors());
     columns.last = b.min(b.add(columns.first, op.getVectors()), b.i64(vectors));
     columns.unit = 1;
     columns.most = std::min<int64_t>(op.getVectors(), vectors);
   }
 
-  void emit() { op.getGroups() ? emitMany() : emitOne(); }
+  void emit() {
+    if (shard)
+      clear();
+    op.getGroups() ? emitMany() : emitOne();
+  }
 
 private:
+  /// Sums of shards begin with zero.
+  void clear() {
+    Value first = b.mul(columns.first, kLanes);
+    Value some = b.sub(b.mul(columns.last, kLanes), first);
+    b.loop(b.i64(0), block.count, 1, [&](Value token) {
+      Value row = b.add(b.mul(token, width), first);
+      block.forThreads(
+          some, [&](Value i) { b.storeF32(b.f32(0.0f), x, b.add(row, i)); });
+    });
+    block.sync();
+  }
+
   /// One token: the experts that it has chosen, the lowest number first.
   void emitOne() {
     int64_t slots = dim(op.getAct(), 0);
     int64_t topK = slots - (op.getSharedDown() ? 1 : 0);
     auto addOf = [&](Value weight, Value expert, Value slot) {
-      Product product(block, op.getAct(), weight);
+      Product product = makeProduct(weight);
       add(product, slot, b.i64(1), expert, [&](Value) { return b.i64(0); });
     };
     if (op.getSharedDown())
@@ -70,7 +93,7 @@ private:
   void emitGroup(GroupTable &table, Value weight, Value group, Value expert) {
     Value firstSlot = b.loadIndex(table.first, group);
     Value lastSlot = b.loadIndex(table.first, b.add(group, 1));
-    Product product(block, op.getAct(), weight);
+    Product product = makeProduct(weight);
     b.loop(firstSlot, lastSlot, 1, [&](Value slot) {
       Value tokens = b.at(table.token, b.mul(slot, block.blockRows * 4));
       add(product, slot, b.loadIndex(table.count, slot), expert,
@@ -78,10 +101,22 @@ private:
     });
   }
 
+  /// Of the tile's shard, if there are some.
+  Product makeProduct(Value weight) {
+    Product product(block, op.getAct(), weight);
+    const mega::PackedLayout &layout = product.getLayout();
+    if (shard)
+      columns.operandDepth = b.mul(shard, layout.depth * layout.k);
+    return product;
+  }
+
   void add(Product &product, Value number, Value count, Value expert,
            function_ref<Value(Value)> tokenOf) {
+    Value matrix = expert;
+    if (shard)
+      matrix = expert ? b.add(b.mul(expert, shards), shard) : shard;
     product.emit(
-        number, count, expert, columns,
+        number, count, matrix, columns,
         [&](Value row, Value vector, Value lane, ArrayRef<Value> sums) {
           Value column = b.add(b.mul(vector, kLanes), lane);
           Value place =
@@ -93,8 +128,8 @@ private:
   BlockContext &block;
   mega::ExpertDownOp op;
   KernelBuilder &b;
-  int64_t width;
-  Value x;
+  int64_t width, shards = 1;
+  Value x, shard;
   Product::Columns columns;
 };
 

@@ -134,12 +134,12 @@ public:
     Value table = b.at(block.base(op.getTable()), b.mul(token, turned * 4));
     int64_t tailDim = op.getTail() ? turned : 0;
     clear();
-    emitHeads(op.getQ(), op.getQNorm(), op.getHeads(), headDim,
+    emitHeads(op.getQ(), op.getQNorm(), 0, op.getHeads(), headDim,
               [&](Value head) {
                 emitRope(block, scratch, table, headDim, turned);
                 store.storeQuery(scratch, head, token);
               });
-    emitHeads(op.getK(), op.getKNorm(), op.getKvHeads(), headDim - tailDim,
+    emitHeads(op.getK(), op.getKNorm(), 1, op.getKvHeads(), headDim - tailDim,
               [&](Value head) {
                 if (tailDim)
                   copy(rowOf(op.getTail()),
@@ -148,7 +148,7 @@ public:
                 store.storeKey(scratch, head, token);
               });
     clear();
-    emitHeads(op.getV(), {}, op.getKvHeads(), valueDim,
+    emitHeads(op.getV(), {}, 2, op.getKvHeads(), valueDim,
               [&](Value head) { store.storeValue(scratch, head, token); });
   }
 
@@ -170,14 +170,19 @@ private:
     return b.at(block.base(buffer), b.mul(token, dim(buffer, 1) * 4));
   }
 
-  /// Brings every head of a row into scratch, normalised and clipped.
-  void emitHeads(Value rows, Value norm, int64_t heads, int64_t width,
-                 function_ref<void(Value)> finish) {
+  /// Brings every head of a row into scratch, normalised and clipped. `place`
+  /// is that of the row's sum among those of other ranks.
+  void emitHeads(Value rows, Value norm, int64_t place, int64_t heads,
+                 int64_t width, function_ref<void(Value)> finish) {
     Value row = rowOf(rows);
-    bool ofRows = norm && dim(norm, 0) != width;
+    bool ofRows = norm && (op.getSquares() || dim(norm, 0) != width);
     double eps = op.getEps() ? op.getEps()->convertToDouble() : 0;
     Value inverse;
-    if (ofRows)
+    if (ofRows && op.getSquares())
+      inverse =
+          block.inverseRoot(b.loadF32(rowOf(op.getSquares()), b.i64(place)),
+                            heads * width * *op.getRanks(), eps);
+    else if (ofRows)
       inverse = block.inverseRmsOfWarp(row, dim(rows, 1), heads * width, eps);
     b.loop(b.i64(0), b.i64(heads), 1, [&](Value head) {
       Value from = b.at(row, b.mul(head, width * 4));

@@ -15,16 +15,26 @@ using namespace fpmoe::cuda;
 void cuda::emit(BlockContext &block, mega::LinearOp op, Tile tile) {
   KernelBuilder &b = block.b;
   Product product(block, op.getOperand(), op.getWeight());
-  int64_t rows = dim(op.getOperand(), 2), width = dim(op.getOut(), 1);
+  int64_t rows = dim(op.getOperand(), 2), width = dim(op.getOut(), -1);
   int64_t vectors = product.getLayout().vectors();
   Value count = op.getLogitsRows()
                     ? block.i64Field(offsetof(FpmoeStep, logits_count))
                     : block.count;
   Value out = block.base(op.getOut());
-  Value first = b.mul(tile[0], op.getVectors());
+  Value chunk = tile[0], shard, operandDepth;
+  if (cast<ShapedType>(op.getWeight().getType()).getRank() == 3) {
+    const mega::PackedLayout &layout = product.getLayout();
+    int64_t chunks = llvm::divideCeil(vectors, op.getVectors());
+    shard = b.div(tile[0], chunks);
+    chunk = b.rem(tile[0], chunks);
+    operandDepth = b.mul(shard, layout.depth * layout.k);
+    out = b.at(out, b.mul(shard, dim(op.getOut(), 1) * width * 4));
+  }
+  Value first = b.mul(chunk, op.getVectors());
   Product::Columns columns{
-      first, b.min(b.add(first, op.getVectors()), b.i64(vectors)), /*unit=*/1,
-      std::min<int64_t>(op.getVectors(), vectors)};
+      first,       b.min(b.add(first, op.getVectors()), b.i64(vectors)),
+      /*unit=*/1,  std::min<int64_t>(op.getVectors(), vectors),
+      /*apart=*/1, operandDepth};
   Value firstBlock = b.mul(tile[1], op.getGroup());
   Value lastBlock =
       b.min(b.add(firstBlock, op.getGroup()), b.ceilDiv(count, rows));
@@ -42,7 +52,7 @@ void cuda::emit(BlockContext &block, mega::LinearOp op, Tile tile) {
   b.loop(firstBlock, lastBlock, 1, [&](Value number) {
     Value token = b.mul(number, rows);
     product.emit(
-        number, b.min(b.sub(count, token), b.i64(rows)), /*matrix=*/{}, columns,
+        number, b.min(b.sub(count, token), b.i64(rows)), shard, columns,
         [&](Value row, Value vector, Value lane, ArrayRef<Value> sums) {
           Value column = b.add(b.mul(vector, kLanes), lane);
           Value place = b.at(

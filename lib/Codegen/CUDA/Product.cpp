@@ -45,6 +45,11 @@ Value Product::vectorAt(Value matrix, Value vector) {
 void Product::emit(Value number, Value count, Value matrix,
                    const Columns &columns, Epilogue epilogue) {
   OperandRows from = block.block(operand, number).rows;
+  if (columns.operandDepth) {
+    int64_t depth = getFormat(element).getOperandDepth(b.target);
+    from.base = b.at(from.base,
+                     b.mul(b.div(columns.operandDepth, depth), from.stepBytes));
+  }
   if (rows <= kFewRows)
     return emitRows(from, rows, count, matrix, columns, epilogue);
   auto emitSome = [&](Value first, int64_t some) {

@@ -76,6 +76,9 @@ public:
     int64_t unit; ///< 2 where pairs of vectors belong together, else 1
     int64_t most;
     int64_t apart = 1;
+    /// Elements of the operand's K in front of those that the weight has: of a
+    /// shard; null: none.
+    mlir::Value operandDepth = {};
   };
   /// Takes, in one thread, the sums of a row of the block and of column `lane`
   /// (both i64) of `unit` vectors from `vector` on.

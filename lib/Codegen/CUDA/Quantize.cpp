@@ -27,14 +27,20 @@ public:
   void emit(Value number) {
     OperandBlock from = block.block(op.getRows(), number);
     OperandBlock to = block.block(op.getOperand(), number);
+    int64_t shards = op.getShards();
     int64_t tail = mega::padColumns(op.getTail());
-    int64_t main = from.getColumns() - tail;
+    int64_t main = from.getColumns() / shards - tail;
     int64_t groups = llvm::divideCeil(op.getColumns(), kGroupElements);
     int64_t firstOfTail = llvm::divideCeil(main, kGroupElements);
-    emitGroups(from, to.rows, 0, op.getColumns(), 0, groups);
-    if (tail)
-      emitGroups(from, to.rows, main, op.getTail(), firstOfTail,
-                 llvm::divideCeil(op.getTail(), kGroupElements));
+    int64_t ofShard = firstOfTail + llvm::divideCeil(tail, kGroupElements);
+    for (int64_t shard = 0; shard < shards; ++shard) {
+      int64_t column = shard * (main + tail), group = shard * ofShard;
+      emitGroups(from, to.rows, column, op.getColumns(), group, groups);
+      if (tail)
+        emitGroups(from, to.rows, column + main, op.getTail(),
+                   group + firstOfTail,
+                   llvm::divideCeil(op.getTail(), kGroupElements));
+    }
   }
 
 private:

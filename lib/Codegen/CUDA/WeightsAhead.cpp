@@ -87,8 +87,9 @@ void WeightsAhead::emitTile(Value tile) {
             ahead);
       })
       .Case([&](mega::LinearOp op) {
-        ask(op.getWeight(), {}, b.mul(tile, op.getVectors()), op.getVectors(),
-            ahead);
+        TileShard of = shardOf(op.getWeight(), 2, op.getVectors(), tile);
+        ask(op.getWeight(), of.shard, b.mul(of.chunk, op.getVectors()),
+            op.getVectors(), ahead);
       })
       .Case([&](mega::ExpertUpOp op) { emitUp(op, tile); })
       .Case([&](mega::ExpertDownOp op) { emitDown(op, tile); });
@@ -103,6 +104,16 @@ void WeightsAhead::emitQkv(mega::QkvOp op, Value tile) {
   Value head = b.div(tile, op.getParts()), first = b.rem(tile, op.getParts());
   Value left = ask(op.getWeight(), head, first, 1, ahead);
   ask(op.getWeight(), head, b.add(first, vectors / 2), 1, left);
+}
+
+WeightsAhead::TileShard WeightsAhead::shardOf(Value weight, int64_t rank,
+                                              int64_t vectors, Value tile) {
+  auto type = cast<ShapedType>(weight.getType());
+  if (type.getRank() == rank)
+    return {Value(), tile, 1};
+  int64_t chunks = llvm::divideCeil(layoutOf(weight).vectors(), vectors);
+  return {b.div(tile, chunks), b.rem(tile, chunks),
+          type.getDimSize(type.getRank() - 3)};
 }
 
 /// Tiles of the shared expert, then of each that is chosen.
@@ -124,31 +135,38 @@ void WeightsAhead::emitUp(mega::ExpertUpOp op, Value tile) {
           return;
         Value number = b.sub(tile, b.i64(shared));
         askRouted(op.getGateUp(), op.getExperts(), b.div(number, routed),
-                  b.mul(b.rem(number, routed), vectors), vectors, ahead);
+                  b.mul(b.rem(number, routed), vectors), vectors, ahead,
+                  TileShard());
       });
 }
 
 /// Of the shared expert, then of those that are chosen.
 void WeightsAhead::emitDown(mega::ExpertDownOp op, Value tile) {
-  Value first = b.mul(tile, op.getVectors()), left = ahead;
+  Value any = op.getDown() ? op.getDown() : op.getSharedDown();
+  TileShard of = shardOf(any, op.getDown() ? 3 : 2, op.getVectors(), tile);
+  Value first = b.mul(of.chunk, op.getVectors()), left = ahead;
   if (Value shared = op.getSharedDown())
-    left = ask(shared, {}, first, op.getVectors(), left);
+    left = ask(shared, of.shard, first, op.getVectors(), left);
   if (!op.getDown())
     return;
   b.loop(b.i64(0), b.i64(topKOf(op)), 1, {left},
          [&](Value slot, ValueRange before) -> SmallVector<Value> {
            return {askRouted(op.getDown(), op.getExperts(), slot, first,
-                             op.getVectors(), before[0])};
+                             op.getVectors(), before[0], of)};
          });
 }
 
 Value WeightsAhead::askRouted(Value weight, Value experts, Value slot,
-                              Value first, int64_t vectors, Value left) {
+                              Value first, int64_t vectors, Value left,
+                              const TileShard &of) {
   Value expert = b.loadIndex(block.base(experts), slot);
   // A negative expert is none.
   Value isNone = b.less(expert, b.i64(0));
-  Value after = ask(weight, b.max(expert, b.i64(0)), first, vectors,
-                    b.select(isNone, b.i64(0), left));
+  Value matrix = b.max(expert, b.i64(0));
+  if (of.shard)
+    matrix = b.add(b.mul(matrix, of.shards), of.shard);
+  Value after =
+      ask(weight, matrix, first, vectors, b.select(isNone, b.i64(0), left));
   return b.select(isNone, left, after);
 }
 

@@ -27,10 +27,19 @@ public:
   void emitBehind(mlir::Value tile);
 
 private:
+  /// Of a tile: its shard, null where there are none, which tile it is of that,
+  /// and how many shards there are. `rank` is that of a weight without any.
+  struct TileShard {
+    mlir::Value shard, chunk;
+    int64_t shards;
+  };
+
   void emitTile(mlir::Value tile);
   void emitQkv(mega::QkvOp op, mlir::Value tile);
   void emitUp(mega::ExpertUpOp op, mlir::Value tile);
   void emitDown(mega::ExpertDownOp op, mlir::Value tile);
+  TileShard shardOf(mlir::Value weight, int64_t rank, int64_t vectors,
+                    mlir::Value tile);
   /// Asks for the panels that hold vectors [first, first + vectors) of a matrix
   /// (i64, or null) of a weight, but for no more than `left` bytes; gives what
   /// is left then.
@@ -39,7 +48,7 @@ private:
   /// The same, of the matrix of the expert that is chosen in `slot`, if any.
   mlir::Value askRouted(mlir::Value weight, mlir::Value experts,
                         mlir::Value slot, mlir::Value first, int64_t vectors,
-                        mlir::Value left);
+                        mlir::Value left, const TileShard &of);
 
   BlockContext &block;
   KernelBuilder &b;

@@ -90,6 +90,13 @@ Value KernelBuilder::iota() {
       *this,
       DenseElementsAttr::get(lanes(getI64Type()), ArrayRef<int64_t>(numbers)));
 }
+Value KernelBuilder::addPairs(SmallVector<Value> parts) {
+  for (; parts.size() > 1; parts.resize(parts.size() / 2))
+    for (size_t i = 0; i < parts.size() / 2; ++i)
+      parts[i] = fadd(parts[2 * i], parts[2 * i + 1]);
+  return parts.front();
+}
+
 Value KernelBuilder::sumLanes(Value vector) {
   // Halves are added so that the order is the same on every target, and short.
   for (int64_t half = kLanes / 2; half; half /= 2) {

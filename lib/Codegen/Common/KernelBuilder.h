@@ -75,6 +75,9 @@ public:
   /// Lanes 0, 1, .. as i64.
   Value iota();
   Value sumLanes(Value vector);
+  /// Neighbours are added first, then pairs of them, and so on; of a power of
+  /// two.
+  Value addPairs(llvm::SmallVector<Value> parts);
   Value maxLanes(Value vector);
   /// A constant of the type of x: f32, or 16 lanes of it.
   Value like(Value x, float value);

@@ -85,8 +85,8 @@ private:
         d.headDim = qkv.getHeadDim();
       }
       if (auto heads = dyn_cast<mega::HeadsOp>(op)) {
-        d.heads = heads.getHeads();
-        d.kvHeads = heads.getKvHeads();
+        d.heads = heads.getHeads() * d.ranks;
+        d.kvHeads = heads.getKvHeads() * d.ranks;
         d.headDim = heads.getHeadDim();
       }
       if (auto linear = dyn_cast<mega::LinearOp>(op);

@@ -9,6 +9,7 @@
 #include "Launch.h"
 
 #include <cstring>
+#include <sched.h>
 
 using namespace fpmoe::emulator;
 
@@ -31,8 +32,12 @@ static uint64_t contents(uint64_t address, const Site *site) {
 
 void hooks::atomicAccess(uint64_t address, const Site *site) {
   Launch &launch = *Launch::active;
-  // A load, or what fails to change a value, may be tried for ever.
-  launch.yield(/*polls=*/site->reads, site);
+  // A load, or what fails to change a value, may be tried for ever; but the host
+  // may answer.
+  bool isHosts = site->reads && launch.device.memory.isHosts(address);
+  if (isHosts)
+    sched_yield();
+  launch.yield(/*polls=*/site->reads && !isHosts, site);
   if (!launch.device.memory.contains(address) &&
       launch.device.stacks.holds(launch.current->index, address))
     return;

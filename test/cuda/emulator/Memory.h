@@ -33,6 +33,7 @@ struct Allocation {
   uint64_t begin = 0, size = 0;
   std::string name;
   bool live = true;
+  bool isHosts = false; // the host may write there at any time
 };
 
 class Memory {
@@ -69,6 +70,12 @@ public:
   }
   bool isWritten(uint64_t address, uint64_t bytes) const {
     return hasState(address, bytes, 4);
+  }
+  // Of an allocation that the host has, too.
+  void shareWithHost(uint64_t address) { allocations[address].isHosts = true; }
+  bool isHosts(uint64_t address) const {
+    const Allocation *in = contains(address) ? find(address) : nullptr;
+    return in && in->isHosts;
   }
   void markWritten(uint64_t address, uint64_t bytes) {
     setState(address, bytes, 0xf0, 0);

@@ -70,6 +70,7 @@ FPMOE_CUDA cuMemHostAlloc(void **to, size_t bytes, unsigned) {
   std::string name = "pinned memory " + std::to_string(driver.pinned.size());
   uint64_t at = driver.device.memory.allocate(bytes, name, 4096);
   driver.device.memory.markWritten(at, bytes);
+  driver.device.memory.shareWithHost(at);
   driver.pinned[at] = bytes;
   *to = reinterpret_cast<void *>(at);
   return CUDA_SUCCESS;

@@ -400,7 +400,7 @@ fpmoe.weight @w : tensor<5x6xbf16> {
 // split_columns_c1
 fpmoe.weight @w : tensor<6x32xf32> {
   %0 = fpmoe.load "a" : tensor<6x64xf32>
-  // expected-error@+1 {{makes 'tensor<6x32xf32>' of 'tensor<6x64xf32>' (split_columns_c1)}}
+  // expected-error@+1 {{makes 'tensor<6x32xf32>' of 'tensor<6x64xf32>' with a tail of 0 (split_columns_c1)}}
   %1 = fpmoe.split_columns %0 : tensor<6x64xf32> -> tensor<6x32xf32>
   fpmoe.yield %1 : tensor<6x32xf32>
 }
@@ -410,7 +410,7 @@ fpmoe.weight @w : tensor<6x32xf32> {
 // split_columns_c1
 fpmoe.weight @w : tensor<2x5x16xf32> {
   %0 = fpmoe.load "a" : tensor<6x64xf32>
-  // expected-error@+1 {{makes 'tensor<2x5x16xf32>' of 'tensor<6x64xf32>' (split_columns_c1)}}
+  // expected-error@+1 {{makes 'tensor<2x5x16xf32>' of 'tensor<6x64xf32>' with a tail of 0 (split_columns_c1)}}
   %1 = fpmoe.split_columns %0 : tensor<6x64xf32> -> tensor<2x5x16xf32>
   fpmoe.yield %1 : tensor<2x5x16xf32>
 }
@@ -420,9 +420,29 @@ fpmoe.weight @w : tensor<2x5x16xf32> {
 // split_columns_c1
 fpmoe.weight @w : tensor<2x6x16xbf16> {
   %0 = fpmoe.load "a" : tensor<6x64xf32>
-  // expected-error@+1 {{makes 'tensor<2x6x16xbf16>' of 'tensor<6x64xf32>' (split_columns_c1)}}
+  // expected-error@+1 {{makes 'tensor<2x6x16xbf16>' of 'tensor<6x64xf32>' with a tail of 0 (split_columns_c1)}}
   %1 = fpmoe.split_columns %0 : tensor<6x64xf32> -> tensor<2x6x16xbf16>
   fpmoe.yield %1 : tensor<2x6x16xbf16>
+}
+
+// -----
+
+// split_columns_c1: nothing is in front of the tail
+fpmoe.weight @w : tensor<2x6x3xf32> {
+  %0 = fpmoe.load "a" : tensor<6x64xf32>
+  // expected-error@+1 {{makes 'tensor<2x6x3xf32>' of 'tensor<6x64xf32>' with a tail of 3 (split_columns_c1)}}
+  %1 = fpmoe.split_columns %0 tail 3 : tensor<6x64xf32> -> tensor<2x6x3xf32>
+  fpmoe.yield %1 : tensor<2x6x3xf32>
+}
+
+// -----
+
+// split_columns_c1
+fpmoe.weight @w : tensor<2x6x16xf32> {
+  %0 = fpmoe.load "a" : tensor<6x64xf32>
+  // expected-error@+1 {{makes 'tensor<2x6x16xf32>' of 'tensor<6x64xf32>' with a tail of -1 (split_columns_c1)}}
+  %1 = fpmoe.split_columns %0 tail -1 : tensor<6x64xf32> -> tensor<2x6x16xf32>
+  fpmoe.yield %1 : tensor<2x6x16xf32>
 }
 
 // -----
@@ -985,6 +1005,24 @@ func.func @f(%x: tensor<?x8xf32>, %w: tensor<4x11xf32>, %a: tensor<3x8xf32>) -> 
 
 // -----
 
+// linear_c3: of two shards there are two
+func.func @f(%x: tensor<?x8xf32>, %w: tensor<2x4x7xf32>, %a: tensor<3x8xf32>) -> tensor<?x4xf32> {
+  // expected-error@+1 {{low_rank has shape [3, 8], it must be [2, 3, 4] (linear_c3)}}
+  %y = fpmoe.linear %x, %w low_rank %a : tensor<3x8xf32> ranks [1, 2] : tensor<?x8xf32>, tensor<2x4x7xf32> -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+// linear_c1: each shard is widened
+func.func @f(%x: tensor<?x8xf32>, %w: tensor<2x4x4xf32>, %a: tensor<2x3x4xf32>) -> tensor<?x4xf32> {
+  // expected-error@+1 {{weight has shape [2, 4, 4], it must be [2, 4, 7] (linear_c1)}}
+  %y = fpmoe.linear %x, %w low_rank %a : tensor<2x3x4xf32> ranks [1, 2] : tensor<?x8xf32>, tensor<2x4x4xf32> -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
 // linear_c1
 func.func @f(%x: tensor<?x8xf32>, %w: tensor<4x19xf32>, %a: tensor<3x8xf32>) -> tensor<?x4xf32> {
   // expected-error@+1 {{weight has shape [4, 19], it must be [4, 11] (linear_c1)}}
@@ -1034,6 +1072,33 @@ func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<12x10xf32>, %d:
 func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<32x18xf32>, %d: tensor<8x6xf32>, %a: tensor<2x8xf32>) -> tensor<?x8xf32> {
   // expected-error@+1 {{gate_up has shape [32, 18], it must be [12, 10] (moe_c6)}}
   %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 shared %gu : tensor<32x18xf32>, %d : tensor<8x6xf32> up_low_rank %a : tensor<2x8xf32> up_ranks [2] -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// moe_c6: of two shards
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<12x8xf32>, %d: tensor<2x8x5xf32>, %a: tensor<2x6xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{low_rank has shape [2, 6], it must be [2, 2, 6] (moe_c6)}}
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 shared %gu : tensor<12x8xf32>, %d : tensor<2x8x5xf32> down_low_rank %a : tensor<2x6xf32> down_ranks [2] -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// moe_c6: gates of one shard
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<12x8xf32>, %d: tensor<2x8x8xf32>, %a: tensor<2x2x6xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{gate_up has shape [12, 8], it must be [24, 8] (moe_c6)}}
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 shared %gu : tensor<12x8xf32>, %d : tensor<2x8x8xf32> down_low_rank %a : tensor<2x2x6xf32> down_ranks [2] -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// moe_c6: of two shards
+func.func @f(%x: tensor<?x8xf32>, %n: tensor<8xf32>, %gu: tensor<12x8xf32>, %d: tensor<2x8x3xf32>, %a: tensor<2x2x3xf32>) -> tensor<?x8xf32> {
+  // expected-error@+1 {{down has shape [2, 8, 3], it must be [2, 8, 5] (moe_c6)}}
+  %y = fpmoe.moe %x norm %n : tensor<8xf32> eps 1.0e-6 shared %gu : tensor<12x8xf32>, %d : tensor<2x8x3xf32> down_low_rank %a : tensor<2x2x3xf32> down_ranks [2] -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
 
@@ -1366,6 +1431,33 @@ func.func @f(%q: tensor<?x8xf32>, %k: tensor<?x4xf32>, %v: tensor<?x4xf32>, %pos
 func.func @f(%q: tensor<?x8xf32>, %k: tensor<?x4xf32>, %v: tensor<?x4xf32>, %positions: tensor<?xi32>, %t: tensor<64x6xf32>) {
   // expected-error@+1 {{turns heads of 4 columns by the table 'tensor<64x6xf32>' (heads_c3)}}
   %a:3 = fpmoe.heads %q, %k, %v, %positions rope %t heads 2 kv_heads 1 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<64x6xf32> -> tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>
+  return
+}
+
+// -----
+
+// heads_c4: norms of heads, which a rank has whole
+func.func @f(%q: tensor<?x64xf32>, %k: tensor<?x32xf32>, %v: tensor<?x32xf32>, %positions: tensor<?xi32>, %n: tensor<32xf32>, %t: tensor<64x32xf32>) {
+  // expected-error@+1 {{q_norm has shape [32], it must be [64] (heads_c2)}}
+  %a:3 = fpmoe.heads %q, %k, %v, %positions norms %n : tensor<32xf32>, %n : tensor<32xf32> eps 1.0e-6 rope %t heads 2 kv_heads 1 shards 2 : tensor<?x64xf32>, tensor<?x32xf32>, tensor<?x32xf32>, tensor<64x32xf32> -> tensor<?x64xf32>, tensor<?x32xf32>, tensor<?x32xf32>
+  return
+}
+
+// -----
+
+// heads_c4: shards of 8 columns of k
+func.func @f(%q: tensor<?x64xf32>, %k: tensor<?x32xf32>, %v: tensor<?x32xf32>, %positions: tensor<?xi32>, %n: tensor<64xf32>, %m: tensor<32xf32>, %t: tensor<64x32xf32>) {
+  // expected-error@+1 {{of 4 shards of rows of 64 and 32 columns (heads_c4)}}
+  %a:3 = fpmoe.heads %q, %k, %v, %positions norms %n : tensor<64xf32>, %m : tensor<32xf32> eps 1.0e-6 rope %t heads 2 kv_heads 1 shards 4 : tensor<?x64xf32>, tensor<?x32xf32>, tensor<?x32xf32>, tensor<64x32xf32> -> tensor<?x64xf32>, tensor<?x32xf32>, tensor<?x32xf32>
+  return
+}
+
+// -----
+
+// heads_c4: shards without norms
+func.func @f(%q: tensor<?x64xf32>, %k: tensor<?x32xf32>, %v: tensor<?x32xf32>, %positions: tensor<?xi32>, %t: tensor<64x32xf32>) {
+  // expected-error@+1 {{of 2 shards of rows of 64 and 32 columns (heads_c4)}}
+  %a:3 = fpmoe.heads %q, %k, %v, %positions rope %t heads 2 kv_heads 1 shards 2 : tensor<?x64xf32>, tensor<?x32xf32>, tensor<?x32xf32>, tensor<64x32xf32> -> tensor<?x64xf32>, tensor<?x32xf32>, tensor<?x32xf32>
   return
 }
 

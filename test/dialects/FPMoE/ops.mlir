@@ -171,3 +171,20 @@ func.func @heads(%q: tensor<?x8xf32>, %k: tensor<?x4xf32>, %v: tensor<?x4xf32>, 
   %b:3 = fpmoe.heads %q, %k, %v, %positions norms %nq : tensor<8xf32>, %nk : tensor<4xf32> eps 1.0e-6 rope %t heads 2 kv_heads 1 : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<64x4xf32> -> tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>
   return
 }
+
+// What a rank has of a product, of a dense network and of norms of whole rows.
+// CHECK-LABEL: func.func @shards
+// CHECK-NEXT: fpmoe.linear %{{.*}}, %{{.*}} low_rank %{{.*}} : tensor<2x3x4xf32> ranks [1, 2] : tensor<?x8xf32>, tensor<2x8x7xf32> -> tensor<?x8xf32>
+// CHECK-NEXT: fpmoe.moe %{{.*}} shared %{{.*}} : tensor<12x8xf32>, %{{.*}} : tensor<2x8x5xf32> down_low_rank %{{.*}} : tensor<2x2x3xf32> down_ranks [2] -> tensor<?x8xf32>
+func.func @shards(%x: tensor<?x8xf32>, %w: tensor<2x8x7xf32>, %a: tensor<2x3x4xf32>, %n: tensor<8xf32>, %gu: tensor<12x8xf32>, %d: tensor<2x8x5xf32>, %b: tensor<2x2x3xf32>) -> tensor<?x8xf32> {
+  %y = fpmoe.linear %x, %w low_rank %a : tensor<2x3x4xf32> ranks [1, 2] : tensor<?x8xf32>, tensor<2x8x7xf32> -> tensor<?x8xf32>
+  %z = fpmoe.moe %y norm %n : tensor<8xf32> eps 1.0e-6 shared %gu : tensor<12x8xf32>, %d : tensor<2x8x5xf32> down_low_rank %b : tensor<2x2x3xf32> down_ranks [2] -> tensor<?x8xf32>
+  return %z : tensor<?x8xf32>
+}
+
+// CHECK-LABEL: func.func @shards_of_heads
+// CHECK-NEXT: fpmoe.heads {{.*}} heads 2 kv_heads 1 shards 2 : tensor<?x64xf32>
+func.func @shards_of_heads(%q: tensor<?x64xf32>, %k: tensor<?x32xf32>, %positions: tensor<?xi32>, %n: tensor<64xf32>, %m: tensor<32xf32>, %t: tensor<64x32xf32>) {
+  %a:3 = fpmoe.heads %q, %k, %k, %positions norms %n : tensor<64xf32>, %m : tensor<32xf32> eps 1.0e-6 rope %t heads 2 kv_heads 1 shards 2 : tensor<?x64xf32>, tensor<?x32xf32>, tensor<?x32xf32>, tensor<64x32xf32> -> tensor<?x64xf32>, tensor<?x32xf32>, tensor<?x32xf32>
+  return
+}

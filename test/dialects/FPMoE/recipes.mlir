@@ -133,6 +133,14 @@ fpmoe.weight @split_rows : tensor<5x6xf32> {
   fpmoe.yield %1 : tensor<5x6xf32>
 }
 
+// CHECK: fpmoe.weight @split_widened : tensor<2x6x19xf32> {
+fpmoe.weight @split_widened : tensor<2x6x19xf32> {
+  %0 = fpmoe.load "a" : tensor<6x67xf32>
+  // CHECK: fpmoe.split_columns %{{.*}} tail 3 : tensor<6x67xf32> -> tensor<2x6x19xf32>
+  %1 = fpmoe.split_columns %0 tail 3 : tensor<6x67xf32> -> tensor<2x6x19xf32>
+  fpmoe.yield %1 : tensor<2x6x19xf32>
+}
+
 // CHECK: fpmoe.weight @split_columns : tensor<2x6x16xf32> {
 fpmoe.weight @split_columns : tensor<2x6x16xf32> {
   %0 = fpmoe.load "a" : tensor<6x64xf32>

@@ -179,6 +179,163 @@ mega.program @p max_tokens 4 rows 4 context 64 {
 
 // -----
 
+// quantize_c1: shards of half a group
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %rows = mega.buffer shared : memref<1x64x4x1xf32>
+  %operand = mega.buffer shared : memref<1x4x4x40xi8>
+  mega.phase "p" tiles [blocks] {
+    // expected-error@+1 {{of 'memref<1x64x4x1xf32>' with 16 columns and a tail of 6 in several shards gives 'memref<1x4x4x40xi8>' (quantize_c1)}}
+    mega.quantize %rows into %operand columns 16 tail 6 shards 2 : memref<1x64x4x1xf32>, memref<1x4x4x40xi8>
+  }
+}
+
+// -----
+
+// quantize_c1: the tail of one shard alone
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %rows = mega.buffer shared : memref<1x80x4x1xf32>
+  %operand = mega.buffer shared : memref<1x3x4x40xi8>
+  mega.phase "p" tiles [blocks] {
+    // expected-error@+1 {{of 'memref<1x80x4x1xf32>' with 32 columns and a tail of 6 in several shards gives 'memref<1x3x4x40xi8>' (quantize_c1)}}
+    mega.quantize %rows into %operand columns 32 tail 6 shards 2 : memref<1x80x4x1xf32>, memref<1x3x4x40xi8>
+  }
+}
+
+// -----
+
+// low_rank_c2: of no shards
+fpmoe.weight @a : tensor<6x64xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "a" : tensor<6x64xf32>
+  %1 = fpmoe.pack %0 : tensor<6x64xf32> -> tensor<6x64xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<6x64xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %operand = mega.buffer shared : memref<1x64x4x1xf32>
+  %widened = mega.buffer shared : memref<1x80x4x1xf32>
+  %languages = mega.input languages : memref<?xi32>
+  %a = mega.weight @a : tensor<6x64xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "p" tiles [blocks] {
+    // expected-error@+1 {{of ranks that sum up to 6 by 'tensor<6x64xf32, #mega.packed<n = 16, k = 1>>' widens 'memref<1x64x4x1xf32>' to 'memref<1x80x4x1xf32>' (low_rank_c2)}}
+    mega.low_rank %operand, %a of %languages into %widened : memref<1x80x4x1xf32> ranks [2, 4] : memref<1x64x4x1xf32>, tensor<6x64xf32, #mega.packed<n = 16, k = 1>>, memref<?xi32>
+  }
+}
+
+// -----
+
+// low_rank_c2: shards of 24 columns
+fpmoe.weight @a : tensor<2x6x24xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "a" : tensor<2x6x24xf32>
+  %1 = fpmoe.pack %0 : tensor<2x6x24xf32> -> tensor<2x6x24xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<2x6x24xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %operand = mega.buffer shared : memref<1x48x4x1xf32>
+  %widened = mega.buffer shared : memref<1x80x4x1xf32>
+  %languages = mega.input languages : memref<?xi32>
+  %a = mega.weight @a : tensor<2x6x24xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "p" tiles [blocks] {
+    // expected-error@+1 {{of ranks that sum up to 6 by 'tensor<2x6x24xf32, #mega.packed<n = 16, k = 1>>' widens 'memref<1x48x4x1xf32>' to 'memref<1x80x4x1xf32>' (low_rank_c2)}}
+    mega.low_rank %operand, %a of %languages into %widened : memref<1x80x4x1xf32> ranks [2, 4] : memref<1x48x4x1xf32>, tensor<2x6x24xf32, #mega.packed<n = 16, k = 1>>, memref<?xi32>
+  }
+}
+
+// -----
+
+// low_rank_c2: room for one of them
+fpmoe.weight @a : tensor<2x6x32xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "a" : tensor<2x6x32xf32>
+  %1 = fpmoe.pack %0 : tensor<2x6x32xf32> -> tensor<2x6x32xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<2x6x32xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %operand = mega.buffer shared : memref<1x64x4x1xf32>
+  %widened = mega.buffer shared : memref<1x80x4x1xf32>
+  %languages = mega.input languages : memref<?xi32>
+  %a = mega.weight @a : tensor<2x6x32xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "p" tiles [blocks] {
+    // expected-error@+1 {{of ranks that sum up to 6 by 'tensor<2x6x32xf32, #mega.packed<n = 16, k = 1>>' widens 'memref<1x64x4x1xf32>' to 'memref<1x80x4x1xf32>' (low_rank_c2)}}
+    mega.low_rank %operand, %a of %languages into %widened : memref<1x80x4x1xf32> ranks [2, 4] : memref<1x64x4x1xf32>, tensor<2x6x32xf32, #mega.packed<n = 16, k = 1>>, memref<?xi32>
+  }
+}
+
+// -----
+
+// low_rank_c2: of another operand
+fpmoe.weight @a : tensor<2x6x32xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "a" : tensor<2x6x32xf32>
+  %1 = fpmoe.pack %0 : tensor<2x6x32xf32> -> tensor<2x6x32xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<2x6x32xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %operand = mega.buffer shared : memref<1x80x4x1xf32>
+  %widened = mega.buffer shared : memref<1x96x4x1xf32>
+  %languages = mega.input languages : memref<?xi32>
+  %a = mega.weight @a : tensor<2x6x32xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "p" tiles [blocks] {
+    // expected-error@+1 {{of ranks that sum up to 6 by 'tensor<2x6x32xf32, #mega.packed<n = 16, k = 1>>' widens 'memref<1x80x4x1xf32>' to 'memref<1x96x4x1xf32>' (low_rank_c2)}}
+    mega.low_rank %operand, %a of %languages into %widened : memref<1x96x4x1xf32> ranks [2, 4] : memref<1x80x4x1xf32>, tensor<2x6x32xf32, #mega.packed<n = 16, k = 1>>, memref<?xi32>
+  }
+}
+
+// -----
+
+// low_rank_c2: other rows
+fpmoe.weight @a : tensor<2x6x32xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "a" : tensor<2x6x32xf32>
+  %1 = fpmoe.pack %0 : tensor<2x6x32xf32> -> tensor<2x6x32xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<2x6x32xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %operand = mega.buffer shared : memref<1x64x4x1xf32>
+  %widened = mega.buffer shared : memref<1x96x2x1xf32>
+  %languages = mega.input languages : memref<?xi32>
+  %a = mega.weight @a : tensor<2x6x32xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "p" tiles [blocks] {
+    // expected-error@+1 {{of ranks that sum up to 6 by 'tensor<2x6x32xf32, #mega.packed<n = 16, k = 1>>' widens 'memref<1x64x4x1xf32>' to 'memref<1x96x2x1xf32>' (low_rank_c2)}}
+    mega.low_rank %operand, %a of %languages into %widened : memref<1x96x2x1xf32> ranks [2, 4] : memref<1x64x4x1xf32>, tensor<2x6x32xf32, #mega.packed<n = 16, k = 1>>, memref<?xi32>
+  }
+}
+
+// -----
+
+// low_rank_c2: other numbers
+fpmoe.weight @a : tensor<2x6x32xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "a" : tensor<2x6x32xf32>
+  %1 = fpmoe.pack %0 : tensor<2x6x32xf32> -> tensor<2x6x32xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<2x6x32xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %operand = mega.buffer shared : memref<1x64x4x1xf32>
+  %widened = mega.buffer shared : memref<1x48x4x2xbf16>
+  %languages = mega.input languages : memref<?xi32>
+  %a = mega.weight @a : tensor<2x6x32xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "p" tiles [blocks] {
+    // expected-error@+1 {{of ranks that sum up to 6 by 'tensor<2x6x32xf32, #mega.packed<n = 16, k = 1>>' widens 'memref<1x64x4x1xf32>' to 'memref<1x48x4x2xbf16>' (low_rank_c2)}}
+    mega.low_rank %operand, %a of %languages into %widened : memref<1x48x4x2xbf16> ranks [2, 4] : memref<1x64x4x1xf32>, tensor<2x6x32xf32, #mega.packed<n = 16, k = 1>>, memref<?xi32>
+  }
+}
+
+// -----
+
+// low_rank_c2: other ranks
+fpmoe.weight @a : tensor<2x6x32xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "a" : tensor<2x6x32xf32>
+  %1 = fpmoe.pack %0 : tensor<2x6x32xf32> -> tensor<2x6x32xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<2x6x32xf32, #mega.packed<n = 16, k = 1>>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %operand = mega.buffer shared : memref<1x64x4x1xf32>
+  %widened = mega.buffer shared : memref<1x96x4x1xf32>
+  %languages = mega.input languages : memref<?xi32>
+  %a = mega.weight @a : tensor<2x6x32xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "p" tiles [blocks] {
+    // expected-error@+1 {{of ranks that sum up to 5 by 'tensor<2x6x32xf32, #mega.packed<n = 16, k = 1>>' widens 'memref<1x64x4x1xf32>' to 'memref<1x96x4x1xf32>' (low_rank_c2)}}
+    mega.low_rank %operand, %a of %languages into %widened : memref<1x96x4x1xf32> ranks [2, 3] : memref<1x64x4x1xf32>, tensor<2x6x32xf32, #mega.packed<n = 16, k = 1>>, memref<?xi32>
+  }
+}
+
+// -----
+
 // low_rank_c1
 fpmoe.weight @a : tensor<6x50xf32> {
   %0 = fpmoe.load "a" : tensor<6x50xf32>
@@ -467,6 +624,226 @@ mega.program @p max_tokens 4 rows 4 context 64 {
     mega.phase "p" tiles [tokens] {
       // expected-error@+1 {{stores heads of 16 columns into 'memref<4x4x16xf32>' and 'memref<1x1x?x48xf32>' by 'memref<1x16xf32>' (heads_c1)}}
       mega.heads %q, %k, %v rope %angles at %positions into %query, %cache by %head layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 20 : memref<4x48xf32>, memref<4x16xf32>, memref<4x16xf32>, memref<4x12xf32>, memref<?xi32>, memref<4x4x16xf32>, memref<1x1x?x48xf32>, memref<1x16xf32>
+    }
+  }
+}
+
+// -----
+
+// squares_c1: three shards
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %q = mega.buffer shared : memref<4x96xf32>
+  %k = mega.buffer shared : memref<4x48xf32>
+  %sums = mega.buffer shared : memref<4x16xf32>
+  mega.phase "p" tiles [tokens] {
+    // expected-error@+1 {{of 3 shards of 'memref<4x96xf32>' and 'memref<4x48xf32>' gives 'memref<4x16xf32>' (squares_c1)}}
+    mega.squares %q, %k into %sums shards 3 : memref<4x96xf32>, memref<4x48xf32>, memref<4x16xf32>
+  }
+}
+
+// -----
+
+// squares_c1: shards of 8 columns
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %q = mega.buffer shared : memref<4x64xf32>
+  %k = mega.buffer shared : memref<4x32xf32>
+  %sums = mega.buffer shared : memref<4x16xf32>
+  mega.phase "p" tiles [tokens] {
+    // expected-error@+1 {{of 4 shards of 'memref<4x64xf32>' and 'memref<4x32xf32>' gives 'memref<4x16xf32>' (squares_c1)}}
+    mega.squares %q, %k into %sums shards 4 : memref<4x64xf32>, memref<4x32xf32>, memref<4x16xf32>
+  }
+}
+
+// -----
+
+// squares_c1: no shards
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %q = mega.buffer shared : memref<4x64xf32>
+  %k = mega.buffer shared : memref<4x32xf32>
+  %sums = mega.buffer shared : memref<4x16xf32>
+  mega.phase "p" tiles [tokens] {
+    // expected-error@+1 {{of 0 shards of 'memref<4x64xf32>' and 'memref<4x32xf32>' gives 'memref<4x16xf32>' (squares_c1)}}
+    mega.squares %q, %k into %sums shards 0 : memref<4x64xf32>, memref<4x32xf32>, memref<4x16xf32>
+  }
+}
+
+// -----
+
+// squares_c1: two vectors
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %q = mega.buffer shared : memref<4x64xf32>
+  %k = mega.buffer shared : memref<4x32xf32>
+  %sums = mega.buffer shared : memref<4x32xf32>
+  mega.phase "p" tiles [tokens] {
+    // expected-error@+1 {{of 2 shards of 'memref<4x64xf32>' and 'memref<4x32xf32>' gives 'memref<4x32xf32>' (squares_c1)}}
+    mega.squares %q, %k into %sums shards 2 : memref<4x64xf32>, memref<4x32xf32>, memref<4x32xf32>
+  }
+}
+
+// -----
+
+// squares_c1: other tokens
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %q = mega.buffer shared : memref<4x64xf32>
+  %k = mega.buffer shared : memref<2x32xf32>
+  %sums = mega.buffer shared : memref<4x16xf32>
+  mega.phase "p" tiles [tokens] {
+    // expected-error@+1 {{of 2 shards of 'memref<4x64xf32>' and 'memref<2x32xf32>' gives 'memref<4x16xf32>' (squares_c1)}}
+    mega.squares %q, %k into %sums shards 2 : memref<4x64xf32>, memref<2x32xf32>, memref<4x16xf32>
+  }
+}
+
+// -----
+
+// heads_c3: no norms
+fpmoe.weight @n : tensor<64xf32> {
+  %0 = fpmoe.load "n" : tensor<64xf32>
+  fpmoe.yield %0 : tensor<64xf32>
+}
+fpmoe.weight @m : tensor<32xf32> {
+  %0 = fpmoe.load "m" : tensor<32xf32>
+  fpmoe.yield %0 : tensor<32xf32>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %q = mega.buffer shared : memref<4x64xf32>
+  %k = mega.buffer shared : memref<4x32xf32>
+  %squares = mega.buffer shared : memref<4x16xf32>
+  %angles = mega.buffer shared : memref<4x32xf32>
+  %query = mega.buffer shared : memref<4x2x32xf32>
+  %cache = mega.buffer cache : memref<1x1x?x64xf32>
+  %head = mega.buffer private : memref<1x32xf32>
+  %positions = mega.input positions : memref<?xi32>
+  %n = mega.weight @n : tensor<64xf32>
+  %m = mega.weight @m : tensor<32xf32>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [tokens] {
+      // expected-error@+1 {{has squares without norms or ranks, ranks without squares, or not one vector of them (heads_c3)}}
+      mega.heads %q, %k, %k squares %squares : memref<4x16xf32> ranks 2 rope %angles at %positions into %query, %cache by %head layer %layer heads 2 kv_heads 1 head_dim 32 value_dim 32 : memref<4x64xf32>, memref<4x32xf32>, memref<4x32xf32>, memref<4x32xf32>, memref<?xi32>, memref<4x2x32xf32>, memref<1x1x?x64xf32>, memref<1x32xf32>
+    }
+  }
+}
+
+// -----
+
+// heads_c3: no ranks
+fpmoe.weight @n : tensor<64xf32> {
+  %0 = fpmoe.load "n" : tensor<64xf32>
+  fpmoe.yield %0 : tensor<64xf32>
+}
+fpmoe.weight @m : tensor<32xf32> {
+  %0 = fpmoe.load "m" : tensor<32xf32>
+  fpmoe.yield %0 : tensor<32xf32>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %q = mega.buffer shared : memref<4x64xf32>
+  %k = mega.buffer shared : memref<4x32xf32>
+  %squares = mega.buffer shared : memref<4x16xf32>
+  %angles = mega.buffer shared : memref<4x32xf32>
+  %query = mega.buffer shared : memref<4x2x32xf32>
+  %cache = mega.buffer cache : memref<1x1x?x64xf32>
+  %head = mega.buffer private : memref<1x32xf32>
+  %positions = mega.input positions : memref<?xi32>
+  %n = mega.weight @n : tensor<64xf32>
+  %m = mega.weight @m : tensor<32xf32>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [tokens] {
+      // expected-error@+1 {{has squares without norms or ranks, ranks without squares, or not one vector of them (heads_c3)}}
+      mega.heads %q, %k, %k norms %n : tensor<64xf32>, %m : tensor<32xf32> squares %squares : memref<4x16xf32> eps 1.0e-6 rope %angles at %positions into %query, %cache by %head layer %layer heads 2 kv_heads 1 head_dim 32 value_dim 32 : memref<4x64xf32>, memref<4x32xf32>, memref<4x32xf32>, memref<4x32xf32>, memref<?xi32>, memref<4x2x32xf32>, memref<1x1x?x64xf32>, memref<1x32xf32>
+    }
+  }
+}
+
+// -----
+
+// heads_c3: no squares
+fpmoe.weight @n : tensor<64xf32> {
+  %0 = fpmoe.load "n" : tensor<64xf32>
+  fpmoe.yield %0 : tensor<64xf32>
+}
+fpmoe.weight @m : tensor<32xf32> {
+  %0 = fpmoe.load "m" : tensor<32xf32>
+  fpmoe.yield %0 : tensor<32xf32>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %q = mega.buffer shared : memref<4x64xf32>
+  %k = mega.buffer shared : memref<4x32xf32>
+  %squares = mega.buffer shared : memref<4x16xf32>
+  %angles = mega.buffer shared : memref<4x32xf32>
+  %query = mega.buffer shared : memref<4x2x32xf32>
+  %cache = mega.buffer cache : memref<1x1x?x64xf32>
+  %head = mega.buffer private : memref<1x32xf32>
+  %positions = mega.input positions : memref<?xi32>
+  %n = mega.weight @n : tensor<64xf32>
+  %m = mega.weight @m : tensor<32xf32>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [tokens] {
+      // expected-error@+1 {{has squares without norms or ranks, ranks without squares, or not one vector of them (heads_c3)}}
+      mega.heads %q, %k, %k norms %n : tensor<64xf32>, %m : tensor<32xf32> ranks 2 eps 1.0e-6 rope %angles at %positions into %query, %cache by %head layer %layer heads 2 kv_heads 1 head_dim 32 value_dim 32 : memref<4x64xf32>, memref<4x32xf32>, memref<4x32xf32>, memref<4x32xf32>, memref<?xi32>, memref<4x2x32xf32>, memref<1x1x?x64xf32>, memref<1x32xf32>
+    }
+  }
+}
+
+// -----
+
+// heads_c3
+fpmoe.weight @n : tensor<64xf32> {
+  %0 = fpmoe.load "n" : tensor<64xf32>
+  fpmoe.yield %0 : tensor<64xf32>
+}
+fpmoe.weight @m : tensor<32xf32> {
+  %0 = fpmoe.load "m" : tensor<32xf32>
+  fpmoe.yield %0 : tensor<32xf32>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %q = mega.buffer shared : memref<4x64xf32>
+  %k = mega.buffer shared : memref<4x32xf32>
+  %squares = mega.buffer shared : memref<4x16xf32>
+  %angles = mega.buffer shared : memref<4x32xf32>
+  %query = mega.buffer shared : memref<4x2x32xf32>
+  %cache = mega.buffer cache : memref<1x1x?x64xf32>
+  %head = mega.buffer private : memref<1x32xf32>
+  %positions = mega.input positions : memref<?xi32>
+  %n = mega.weight @n : tensor<64xf32>
+  %m = mega.weight @m : tensor<32xf32>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [tokens] {
+      // expected-error@+1 {{has squares without norms or ranks, ranks without squares, or not one vector of them (heads_c3)}}
+      mega.heads %q, %k, %k norms %n : tensor<64xf32>, %m : tensor<32xf32> squares %squares : memref<4x16xf32> ranks 0 eps 1.0e-6 rope %angles at %positions into %query, %cache by %head layer %layer heads 2 kv_heads 1 head_dim 32 value_dim 32 : memref<4x64xf32>, memref<4x32xf32>, memref<4x32xf32>, memref<4x32xf32>, memref<?xi32>, memref<4x2x32xf32>, memref<1x1x?x64xf32>, memref<1x32xf32>
+    }
+  }
+}
+
+// -----
+
+// heads_c3
+fpmoe.weight @n : tensor<64xf32> {
+  %0 = fpmoe.load "n" : tensor<64xf32>
+  fpmoe.yield %0 : tensor<64xf32>
+}
+fpmoe.weight @m : tensor<32xf32> {
+  %0 = fpmoe.load "m" : tensor<32xf32>
+  fpmoe.yield %0 : tensor<32xf32>
+}
+mega.program @p max_tokens 4 rows 4 context 64 {
+  %q = mega.buffer shared : memref<4x64xf32>
+  %k = mega.buffer shared : memref<4x32xf32>
+  %squares = mega.buffer shared : memref<4x32xf32>
+  %angles = mega.buffer shared : memref<4x32xf32>
+  %query = mega.buffer shared : memref<4x2x32xf32>
+  %cache = mega.buffer cache : memref<1x1x?x64xf32>
+  %head = mega.buffer private : memref<1x32xf32>
+  %positions = mega.input positions : memref<?xi32>
+  %n = mega.weight @n : tensor<64xf32>
+  %m = mega.weight @m : tensor<32xf32>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "p" tiles [tokens] {
+      // expected-error@+1 {{has squares without norms or ranks, ranks without squares, or not one vector of them (heads_c3)}}
+      mega.heads %q, %k, %k norms %n : tensor<64xf32>, %m : tensor<32xf32> squares %squares : memref<4x32xf32> ranks 2 eps 1.0e-6 rope %angles at %positions into %query, %cache by %head layer %layer heads 2 kv_heads 1 head_dim 32 value_dim 32 : memref<4x64xf32>, memref<4x32xf32>, memref<4x32xf32>, memref<4x32xf32>, memref<?xi32>, memref<4x2x32xf32>, memref<1x1x?x64xf32>, memref<1x32xf32>
     }
   }
 }

@@ -382,6 +382,78 @@ mega.program @languages max_tokens 24 rows 12 context 256 {
   }
 }
 
+// Of shards, each is widened on its own, and rounded to integers on its own.
+// CHECK-LABEL: mega.program @widened_shards max_tokens 24
+// CHECK: mega.low_rank %{{.*}}, %{{.*}} of %{{.*}} into %{{.*}} : memref<2x128x12x1xf32> ranks [2, 4, 0, 8] : memref<2x96x12x1xf32>, tensor<2x14x48xf32, #mega.packed<n = 16, k = 1>>, memref<?xi32>
+// CHECK: mega.quantize %{{.*}} into %{{.*}} columns 32 tail 14 shards 2 : memref<2x96x12x1xf32>, memref<2x4x12x40xi8>
+fpmoe.weight @low_ranks : tensor<2x14x48xf32, #packed> {
+  %0 = fpmoe.load "low_ranks" : tensor<2x14x48xf32>
+  %1 = fpmoe.pack %0 : tensor<2x14x48xf32> -> tensor<2x14x48xf32, #packed>
+  fpmoe.yield %1 : tensor<2x14x48xf32, #packed>
+}
+mega.program @widened_shards max_tokens 24 rows 12 context 256 {
+  %operand = mega.buffer shared : memref<2x96x12x1xf32>
+  %widened = mega.buffer shared : memref<2x128x12x1xf32>
+  %integers = mega.buffer shared : memref<2x4x12x40xi8>
+  %languages = mega.input languages : memref<?xi32>
+  %low_ranks = mega.weight @low_ranks : tensor<2x14x48xf32, #packed>
+  mega.phase "low_rank" tiles [blocks] {
+    mega.low_rank %operand, %low_ranks of %languages into %widened : memref<2x128x12x1xf32> ranks [2, 4, 0, 8] : memref<2x96x12x1xf32>, tensor<2x14x48xf32, #packed>, memref<?xi32>
+  }
+  mega.barrier
+  mega.phase "quantize" tiles [blocks] {
+    mega.quantize %operand into %integers columns 32 tail 14 shards 2 : memref<2x96x12x1xf32>, memref<2x4x12x40xi8>
+  }
+}
+
+// Norms of rows of heads that two ranks have.
+// CHECK-LABEL: mega.program @squares max_tokens 1
+// CHECK: mega.squares %{{.*}}, %{{.*}} into %{{.*}} shards 2 : memref<1x64xf32>, memref<1x32xf32>, memref<1x16xf32>
+// CHECK-LABEL: mega.program @row_norms max_tokens 24
+// CHECK: mega.heads {{.*}} norms %{{.*}} : tensor<64xf32>, %{{.*}} : tensor<32xf32> squares %{{.*}} : memref<24x16xf32> ranks 2 eps
+fpmoe.weight @row_norm : tensor<64xf32> {
+  %0 = fpmoe.load "row_norm" : tensor<64xf32>
+  fpmoe.yield %0 : tensor<64xf32>
+}
+fpmoe.weight @key_norm : tensor<32xf32> {
+  %0 = fpmoe.load "key_norm" : tensor<32xf32>
+  fpmoe.yield %0 : tensor<32xf32>
+}
+mega.program @squares max_tokens 1 rows 1 context 64 {
+  %q = mega.buffer shared : memref<1x64xf32>
+  %k = mega.buffer shared : memref<1x32xf32>
+  %sums = mega.buffer shared : memref<1x16xf32>
+  mega.phase "squares" tiles [1] {
+    mega.squares %q, %k into %sums shards 2 : memref<1x64xf32>, memref<1x32xf32>, memref<1x16xf32>
+  }
+}
+mega.program @row_norms max_tokens 24 rows 12 context 64 {
+  %q = mega.buffer shared : memref<24x64xf32>
+  %k = mega.buffer shared : memref<24x32xf32>
+  %squares = mega.buffer shared : memref<24x16xf32>
+  %angles = mega.buffer shared : memref<24x32xf32>
+  %query = mega.buffer shared : memref<24x2x32xf32>
+  %cache = mega.buffer cache : memref<1x1x?x64xf32>
+  %head = mega.buffer private : memref<1x32xf32>
+  %positions = mega.input positions : memref<?xi32>
+  %row_norm = mega.weight @row_norm : tensor<64xf32>
+  %key_norm = mega.weight @key_norm : tensor<32xf32>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "squares" tiles [tokens] {
+      mega.squares %q, %k into %squares shards 2 : memref<24x64xf32>, memref<24x32xf32>, memref<24x16xf32>
+    }
+    mega.barrier
+    mega.phase "exchange" tiles [1] {
+      mega.exchange %squares : memref<24x16xf32>
+    }
+    mega.barrier
+    mega.phase "heads" tiles [tokens] {
+      mega.heads %q, %k, %k norms %row_norm : tensor<64xf32>, %key_norm : tensor<32xf32> squares %squares : memref<24x16xf32> ranks 2 eps 1.0e-6 rope %angles at %positions into %query, %cache by %head layer %layer heads 2 kv_heads 1 head_dim 32 value_dim 32 : memref<24x64xf32>, memref<24x32xf32>, memref<24x32xf32>, memref<24x32xf32>, memref<?xi32>, memref<24x2x32xf32>, memref<1x1x?x64xf32>, memref<1x32xf32>
+    }
+  }
+}
+
 // The inputs of the layers in the place of the logits.
 // CHECK-LABEL: mega.program @inputs max_tokens 24
 // CHECK: mega.phase "keep_rows" tiles [tokens] {

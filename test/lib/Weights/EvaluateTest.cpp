@@ -26,6 +26,7 @@ protected:
     add("a.4", {20, 7}, false);
     add("b.4", {20, 7}, true);
     add("c.4", {5, 7}, true);
+    add("norm.3", {11}, false);
     add("fused", {3, 22, 9}, true);
     add("wide", {3, 22, 9}, false);
     openCheckpoint();
@@ -129,6 +130,29 @@ TEST_F(EvaluateTest, SplitColumns) {
     parseRecipe("tensor<2x20x4xbf16>", R"(
       %a = fpmoe.load "b.4" : tensor<20x7xbf16>
       %0 = fpmoe.split_columns %a : tensor<20x7xbf16> -> tensor<2x20x4xbf16>)");
+    expectWindows();
+  }
+}
+
+TEST_F(EvaluateTest, SplitColumnsWithTail) {
+  // Some of the shards have fewer columns in front of the tail, or none.
+  for (rank = 0; rank < 4; ++rank) {
+    parseRecipe("tensor<3x2x22x5xf32>", R"(
+      %a = fpmoe.load "fused" : tensor<3x22x9xf32>
+      %0 = fpmoe.split_columns %a tail 3 : tensor<3x22x9xf32> -> tensor<3x2x22x5xf32>)");
+    expectWindows();
+    parseRecipe("tensor<2x20x3xbf16>", R"(
+      %a = fpmoe.load "b.4" : tensor<20x7xbf16>
+      %0 = fpmoe.split_columns %a tail 2 : tensor<20x7xbf16> -> tensor<2x20x3xbf16>)");
+    expectWindows();
+  }
+}
+
+TEST_F(EvaluateTest, SplitVector) {
+  for (rank = 0; rank < 3; ++rank) {
+    parseRecipe("tensor<4xf32>", R"(
+      %a = fpmoe.load "norm.3" : tensor<11xf32>
+      %0 = fpmoe.split_rows %a dim 0 sections [11] parts [4] : tensor<11xf32> -> tensor<4xf32>)");
     expectWindows();
   }
 }

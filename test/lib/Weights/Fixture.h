@@ -239,7 +239,8 @@ private:
       return in[0];
 
     auto shape = shapeOf(op->getOperand(0));
-    int64_t rows = shape[shape.size() - 2], columns = shape.back();
+    int64_t rows = shape.size() > 1 ? shape[shape.size() - 2] : 1;
+    int64_t columns = shape.back();
     int64_t matrices = in[0].size() / (rows * columns);
     auto at = [&](int64_t which, int64_t matrix, int64_t row, int64_t column) {
       return row < rows && column < columns
@@ -263,13 +264,19 @@ private:
         }
       }
     }
-    if (llvm::isa<SplitColumnsOp>(op)) {
-      int64_t shards = result[result.size() - 3], width = result.back();
+    if (auto split = llvm::dyn_cast<SplitColumnsOp>(op)) {
+      int64_t tail = split.getTail(), shared = columns - tail;
+      int64_t shards = result[result.size() - 3], width = result.back() - tail;
       for (int64_t m = 0; m < matrices; ++m)
         for (int64_t s = 0; s < shards; ++s)
-          for (int64_t r = 0; r < rows; ++r)
-            for (int64_t c = 0; c < width; ++c)
-              out.push_back(at(0, m, r, (rank * shards + s) * width + c));
+          for (int64_t r = 0; r < rows; ++r) {
+            for (int64_t c = 0; c < width; ++c) {
+              int64_t column = (rank * shards + s) * width + c;
+              out.push_back(column < shared ? at(0, m, r, column) : 0.0f);
+            }
+            for (int64_t c = 0; c < tail; ++c)
+              out.push_back(at(0, m, r, shared + c));
+          }
     }
     if (auto slice = llvm::dyn_cast<SliceOp>(op))
       for (int64_t m = 0; m < matrices; ++m)

@@ -18,6 +18,8 @@
 // CHECK: %[[BEGIN:.*]] = nvvm.read.ptx.sreg.globaltimer
 // CHECK: scf.while
 // CHECK: llvm.load %[[COUNTER]] atomic syncscope("device") acquire
+// CHECK: llvm.getelementptr %[[STEP]][176]
+// CHECK: llvm.icmp "eq"
 // CHECK: llvm.intr.trap
 // CHECK: nvvm.barrier
 // CHECK: llvm.return

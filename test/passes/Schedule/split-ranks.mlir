@@ -3,7 +3,7 @@
 // RUN: fpmoe-opt %s --fpmoe-split-ranks="ranks=4" | FileCheck %s --check-prefix=FOUR
 // RUN: not fpmoe-opt %s --fpmoe-split-ranks="ranks=8" 2>&1 | FileCheck %s --check-prefix=EIGHT
 // RUN: sed -e 's/\(@o .*\)bf16> {/\1!fpmoe.int4> {/' -e 's/32x64xbf16/32x64x!fpmoe.int4/' %s | fpmoe-opt --fpmoe-split-ranks="ranks=2" | FileCheck %s --check-prefix=INT
-// RUN: sed 's/mega.target = #target/mega.target = #gpu/' %s | not fpmoe-opt --fpmoe-split-ranks="ranks=2" 2>&1 | FileCheck %s --check-prefix=GPU
+// RUN: sed 's/mega.target = #target/mega.target = #gpu/' %s | fpmoe-opt --fpmoe-split-ranks="ranks=2" --mega-pack-weights --fpmoe-build-programs="prefill-tokens=24" --mega-elide-barriers --mega-prefetch-weights --mega-verify-barriers | FileCheck %s --check-prefix=GPU
 // RUN: fpmoe-opt %s --fpmoe-split-ranks="ranks=2" --mega-pack-weights --fpmoe-build-programs="prefill-tokens=24" --mega-elide-barriers --mega-verify-barriers | FileCheck %s --check-prefix=PROGRAM
 // RUN: fpmoe-opt %s --fpmoe-split-ranks="ranks=1" --mega-pack-weights --fpmoe-build-programs="prefill-tokens=24" --mega-elide-barriers --mega-verify-barriers | FileCheck %s --check-prefix=ALONE
 
@@ -19,7 +19,14 @@
 // FOUR: fpmoe.weight @o layers [0] : tensor<1x32x16xbf16>
 // FOUR: fpmoe.attention {{.*}} heads 1 kv_heads 1
 
-// GPU: error: cannot be split over ranks for GPUs yet
+// A GPU has tiles of more blocks of threads, and asks for weights while ranks wait.
+// GPU-LABEL: mega.program @decode
+// GPU: mega.linear %attended, %o into %shards {{.*}}, memref<2x1x32xf32>
+// GPU: mega.reduce %shards into %shards_1
+// GPU: mega.exchange %shards_1
+// GPU: mega.phase "expert_up_ahead" ahead tiles [4] {
+// GPU: mega.barrier
+// GPU: mega.phase "expert_down" tiles
 
 // CHECK: module attributes {
 // TWO-SAME: ranks = 2

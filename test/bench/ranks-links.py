@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+# Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Compares ranks-model.py with programs of several ranks over links of limited rate.
+
+    test/bench/ranks-links.py test/bench/fpmoe-0.5B --ranks 1,2 --links 0,1000,200
+
+Each rank is on a host of its own: a network namespace of this machine, as of test/e2e/ranks.py
+--hosts, whose link sends so many Mbit/s (0: as fast as it can). A rank has one thread. The rates of
+memory and processors that the model takes are those of the program of one rank; the latency of a message and
+the rate of links that are not limited are those of sums by check-mpi. More ranks than CPUs share
+these, for which the rates are divided. Rounds go in turn; figures are medians of them. Takes root,
+iproute2 and an mpirun. Exit code 1: something could not be measured, 2: wrong usage.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(path.stem.replace("-", "_"), path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+PREDICTION = load(ROOT / "test/bench/ranks-model.py")
+RUN = load(ROOT / "test/e2e/ranks.py")
+
+
+class Failure(Exception):
+    pass
+
+
+def run(command):
+    result = subprocess.run([str(word) for word in command], capture_output=True, text=True,
+                            timeout=900, check=False)
+    if result.returncode:
+        raise Failure(f"{command[0]}: exit code {result.returncode}: {result.stderr.strip()[-300:]}")
+    return result.stdout
+
+
+def limit(hosts, rate):
+    for i in range(1, hosts.count + 1):
+        where = ["ip", "netns", "exec", f"{hosts.name}-{i}", "tc", "qdisc"]
+        there = ["dev", f"{hosts.name}b{i}", "root"]
+        if rate:
+            run([*where, "replace", *there, "tbf", "rate", f"{rate}mbit", "burst", "64kb",
+                 "latency", "400ms"])
+
+
+class Bench:
+    def __init__(self, options, work):
+        self.options, self.work = options, work
+        self.programs, self.figures, self.sums = {}, {}, {}
+
+    def compile(self, ranks):
+        path = self.work / f"program-{ranks}"
+        run([self.options.fpmoe_compile, self.options.model, "--random-weights=1",
+             f"--weights={self.options.weights}", f"--ranks={ranks}", "-o", path])
+        self.programs[ranks] = path
+
+    def measure(self, ranks, link):
+        """Tokens/s of a prompt and of a token, and what a token reads."""
+        words = ["bench", "--json", "--threads", 1, "--repeat", 1, "--prompt",
+                 self.options.prompt, "--generate", self.options.generate]
+        if ranks == 1:
+            text = run([self.programs[1], *words])
+        else:
+            with RUN.Hosts(ranks, self.work) as hosts:
+                launcher = hosts.launcher(self.options.mpi, ranks)
+                if ranks not in self.sums:
+                    self.sums[ranks] = self.time_sums(launcher, ranks)
+                limit(hosts, link)
+                text = run([*launcher, "-n", ranks, self.programs[ranks], *words, "--mpi"])
+        result = json.loads(text)
+        rates = tuple(result[what]["tokens_per_second"]["median"] for what in ("prefill", "decode"))
+        self.figures.setdefault((ranks, link), []).append(rates)
+        return result["decode"]["bytes_per_token"]
+
+    def time_sums(self, launcher, ranks):
+        """Seconds of sums by how many numbers they have."""
+        text = run([*launcher, "-n", ranks, self.options.check_mpi,
+                    self.programs[ranks].with_name(f"libfpmoe-{self.options.mpi}.so"), "speed"])
+        return {int(count): float(time) * 1e-6
+                for count, time in re.findall(r"(\d+) numbers: +([\d.]+) us", text)}
+
+    def medians(self, ranks, link):
+        return [statistics.median(rates) for rates in zip(*self.figures[ranks, link])]
+
+    def predict(self, model, ranks, link, read):
+        """Tokens/s of a prompt and of a token by the model."""
+        prompt, decode = self.medians(1, 0)
+        share = min(1, os.cpu_count() / ranks)
+        settings = argparse.Namespace(
+            context=self.options.generate // 2, prompt=self.options.prompt, barrier=1,
+            butterfly=65536, bits=16, latency=0, link=1)
+        settings.rate = 2 * prompt * (model.read(1) - model.logits) / 1e12 * share
+        settings.bits = (read - model.layers * model.router * 4) / model.read(1) * 8
+        settings.bandwidth = decode * read / 1e9 * share
+        if ranks > 1:
+            rounds = (ranks - 1).bit_length()
+            settings.latency = self.sums[ranks][512] / rounds * 1e6
+            settings.link = link / 8e3
+            if not link:
+                large = max(self.sums[ranks])
+                settings.link = 2 * (ranks - 1) / ranks * large * 4e-9 / self.sums[ranks][large]
+        token, prompt, _, _ = PREDICTION.predict(model, ranks, settings)
+        return self.options.prompt / prompt, 1 / token, settings
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+
+    def numbers(text):
+        return [int(word) for word in text.split(",")]
+
+    parser.add_argument("model", type=pathlib.Path, help="a folder with a config.json")
+    parser.add_argument("--ranks", type=numbers, default=[1, 2])
+    parser.add_argument("--links", type=numbers, default=[0, 1000, 200], help="Mbit/s (0,1000,200)")
+    parser.add_argument("--weights", default="bf16")
+    parser.add_argument("--mpi", choices=list(RUN.LAUNCHERS), default="openmpi")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--prompt", type=int, default=256)
+    parser.add_argument("--generate", type=int, default=32)
+    parser.add_argument("--fpmoe-compile", type=pathlib.Path,
+                        default=ROOT / "build/bin/fpmoe-compile")
+    parser.add_argument("--check-mpi", type=pathlib.Path, default=ROOT / "build/bin/check-mpi")
+    options = parser.parse_args()
+    os.environ.update(OMPI_MCA_rmaps_base_oversubscribe="1", OMPI_MCA_mpi_yield_when_idle="1")
+    cases = [(1, 0)] + [(ranks, link) for ranks in options.ranks if ranks > 1
+                        for link in options.links]
+    try:
+        model = PREDICTION.Model(json.loads((options.model / "config.json").read_text()))
+        with tempfile.TemporaryDirectory(prefix="fpmoe-links-") as folder:
+            bench = Bench(options, pathlib.Path(folder))
+            for ranks in sorted({1, *options.ranks}):
+                bench.compile(ranks)
+            for _ in range(options.rounds):
+                for case in cases:
+                    read = bench.measure(*case)
+                    if case == (1, 0):
+                        whole = read
+            print("ranks  Mbit/s  message us   GB/s   prompt tokens/s  predicted     "
+                  "tokens/s  predicted")
+            for ranks, link in cases:
+                prompt, decode = bench.medians(ranks, link)
+                soon_prompt, soon_decode, settings = bench.predict(model, ranks, link, whole)
+                print(f"{ranks:5} {link or 'all':>7} {settings.latency:11.0f} {settings.link:6.3f} "
+                      f"{prompt:17.1f} {soon_prompt:10.1f} {decode:12.2f} {soon_decode:10.2f}")
+    except (Failure, OSError, ValueError, KeyError, subprocess.SubprocessError) as failure:
+        print(f"{sys.argv[0]}: {failure!r}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
