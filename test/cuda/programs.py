@@ -129,6 +129,13 @@ class Program:
         program = self.work / f"gpu-{ranks}"
         self.compile_gpu(program, f"--ranks={ranks}")
         sms, seed = self.options.sms[-1], self.options.seeds[-1]
+        try:
+            self.score([*self.emulator(sms, seed), program], 0, "--mpi", "--device", "0")
+        except Failure as failure:
+            report("--device is 0, which is of one process" in str(failure), "refused",
+                   f"--device of {ranks} ranks")
+        else:
+            report(False, "taken", f"--device of {ranks} ranks")
         for mpi, launcher in LAUNCHERS.items():
             if not shutil.which(launcher[0]):
                 continue

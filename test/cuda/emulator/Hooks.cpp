@@ -32,8 +32,8 @@ static uint64_t contents(uint64_t address, const Site *site) {
 
 void hooks::atomicAccess(uint64_t address, const Site *site) {
   Launch &launch = *Launch::active;
-  // A load, or what fails to change a value, may be tried for ever; but the host
-  // may answer.
+  // A load, or what fails to change a value, may be tried for ever; but the
+  // host may answer.
   bool isHosts = site->reads && launch.device.memory.isHosts(address);
   if (isHosts)
     sched_yield();
