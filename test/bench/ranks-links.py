@@ -6,10 +6,10 @@
     test/bench/ranks-links.py test/bench/fpmoe-0.5B --ranks 1,2 --links 0,1000,200
 
 Each rank is on a host of its own: a network namespace of this machine, as of test/e2e/ranks.py
---hosts, whose link sends so many Mbit/s (0: as fast as it can). A rank has one thread. The rates of
-memory and processors that the model takes are those of the program of one rank; the latency of a message and
-the rate of links that are not limited are those of sums by check-mpi. More ranks than CPUs share
-these, for which the rates are divided. Rounds go in turn; figures are medians of them. Takes root,
+--hosts, whose link sends so many Mbit/s (0: as fast as it can). A rank has one thread. Ranks share
+the machine: the rates of memory and processors that the model takes for each are those of one process of as
+many threads, or as many as there are CPUs, divided by the ranks. The latency of a message and
+the rate of links that are not limited are those of sums by check-mpi. Rounds go in turn; figures are medians of them. Takes root,
 iproute2 and an mpirun. Exit code 1: something could not be measured, 2: wrong usage.
 """
 
@@ -70,9 +70,9 @@ class Bench:
              f"--weights={self.options.weights}", f"--ranks={ranks}", "-o", path])
         self.programs[ranks] = path
 
-    def measure(self, ranks, link):
+    def measure(self, ranks, link, threads=1):
         """Tokens/s of a prompt and of a token, and what a token reads."""
-        words = ["bench", "--json", "--threads", 1, "--repeat", 1, "--prompt",
+        words = ["bench", "--json", "--threads", threads, "--repeat", 1, "--prompt",
                  self.options.prompt, "--generate", self.options.generate]
         if ranks == 1:
             text = run([self.programs[1], *words])
@@ -85,7 +85,7 @@ class Bench:
                 text = run([*launcher, "-n", ranks, self.programs[ranks], *words, "--mpi"])
         result = json.loads(text)
         rates = tuple(result[what]["tokens_per_second"]["median"] for what in ("prefill", "decode"))
-        self.figures.setdefault((ranks, link), []).append(rates)
+        self.figures.setdefault((ranks, link, threads), []).append(rates)
         return result["decode"]["bytes_per_token"]
 
     def time_sums(self, launcher, ranks):
@@ -95,13 +95,13 @@ class Bench:
         return {int(count): float(time) * 1e-6
                 for count, time in re.findall(r"(\d+) numbers: +([\d.]+) us", text)}
 
-    def medians(self, ranks, link):
-        return [statistics.median(rates) for rates in zip(*self.figures[ranks, link])]
+    def medians(self, *case):
+        return [statistics.median(rates) for rates in zip(*self.figures[case])]
 
     def predict(self, model, ranks, link, read):
         """Tokens/s of a prompt and of a token by the model."""
-        prompt, decode = self.medians(1, 0)
-        share = min(1, os.cpu_count() / ranks)
+        prompt, decode = self.medians(1, 0, min(ranks, os.cpu_count()))
+        share = 1 / ranks
         settings = argparse.Namespace(
             context=self.options.generate // 2, prompt=self.options.prompt, barrier=1,
             butterfly=65536, bits=16, latency=0, link=1)
@@ -139,8 +139,9 @@ def main():
     parser.add_argument("--check-mpi", type=pathlib.Path, default=ROOT / "build/bin/check-mpi")
     options = parser.parse_args()
     os.environ.update(OMPI_MCA_rmaps_base_oversubscribe="1", OMPI_MCA_mpi_yield_when_idle="1")
-    cases = [(1, 0)] + [(ranks, link) for ranks in options.ranks if ranks > 1
-                        for link in options.links]
+    cpus = os.cpu_count()
+    alone = [(1, 0, threads) for threads in sorted({min(ranks, cpus) for ranks in options.ranks})]
+    split = [(ranks, link, 1) for ranks in options.ranks if ranks > 1 for link in options.links]
     try:
         model = PREDICTION.Model(json.loads((options.model / "config.json").read_text()))
         with tempfile.TemporaryDirectory(prefix="fpmoe-links-") as folder:
@@ -148,15 +149,18 @@ def main():
             for ranks in sorted({1, *options.ranks}):
                 bench.compile(ranks)
             for _ in range(options.rounds):
-                for case in cases:
+                for case in alone:
                     read = bench.measure(*case)
-                    if case == (1, 0):
-                        whole = read
+                for case in split:
+                    bench.measure(*case)
+            for case in alone:
+                print("one process, {2} threads: {0:.1f} tokens/s of the prompt, {1:.2f} of a token"
+                      .format(*bench.medians(*case), case[2]))
             print("ranks  Mbit/s  message us   GB/s   prompt tokens/s  predicted     "
                   "tokens/s  predicted")
-            for ranks, link in cases:
-                prompt, decode = bench.medians(ranks, link)
-                soon_prompt, soon_decode, settings = bench.predict(model, ranks, link, whole)
+            for ranks, link, _ in split:
+                prompt, decode = bench.medians(ranks, link, 1)
+                soon_prompt, soon_decode, settings = bench.predict(model, ranks, link, read)
                 print(f"{ranks:5} {link or 'all':>7} {settings.latency:11.0f} {settings.link:6.3f} "
                       f"{prompt:17.1f} {soon_prompt:10.1f} {decode:12.2f} {soon_decode:10.2f}")
     except (Failure, OSError, ValueError, KeyError, subprocess.SubprocessError) as failure:

@@ -92,8 +92,9 @@ class Hosts:
             # One kernel is one machine to UCX, which else goes by memory.
             return [*LAUNCHERS[mpi], "-localhost", "10.93.0.254", "-launcher", "rsh",
                     "-launcher-exec", self.agent, "-hosts", hosts, "-genv", "UCX_TLS", "tcp,self"]
+        # Each host would bind its rank to the first core, which is one for all.
         network = "10.93.0.0/24"
-        return [*LAUNCHERS[mpi], "--host", hosts, "--mca", "plm_rsh_agent", self.agent,
+        return [*LAUNCHERS[mpi], "--bind-to", "none", "--host", hosts, "--mca", "plm_rsh_agent", self.agent,
                 "--mca", "oob_tcp_if_include", network, "--mca", "btl_tcp_if_include", network,
                 "--mca", "pml", "ob1", "--mca", "btl", "self,tcp"]
 
