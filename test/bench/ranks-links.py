@@ -164,7 +164,7 @@ def main():
                 print(f"{ranks:5} {link or 'all':>7} {settings.latency:11.0f} {settings.link:6.3f} "
                       f"{prompt:17.1f} {soon_prompt:10.1f} {decode:12.2f} {soon_decode:10.2f}")
     except (Failure, OSError, ValueError, KeyError, subprocess.SubprocessError) as failure:
-        print(f"{sys.argv[0]}: {failure!r}", file=sys.stderr)
+        print(f"{sys.argv[0]}: {failure}", file=sys.stderr)
         return 1
     return 0
 
