@@ -62,8 +62,9 @@ public:
       return error;
     }
     shards = getShards(ranks);
+    // Of one shard, a norm is what it was.
     module.walk([&](HeadsOp heads) {
-      if (hasRowNorms(heads))
+      if (shards > 1 && hasRowNorms(heads))
         rowNorms.insert(heads);
     });
     for (auto function : module.getOps<func::FuncOp>())
@@ -88,14 +89,12 @@ public:
 private:
   /// Whether all that is there can be split.
   LogicalResult checkOps() {
-    WalkResult walk = module.walk([&](Operation *op) {
-      StringRef what;
-      auto linear = dyn_cast<LinearOp>(op);
-      if (linear && !linear.getNorm() && !getAttention(linear))
-        what = "multiplies rows that are no attention's";
-      else
+    WalkResult walk = module.walk([&](LinearOp linear) {
+      if (linear.getNorm() || getAttention(linear))
         return WalkResult::advance();
-      op->emitOpError(what) << "; such a model cannot be split over ranks yet";
+      linear.emitOpError(
+          "multiplies rows that are no attention's; such a model "
+          "cannot be split over ranks yet");
       return WalkResult::interrupt();
     });
     return failure(walk.wasInterrupted());
@@ -119,7 +118,7 @@ private:
            isa<func::ReturnOp>(*linear.getResult().user_begin());
   }
 
-  /// Norms of whole rows of heads, which all ranks have.
+  /// Whether norms are of whole rows of heads, not of each.
   static bool hasRowNorms(HeadsOp heads) {
     int64_t count = heads.getHeads();
     return heads.getQNorm() &&
