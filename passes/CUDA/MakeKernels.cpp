@@ -136,6 +136,11 @@ private:
     auto now = [&]() -> Value {
       return NVVM::GlobalTimerOp::create(b, b.getI64Type());
     };
+    // The host ends a wait for other ranks.
+    Value reduce =
+        b.load(b.ptrType(), b.at(step, offsetof(FpmoeStep, reduce)), 8);
+    Value most =
+        b.select(isNull(b, reduce), b.i64(kMostNanoseconds), b.i64(INT64_MAX));
     Value begin = now();
     auto loop = scf::WhileOp::create(b, TypeRange(), ValueRange());
     b.createBlock(&loop.getBefore());
@@ -148,12 +153,7 @@ private:
     scf::ConditionOp::create(b, missing, ValueRange());
     b.createBlock(&loop.getAfter());
     Value waited = b.sub(now(), begin);
-    b.ifThen(b.less(b.i64(kMostNanoseconds), waited), [&] {
-      // The host ends a wait for other ranks.
-      Value reduce =
-          b.load(b.ptrType(), b.at(step, offsetof(FpmoeStep, reduce)), 8);
-      b.ifThen(isNull(b, reduce), [&] { LLVM::Trap::create(b); });
-    });
+    b.ifThen(b.less(most, waited), [&] { LLVM::Trap::create(b); });
     scf::YieldOp::create(b, ValueRange());
     b.setInsertionPointAfter(loop);
   }

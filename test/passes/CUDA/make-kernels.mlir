@@ -15,11 +15,13 @@
 // CHECK: %[[COUNTER:.*]] = llvm.addrspacecast %[[TICKETS]] : !llvm.ptr to !llvm.ptr<1>
 // CHECK: llvm.fence syncscope("device") acq_rel
 // CHECK: llvm.atomicrmw add %[[COUNTER]], %{{.*}} syncscope("device") monotonic
+// CHECK: llvm.getelementptr %[[STEP]][176]
+// CHECK: llvm.icmp "eq"
+// CHECK: %[[MOST:.*]] = arith.select
 // CHECK: %[[BEGIN:.*]] = nvvm.read.ptx.sreg.globaltimer
 // CHECK: scf.while
 // CHECK: llvm.load %[[COUNTER]] atomic syncscope("device") acquire
-// CHECK: llvm.getelementptr %[[STEP]][176]
-// CHECK: llvm.icmp "eq"
+// CHECK: arith.cmpi slt, %[[MOST]]
 // CHECK: llvm.intr.trap
 // CHECK: nvvm.barrier
 // CHECK: llvm.return
