@@ -7,10 +7,11 @@
 
 Each rank is on a host of its own: a network namespace of this machine, as of test/e2e/ranks.py
 --hosts, whose link sends so many Mbit/s (0: as fast as it can). A rank has one thread. Ranks share
-the machine: the rates of memory and processors that the model takes for each are those of one process of as
-many threads, or as many as there are CPUs, divided by the ranks. The latency of a message and
-the rate of links that are not limited are those of sums by check-mpi. Rounds go in turn; figures are medians of them. Takes root,
-iproute2 and an mpirun. Exit code 1: something could not be measured, 2: wrong usage.
+the machine: the rates of memory and processors that the model takes for each are those of one
+process of as many threads, or as many as there are CPUs, divided by the ranks. The latency of a
+message and the rate of links that are not limited are those of sums by check-mpi. Rounds go in
+turn; figures are medians of them. Takes root, iproute2 and an mpirun. Exit code 1: something could
+not be measured, 2: wrong usage.
 """
 
 import argparse
@@ -46,17 +47,17 @@ def run(command):
     result = subprocess.run([str(word) for word in command], capture_output=True, text=True,
                             timeout=900, check=False)
     if result.returncode:
-        raise Failure(f"{command[0]}: exit code {result.returncode}: {result.stderr.strip()[-300:]}")
+        raise Failure(f"{command[0]}: exit code {result.returncode}: "
+                      f"{result.stderr.strip()[-300:]}")
     return result.stdout
 
 
 def limit(hosts, rate):
+    """So many Mbit/s out of each host."""
     for i in range(1, hosts.count + 1):
-        where = ["ip", "netns", "exec", f"{hosts.name}-{i}", "tc", "qdisc"]
-        there = ["dev", f"{hosts.name}b{i}", "root"]
-        if rate:
-            run([*where, "replace", *there, "tbf", "rate", f"{rate}mbit", "burst", "64kb",
-                 "latency", "400ms"])
+        run(["ip", "netns", "exec", f"{hosts.name}-{i}", "tc", "qdisc", "replace", "dev",
+             f"{hosts.name}b{i}", "root", "tbf", "rate", f"{rate}mbit", "burst", "64kb",
+             "latency", "400ms"])
 
 
 class Bench:
@@ -81,7 +82,8 @@ class Bench:
                 launcher = hosts.launcher(self.options.mpi, ranks)
                 if ranks not in self.sums:
                     self.sums[ranks] = self.time_sums(launcher, ranks)
-                limit(hosts, link)
+                if link:
+                    limit(hosts, link)
                 text = run([*launcher, "-n", ranks, self.programs[ranks], *words, "--mpi"])
         result = json.loads(text)
         rates = tuple(result[what]["tokens_per_second"]["median"] for what in ("prefill", "decode"))
@@ -101,20 +103,15 @@ class Bench:
     def predict(self, model, ranks, link, read):
         """Tokens/s of a prompt and of a token by the model."""
         prompt, decode = self.medians(1, 0, min(ranks, os.cpu_count()))
-        share = 1 / ranks
+        sums, rounds = self.sums[ranks], (ranks - 1).bit_length()
+        large = max(sums)
         settings = argparse.Namespace(
             context=self.options.generate // 2, prompt=self.options.prompt, barrier=1,
-            butterfly=65536, bits=16, latency=0, link=1)
-        settings.rate = 2 * prompt * (model.read(1) - model.logits) / 1e12 * share
-        settings.bits = (read - model.layers * model.router * 4) / model.read(1) * 8
-        settings.bandwidth = decode * read / 1e9 * share
-        if ranks > 1:
-            rounds = (ranks - 1).bit_length()
-            settings.latency = self.sums[ranks][512] / rounds * 1e6
-            settings.link = link / 8e3
-            if not link:
-                large = max(self.sums[ranks])
-                settings.link = 2 * (ranks - 1) / ranks * large * 4e-9 / self.sums[ranks][large]
+            butterfly=65536, latency=sums[512] / rounds * 1e6,
+            link=link / 8e3 or 2 * (ranks - 1) / ranks * large * 4e-9 / sums[large],
+            rate=2 * prompt * (model.read(1) - model.logits) / 1e12 / ranks,
+            bits=(read - model.layers * model.router * 4) / model.read(1) * 8,
+            bandwidth=decode * read / 1e9 / ranks)
         token, prompt, _, _ = PREDICTION.predict(model, ranks, settings)
         return self.options.prompt / prompt, 1 / token, settings
 
@@ -154,8 +151,9 @@ def main():
                 for case in split:
                     bench.measure(*case)
             for case in alone:
-                print("one process, {2} threads: {0:.1f} tokens/s of the prompt, {1:.2f} of a token"
-                      .format(*bench.medians(*case), case[2]))
+                prompt, decode = bench.medians(*case)
+                print(f"one process, {case[2]} thread(s): {prompt:.1f} tokens/s of the prompt, "
+                      f"{decode:.2f} of a token")
             print("ranks  Mbit/s  message us   GB/s   prompt tokens/s  predicted     "
                   "tokens/s  predicted")
             for ranks, link, _ in split:

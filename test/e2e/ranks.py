@@ -21,6 +21,7 @@ MPI is installed.
 """
 
 import argparse
+import itertools
 import json
 import os
 import pathlib
@@ -49,8 +50,10 @@ class Failure(Exception):
 class Hosts:
     """Hosts of a network of its own on this machine."""
 
+    numbers = itertools.count()  # links go some time after their namespaces
+
     def __init__(self, count, work):
-        self.count, self.name = count, f"fp{os.getpid()}"
+        self.count, self.name = count, f"fp{os.getpid()}x{next(self.numbers)}"
         self.agent = work / "agent"
         self.agent.write_text(
             "#!/bin/bash\n"
@@ -66,6 +69,14 @@ class Hosts:
         subprocess.run(["ip", *map(str, words)], check=True)
 
     def __enter__(self):
+        try:
+            self.add()
+        except BaseException:
+            self.__exit__()  # what is left would take the addresses of the next
+            raise
+        return self
+
+    def add(self):
         self.ip("link", "add", self.name, "type", "bridge")
         self.ip("addr", "add", "10.93.0.254/24", "dev", self.name)
         self.ip("link", "set", self.name, "up")
@@ -79,7 +90,6 @@ class Hosts:
             self.ip(*inside, "addr", "add", f"10.93.0.{i}/24", "dev", there)
             self.ip(*inside, "link", "set", there, "up")
             self.ip(*inside, "link", "set", "lo", "up")
-        return self
 
     def __exit__(self, *_):
         for i in range(1, self.count + 1):
