@@ -6,12 +6,13 @@
     test/bench/ranks-links.py test/bench/fpmoe-0.5B --ranks 1,2 --links 0,1000,200
 
 Each rank is on a host of its own: a network namespace of this machine, as of test/e2e/ranks.py
---hosts, whose link sends so many Mbit/s (0: as fast as it can). A rank has one thread. Ranks share
-the machine: the rates of memory and processors that the model takes for each are those of one
+--hosts, whose link sends so many Mbit/s (0: as fast as it can) and, with --delay, so many
+microseconds late, through a relay that takes processor time as well. A rank has one thread. Ranks
+share the machine: the rates of memory and processors that the model takes for each are those of one
 process of as many threads, or as many as there are CPUs, divided by the ranks. The latency of a
-message and the rate of links that are not limited are those of sums by check-mpi. Rounds go in
-turn; figures are medians of them. Takes root, iproute2 and an mpirun. Exit code 1: something could
-not be measured, 2: wrong usage.
+message, for each delay, and the rate of links that are not limited are those of sums by check-mpi.
+Rounds go in turn; figures are medians of them. Takes root, iproute2 and an mpirun. Exit code 1:
+something could not be measured, 2: wrong usage.
 """
 
 import argparse
@@ -71,23 +72,23 @@ class Bench:
              f"--weights={self.options.weights}", f"--ranks={ranks}", "-o", path])
         self.programs[ranks] = path
 
-    def measure(self, ranks, link, threads=1):
+    def measure(self, ranks, link, delay, threads=1):
         """Tokens/s of a prompt and of a token, and what a token reads."""
         words = ["bench", "--json", "--threads", threads, "--repeat", 1, "--prompt",
                  self.options.prompt, "--generate", self.options.generate]
         if ranks == 1:
             text = run([self.programs[1], *words])
         else:
-            with RUN.Hosts(ranks, self.work) as hosts:
+            with RUN.Hosts(ranks, self.work, delay) as hosts:
                 launcher = hosts.launcher(self.options.mpi, ranks)
-                if ranks not in self.sums:
-                    self.sums[ranks] = self.time_sums(launcher, ranks)
+                if (ranks, delay) not in self.sums:
+                    self.sums[ranks, delay] = self.time_sums(launcher, ranks)
                 if link:
                     limit(hosts, link)
                 text = run([*launcher, "-n", ranks, self.programs[ranks], *words, "--mpi"])
         result = json.loads(text)
         rates = tuple(result[what]["tokens_per_second"]["median"] for what in ("prefill", "decode"))
-        self.figures.setdefault((ranks, link, threads), []).append(rates)
+        self.figures.setdefault((ranks, link, delay, threads), []).append(rates)
         return result["decode"]["bytes_per_token"]
 
     def time_sums(self, launcher, ranks):
@@ -100,15 +101,16 @@ class Bench:
     def medians(self, *case):
         return [statistics.median(rates) for rates in zip(*self.figures[case])]
 
-    def predict(self, model, ranks, link, read):
+    def predict(self, model, ranks, link, delay, read):
         """Tokens/s of a prompt and of a token by the model."""
-        prompt, decode = self.medians(1, 0, min(ranks, os.cpu_count()))
-        sums, rounds = self.sums[ranks], (ranks - 1).bit_length()
+        prompt, decode = self.medians(1, 0, None, min(ranks, os.cpu_count()))
+        sums, rounds = self.sums[ranks, delay], (ranks - 1).bit_length()
         large = max(sums)
+        carried = sums[large] - 2 * sums[512]  # without the latency of its messages
         settings = argparse.Namespace(
             context=self.options.generate // 2, prompt=self.options.prompt, barrier=1,
             butterfly=65536, latency=sums[512] / rounds * 1e6,
-            link=link / 8e3 or 2 * (ranks - 1) / ranks * large * 4e-9 / sums[large],
+            link=link / 8e3 or 2 * (ranks - 1) / ranks * large * 4e-9 / carried,
             rate=2 * prompt * (model.read(1) - model.logits) / 1e12 / ranks,
             bits=(read - model.layers * model.router * 4) / model.read(1) * 8,
             bandwidth=decode * read / 1e9 / ranks)
@@ -126,6 +128,8 @@ def main():
     parser.add_argument("model", type=pathlib.Path, help="a folder with a config.json")
     parser.add_argument("--ranks", type=numbers, default=[1, 2])
     parser.add_argument("--links", type=numbers, default=[0, 1000, 200], help="Mbit/s (0,1000,200)")
+    parser.add_argument("--delay", type=numbers, default=[None],
+                        help="microseconds from host to host (default: no relay)")
     parser.add_argument("--weights", default="bf16")
     parser.add_argument("--mpi", choices=list(RUN.LAUNCHERS), default="openmpi")
     parser.add_argument("--rounds", type=int, default=2)
@@ -137,8 +141,9 @@ def main():
     options = parser.parse_args()
     os.environ.update(OMPI_MCA_rmaps_base_oversubscribe="1", OMPI_MCA_mpi_yield_when_idle="1")
     cpus = os.cpu_count()
-    alone = [(1, 0, threads) for threads in sorted({min(ranks, cpus) for ranks in options.ranks})]
-    split = [(ranks, link, 1) for ranks in options.ranks if ranks > 1 for link in options.links]
+    alone = [(1, 0, None, threads) for threads in sorted({min(ranks, cpus) for ranks in options.ranks})]
+    split = [(ranks, link, delay, 1) for ranks in options.ranks if ranks > 1
+             for link in options.links for delay in options.delay]
     try:
         model = PREDICTION.Model(json.loads((options.model / "config.json").read_text()))
         with tempfile.TemporaryDirectory(prefix="fpmoe-links-") as folder:
@@ -152,14 +157,16 @@ def main():
                     bench.measure(*case)
             for case in alone:
                 prompt, decode = bench.medians(*case)
-                print(f"one process, {case[2]} thread(s): {prompt:.1f} tokens/s of the prompt, "
+                print(f"one process, {case[3]} thread(s): {prompt:.1f} tokens/s of the prompt, "
                       f"{decode:.2f} of a token")
-            print("ranks  Mbit/s  message us   GB/s   prompt tokens/s  predicted     "
+            print("ranks  Mbit/s  delay us message us   GB/s   prompt tokens/s  predicted     "
                   "tokens/s  predicted")
-            for ranks, link, _ in split:
-                prompt, decode = bench.medians(ranks, link, 1)
-                soon_prompt, soon_decode, settings = bench.predict(model, ranks, link, read)
-                print(f"{ranks:5} {link or 'all':>7} {settings.latency:11.0f} {settings.link:6.3f} "
+            for ranks, link, delay, _ in split:
+                prompt, decode = bench.medians(ranks, link, delay, 1)
+                soon_prompt, soon_decode, settings = bench.predict(model, ranks, link, delay, read)
+                late = "none" if delay is None else delay
+                print(f"{ranks:5} {link or 'all':>7} {late:>9} {settings.latency:11.0f} "
+                      f"{settings.link:6.3f} "
                       f"{prompt:17.1f} {soon_prompt:10.1f} {decode:12.2f} {soon_decode:10.2f}")
     except (Failure, OSError, ValueError, KeyError, subprocess.SubprocessError) as failure:
         print(f"{sys.argv[0]}: {failure}", file=sys.stderr)

@@ -7,7 +7,7 @@
 
 Each program is started by every mpirun that is installed, of Open MPI and of MPICH. With --hosts, each
 rank is on a host of its own: a network namespace with its own name, connected to the others by a
-bridge, over TCP alone; that takes root and iproute2. Checks:
+bridge, over TCP alone; that takes root and iproute2. --delay makes messages between them late. Checks:
   score      logits have the same bits for any number of ranks, of threads in a rank, and of tokens
              in a step;
   generate   so has a text that is drawn, with guesses and without, from standard input too;
@@ -15,12 +15,16 @@ bridge, over TCP alone; that takes root and iproute2. Checks:
   memory     a rank maps its own part of the weights, and no other, and no more of it is in memory
              when it has completed a text;
   killed     a rank that is killed ends all within 10 seconds, and nobody is left;
+  cut        with --hosts, the link of the last rank's host goes down in the middle of a text: within
+             15 seconds one error names that rank, and no other is left. That one may be, where it
+             waits for a step, and Open MPI's mpirun, which waits for that host;
   count      another number of ranks than the program is for is one error, which names both.
 Prints a line for each check; exits with 1 when one fails, with 2 for wrong usage, with 77 where no
-MPI is installed.
+MPI is installed, or no hosts can be made.
 """
 
 import argparse
+import contextlib
 import itertools
 import json
 import os
@@ -52,8 +56,10 @@ class Hosts:
 
     numbers = itertools.count()  # links go some time after their namespaces
 
-    def __init__(self, count, work):
+    def __init__(self, count, work, delay=None):
+        """What a host sends takes so many microseconds to another; None: it goes by no relay."""
         self.count, self.name = count, f"fp{os.getpid()}x{next(self.numbers)}"
+        self.delay, self.relays = delay, []
         self.agent = work / "agent"
         self.agent.write_text(
             "#!/bin/bash\n"
@@ -84,15 +90,39 @@ class Hosts:
             host, here, there = f"{self.name}-{i}", f"{self.name}a{i}", f"{self.name}b{i}"
             inside = ("netns", "exec", host, "ip")
             self.ip("netns", "add", host)
-            self.ip("link", "add", here, "type", "veth", "peer", "name", there)
+            if self.delay is None:
+                self.ip("link", "add", here, "type", "veth", "peer", "name", there)
+            else:
+                self.relay(there, here)
             self.ip("link", "set", here, "master", self.name, "up")
             self.ip("link", "set", there, "netns", host)
             self.ip(*inside, "addr", "add", f"10.93.0.{i}/24", "dev", there)
             self.ip(*inside, "link", "set", there, "up")
             self.ip(*inside, "link", "set", "lo", "up")
 
+    def relay(self, there, here):
+        self.relays.append(subprocess.Popen(
+            [sys.executable, ROOT / "test/e2e/delayed_link.py", there, here, str(self.delay)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+        if not self.relays[-1].stdout.readline():
+            raise OSError("there is no delayed link")
+
+    def link(self, number, state):
+        self.ip("link", "set", f"{self.name}a{number}", state)
+
+    def end(self, number):
+        """Ends what runs on a host."""
+        found = subprocess.run(["ip", "netns", "pids", f"{self.name}-{number}"],
+                               capture_output=True, text=True, check=False)
+        for process in map(int, found.stdout.split()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
     def __exit__(self, *_):
+        for relay in self.relays:
+            relay.communicate()
         for i in range(1, self.count + 1):
+            self.end(i)
             subprocess.run(["ip", "netns", "del", f"{self.name}-{i}"], check=False)
         subprocess.run(["ip", "link", "del", self.name], check=False)
 
@@ -289,6 +319,31 @@ class Checks:
             if running.poll() is None:
                 os.killpg(running.pid, signal.SIGKILL)
 
+    def cut(self, program):
+        running = program.start("generate", "--prompt-ids", "3 5 7", "-n", 100000, "--ids",
+                                "--ignore-eos", "--drafts", 0, "--threads", 1, "--mpi-timeout", 5)
+        try:
+            if not running.stdout.read(1):
+                raise Failure(f"no text: {running.stderr.read()[-300:]}")
+            program.hosts.link(program.ranks, "down")
+            begin = time.time()
+            while len(program.processes()) > 1 and time.time() - begin < 15:
+                time.sleep(0.1)
+            seconds, left = time.time() - begin, len(program.processes())
+            time.sleep(0.5)  # mpirun passes on what they said
+            os.set_blocking(running.stderr.fileno(), False)
+            told = os.read(running.stderr.fileno(), 1 << 16).decode()
+            errors = [line for line in told.splitlines() if line.startswith("error: ")]
+            if left > 1 or len(errors) != 1 or f"rank {program.ranks - 1} " not in errors[0]:
+                raise Failure(f"{left} ranks are left after {seconds:.1f} s: {told}")
+            return (f"ended in {seconds:.1f} s, but for {left} out of reach, mpirun has"
+                    f"{' not' * (running.poll() is None)} ended: {errors[0]}")
+        finally:
+            if running.poll() is None:
+                os.killpg(running.pid, signal.SIGKILL)
+            program.hosts.end(program.ranks)
+            program.hosts.link(program.ranks, "up")
+
     def count(self, program):
         result = program.run("score", "--ids", self.ids, ranks=program.ranks + 1)
         errors = [line for line in result.stderr.splitlines() if line.startswith("error:")]
@@ -317,7 +372,7 @@ class Checks:
                 if not self.options.hosts:
                     self.all(Program(programs[ranks], ranks, mpi), weights)
                     continue
-                with Hosts(ranks, self.work) as hosts:
+                with Hosts(ranks, self.work, self.options.delay) as hosts:
                     self.all(Program(programs[ranks], ranks, mpi, hosts), weights)
 
     def all(self, program, weights):
@@ -326,7 +381,7 @@ class Checks:
 
 
 def main():
-    checks = ("score", "generate", "serve", "memory", "killed", "count")
+    checks = ("score", "generate", "serve", "memory", "killed", "cut", "count")
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=pathlib.Path)
@@ -339,22 +394,29 @@ def main():
                         type=lambda text: sorted({1, *map(int, text.split(","))}))
     parser.add_argument("--mpi", type=words, default=list(LAUNCHERS))
     parser.add_argument("--check", type=words, help="some of these (default: all; with --hosts, "
-                        "where nobody here reaches a server, score, generate and count)")
+                        "where nobody here reaches a server, score, generate, cut and count)")
     parser.add_argument("--hosts", action="store_true", help="each rank on a host of its own")
+    parser.add_argument("--delay", type=int, help="microseconds between two hosts of --hosts")
     parser.add_argument("--tokens", type=int, default=60)
     parser.add_argument("--flag", action="append", default=[], help="of fpmoe-compile")
     parser.add_argument("--fpmoe-compile", type=pathlib.Path)
     options = parser.parse_args()
-    options.check = options.check or (["score", "generate", "count"] if options.hosts
-                                      else list(checks))
+    options.check = options.check or (["score", "generate", "cut", "count"] if options.hosts
+                                      else [check for check in checks if check != "cut"])
     if unknown := {*options.check} - {*checks} | {*options.mpi} - {*LAUNCHERS}:
         parser.error(f"{', '.join(unknown)}: there is no such check, or no such MPI")
+    if not options.hosts and (options.delay is not None or "cut" in options.check):
+        parser.error("--delay and the check cut take --hosts")
     options.fpmoe_compile = options.fpmoe_compile or shutil.which("fpmoe-compile") or \
         ROOT / "build" / "bin" / "fpmoe-compile"
     options.mpi = [mpi for mpi in options.mpi if shutil.which(LAUNCHERS[mpi][0])]
     if not options.mpi:
         print("skipped: there is no MPI")
         return 77
+    if options.hosts and (os.geteuid() or not shutil.which("ip")):
+        print("skipped: --hosts takes root and iproute2")
+        return 77
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # as Ctrl-C, for hosts to go
     # Ranks share CPUs here.
     os.environ.update(OMPI_MCA_rmaps_base_oversubscribe="1", OMPI_MCA_mpi_yield_when_idle="1")
     with tempfile.TemporaryDirectory(prefix="fpmoe-ranks-") as folder:
