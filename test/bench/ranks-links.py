@@ -37,7 +37,7 @@ def load(path):
 
 
 PREDICTION = load(ROOT / "test/bench/ranks-model.py")
-RUN = load(ROOT / "test/e2e/ranks.py")
+RUN = load(ROOT / "test/e2e/hosts.py")
 
 
 class Failure(Exception):

@@ -4,10 +4,14 @@
 """Runs programs that are split over 1, 2 and 4 ranks, on this machine, through MPI.
 
     test/e2e/ranks.py models/nano --weights=bf16,int8
+    test/e2e/ranks.py test/golden/split-* --weights=f32,bf16 --check=golden,score
 
 Each program is started by every mpirun that is installed, of Open MPI and of MPICH. With --hosts, each
 rank is on a host of its own: a network namespace with its own name, connected to the others by a
-bridge, over TCP alone; that takes root and iproute2. --delay makes messages between them late. Checks:
+bridge, over TCP alone; that takes root and iproute2. --delay makes messages between them late. What
+is scored is the text of a model's golden logits, or one that is made up. Checks:
+  golden     logits have the bits of one rank, and in f32 are those of transformers, up to 1e-4 of
+             the largest (default: where a model has golden logits);
   score      logits have the same bits for any number of ranks, of threads in a rank, and of tokens
              in a step;
   generate   so has a text that is drawn, with guesses and without, from standard input too;
@@ -20,12 +24,10 @@ bridge, over TCP alone; that takes root and iproute2. --delay makes messages bet
              waits for a step, and Open MPI's mpirun, which waits for that host;
   count      another number of ranks than the program is for is one error, which names both.
 Prints a line for each check; exits with 1 when one fails, with 2 for wrong usage, with 77 where no
-MPI is installed, or no hosts can be made.
+MPI is installed, or hosts cannot be made.
 """
 
 import argparse
-import contextlib
-import itertools
 import json
 import os
 import pathlib
@@ -39,104 +41,15 @@ import threading
 import time
 import urllib.request
 
+from golden import Failure, difference, floats
+from hosts import LAUNCHERS, Hosts, can_make_hosts
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-LAUNCHERS = {
-    "openmpi": ("mpirun.openmpi", "--allow-run-as-root", "--oversubscribe"),
-    "mpich": ("mpirun.mpich",),
-}
 TIMEOUT = 120
-
-
-class Failure(Exception):
-    pass
-
-
-class Hosts:
-    """Hosts of a network of its own on this machine."""
-
-    numbers = itertools.count()  # links go some time after their namespaces
-
-    def __init__(self, count, work, delay=None):
-        """What a host sends takes so many microseconds to another; None: it goes by no relay."""
-        self.count, self.name = count, f"fp{os.getpid()}x{next(self.numbers)}"
-        self.delay, self.relays = delay, []
-        self.agent = work / "agent"
-        self.agent.write_text(
-            "#!/bin/bash\n"
-            "# [options] HOST COMMAND..., as rsh\n"
-            "while [[ $1 == -* ]]; do shift; done\n"
-            "number=${1##*.}; shift\n"
-            f"exec ip netns exec {self.name}-$number unshare --uts "
-            f"bash -c \"hostname {self.name}-$number; $*\"\n")
-        self.agent.chmod(0o755)
-
-    @staticmethod
-    def ip(*words):
-        subprocess.run(["ip", *map(str, words)], check=True)
-
-    def __enter__(self):
-        try:
-            self.add()
-        except BaseException:
-            self.__exit__()  # what is left would take the addresses of the next
-            raise
-        return self
-
-    def add(self):
-        self.ip("link", "add", self.name, "type", "bridge")
-        self.ip("addr", "add", "10.93.0.254/24", "dev", self.name)
-        self.ip("link", "set", self.name, "up")
-        for i in range(1, self.count + 1):
-            host, here, there = f"{self.name}-{i}", f"{self.name}a{i}", f"{self.name}b{i}"
-            inside = ("netns", "exec", host, "ip")
-            self.ip("netns", "add", host)
-            if self.delay is None:
-                self.ip("link", "add", here, "type", "veth", "peer", "name", there)
-            else:
-                self.relay(there, here)
-            self.ip("link", "set", here, "master", self.name, "up")
-            self.ip("link", "set", there, "netns", host)
-            self.ip(*inside, "addr", "add", f"10.93.0.{i}/24", "dev", there)
-            self.ip(*inside, "link", "set", there, "up")
-            self.ip(*inside, "link", "set", "lo", "up")
-
-    def relay(self, there, here):
-        self.relays.append(subprocess.Popen(
-            [sys.executable, ROOT / "test/e2e/delayed_link.py", there, here, str(self.delay)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE))
-        if not self.relays[-1].stdout.readline():
-            raise OSError("there is no delayed link")
-
-    def link(self, number, state):
-        self.ip("link", "set", f"{self.name}a{number}", state)
-
-    def end(self, number):
-        """Ends what runs on a host."""
-        found = subprocess.run(["ip", "netns", "pids", f"{self.name}-{number}"],
-                               capture_output=True, text=True, check=False)
-        for process in map(int, found.stdout.split()):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
-
-    def __exit__(self, *_):
-        for relay in self.relays:
-            relay.communicate()
-        for i in range(1, self.count + 1):
-            self.end(i)
-            subprocess.run(["ip", "netns", "del", f"{self.name}-{i}"], check=False)
-        subprocess.run(["ip", "link", "del", self.name], check=False)
-
-    def launcher(self, mpi, ranks):
-        hosts = ",".join(f"10.93.0.{i}" for i in range(1, ranks + 1))
-        if mpi == "mpich":
-            # One kernel is one machine to UCX, which else goes by memory.
-            return [*LAUNCHERS[mpi], "-localhost", "10.93.0.254", "-launcher", "rsh",
-                    "-launcher-exec", self.agent, "-hosts", hosts, "-genv", "UCX_TLS", "tcp,self"]
-        # Each host would bind its rank to the first core, which is one for all.
-        network = "10.93.0.0/24"
-        return [*LAUNCHERS[mpi], "--bind-to", "none", "--host", hosts, "--mca", "plm_rsh_agent", self.agent,
-                "--mca", "oob_tcp_if_include", network, "--mca", "btl_tcp_if_include", network,
-                "--mca", "pml", "ob1", "--mca", "btl", "self,tcp"]
+CHECKS = ("golden", "score", "generate", "serve", "memory", "killed", "cut", "count")
+# Files of golden logits, and what else `score` is told for them.
+GOLDEN = {"logits.bin": (), "expected.bin": (), "whole.bin": ("--whole-text",)}
+TOLERANCE = 1e-4
 
 
 class Program:
@@ -184,7 +97,6 @@ class Checks:
     def __init__(self, options, work):
         self.options, self.work = options, work
         self.failed = self.done = 0
-        self.ids = work / "ids"
 
     def report(self, good, *words):
         self.done += 1
@@ -200,8 +112,22 @@ class Checks:
     def logits(self, program, *flags):
         out = self.work / "logits"
         out.unlink(missing_ok=True)
-        must(program.run("score", "--ids", self.ids, "--logits", out, *flags))
+        must(program.run("score", *self.given, "--logits", out, *flags))
         return out.read_bytes()
+
+    def golden(self, program):
+        if not self.goldens:
+            raise Failure("the model has no golden logits")
+        largest = 0
+        for file, flags in self.goldens.items():
+            logits = self.logits(program, "--threads", 2, *flags)
+            # One rank is the first to come here.
+            if logits != self.of_one_rank.setdefault(file, logits):
+                raise Failure(f"other bits than those of one rank for {file.name}")
+            largest = max(largest, difference(floats(self.work / "logits"), floats(file)))
+            if self.weights == "f32" and largest > TOLERANCE:
+                raise Failure(f"{largest:.2g} from {file.name}")
+        return f"equal, {largest:.2g} from transformers"
 
     def score(self, program):
         for threads in (1, 2):
@@ -345,46 +271,65 @@ class Checks:
             program.hosts.link(program.ranks, "up")
 
     def count(self, program):
-        result = program.run("score", "--ids", self.ids, ranks=program.ranks + 1)
+        result = program.run("score", *self.given, ranks=program.ranks + 1)
         errors = [line for line in result.stderr.splitlines() if line.startswith("error:")]
         numbers = {str(program.ranks), str(program.ranks + 1)}
         if len(errors) != 1 or not numbers <= set(re.findall(r"\d+", errors[0])):
             raise Failure(f"exit code {result.returncode}: {result.stderr}")
         return errors[0]
 
+    def find(self, model):
+        """The model that is meant, and its golden logits."""
+        folder = model if model.is_dir() else model.parent
+        recipe, text, languages = (folder / name for name in ("recipe.toml", "ids.txt",
+                                                              "languages.txt"))
+        self.path = recipe if model.is_dir() and recipe.is_file() else model
+        self.name = folder.name
+        self.goldens = {folder / name: flags for name, flags in GOLDEN.items()
+                        if text.is_file() and (folder / name).is_file()}
+        default = (("golden", "score", "generate", "cut", "count") if self.options.hosts else
+                   [check for check in CHECKS if check != "cut"])
+        self.names = self.options.check or default[0 if self.goldens else 1:]
+        if not self.goldens:
+            text = self.work / "ids"
+            text.write_text(" ".join(str(i * (i + 29) % 251) for i in range(self.options.tokens)))
+        self.given = ["--ids", text]
+        if self.goldens and languages.is_file():
+            self.given += ["--token-languages", languages]
+
     def model(self, weights):
-        count = self.options.tokens
-        self.ids.write_text(" ".join(str(i * (i + 29) % 251) for i in range(count)))
         programs = {}
         for ranks in self.options.ranks:
             path = self.work / f"program-{ranks}"
-            subprocess.run([self.options.fpmoe_compile, self.options.model, f"--ranks={ranks}",
+            subprocess.run([self.options.fpmoe_compile, self.path, f"--ranks={ranks}",
                             f"--weights={weights}", "-o", path, *self.options.flag], check=True)
             programs[ranks] = path
         alone = Program(programs[1], 1, "alone")
+        self.weights, self.of_one_rank = weights, {}
         self.expected, self.written = self.logits(alone, "--threads", "2"), self.text(alone)
-        self.answers, _ = self.served(alone)
-        self.attempt(alone, self.score, f"{weights} score")
+        if "serve" in self.names:
+            self.answers, _ = self.served(alone)
+        self.all(alone, [name for name in ("golden", "score") if name in self.names])
         for mpi in self.options.mpi:
             for ranks in self.options.ranks:
                 if ranks == 1:
                     continue
                 if not self.options.hosts:
-                    self.all(Program(programs[ranks], ranks, mpi), weights)
+                    self.all(Program(programs[ranks], ranks, mpi), self.names)
                     continue
                 with Hosts(ranks, self.work, self.options.delay) as hosts:
-                    self.all(Program(programs[ranks], ranks, mpi, hosts), weights)
+                    self.all(Program(programs[ranks], ranks, mpi, hosts), self.names)
 
-    def all(self, program, weights):
-        for name in self.options.check:
-            self.attempt(program, getattr(self, name), f"{weights} {name}")
+    def all(self, program, names):
+        for name in names:
+            self.attempt(program, getattr(self, name), f"{self.name} {self.weights} {name}")
 
 
 def main():
-    checks = ("score", "generate", "serve", "memory", "killed", "cut", "count")
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=pathlib.Path)
+    parser.add_argument("models", type=pathlib.Path, nargs="+", metavar="MODEL",
+                        help="a checkpoint or a recipe, or the folder of one")
 
     def words(text):
         return text.split(",")
@@ -394,18 +339,16 @@ def main():
                         type=lambda text: sorted({1, *map(int, text.split(","))}))
     parser.add_argument("--mpi", type=words, default=list(LAUNCHERS))
     parser.add_argument("--check", type=words, help="some of these (default: all; with --hosts, "
-                        "where nobody here reaches a server, score, generate, cut and count)")
+                        "where nobody here reaches a server, golden, score, generate, cut and count)")
     parser.add_argument("--hosts", action="store_true", help="each rank on a host of its own")
     parser.add_argument("--delay", type=int, help="microseconds between two hosts of --hosts")
     parser.add_argument("--tokens", type=int, default=60)
     parser.add_argument("--flag", action="append", default=[], help="of fpmoe-compile")
     parser.add_argument("--fpmoe-compile", type=pathlib.Path)
     options = parser.parse_args()
-    options.check = options.check or (["score", "generate", "cut", "count"] if options.hosts
-                                      else [check for check in checks if check != "cut"])
-    if unknown := {*options.check} - {*checks} | {*options.mpi} - {*LAUNCHERS}:
+    if unknown := {*(options.check or ())} - {*CHECKS} | {*options.mpi} - {*LAUNCHERS}:
         parser.error(f"{', '.join(unknown)}: there is no such check, or no such MPI")
-    if not options.hosts and (options.delay is not None or "cut" in options.check):
+    if not options.hosts and (options.delay is not None or "cut" in (options.check or ())):
         parser.error("--delay and the check cut take --hosts")
     options.fpmoe_compile = options.fpmoe_compile or shutil.which("fpmoe-compile") or \
         ROOT / "build" / "bin" / "fpmoe-compile"
@@ -413,16 +356,18 @@ def main():
     if not options.mpi:
         print("skipped: there is no MPI")
         return 77
-    if options.hosts and (os.geteuid() or not shutil.which("ip")):
-        print("skipped: --hosts takes root and iproute2")
+    if options.hosts and not can_make_hosts(options.delay):
+        print("skipped: hosts take root and iproute2, and /dev/net/tun where links are late")
         return 77
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # as Ctrl-C, for hosts to go
     # Ranks share CPUs here.
     os.environ.update(OMPI_MCA_rmaps_base_oversubscribe="1", OMPI_MCA_mpi_yield_when_idle="1")
     with tempfile.TemporaryDirectory(prefix="fpmoe-ranks-") as folder:
         run = Checks(options, pathlib.Path(folder))
-        for weights in options.weights:
-            run.model(weights)
+        for model in options.models:
+            run.find(model)
+            for weights in options.weights:
+                run.model(weights)
     print(f"{run.done - run.failed} of {run.done} checks passed")
     return 1 if run.failed else 0
 

@@ -310,3 +310,76 @@ CASES += [
         traps={"topk_group": 3, "routed_scaling_factor": 1.0, "rope_scaling": None},
     ),
 ]
+
+# Wide enough for two and four ranks, which the cases above are not.
+CASES += [
+    Case(
+        "split-qwen2-moe",
+        "four ranks of the shape of FPMoE: two KV heads that ranks share; the last rank has zeros "
+        "alone of the shared expert; tied",
+        config(20, 4, 2, 16, 101, 100, 70, norm_topk_prob=True, tie_word_embeddings=True,
+               torch_dtype="bfloat16", fpmoe=NAMES),
+        dtype="BF16",
+    ),
+    Case(
+        "split-mixtral",
+        "four ranks of Mixtral, also in int8: one KV head that all share, a window of 17",
+        family("Mixtral", "mixtral", 24, 4, 1, 67, 97, num_local_experts=3, num_experts_per_tok=2,
+               head_dim=32, sliding_window=17),
+        dtype="BF16",
+        fused=True,
+        traps={"sliding_window": None},
+    ),
+    Case(
+        "split-mistral",
+        "four ranks of Mistral, also in int8: two KV heads that ranks share, a window of 11",
+        family("Mistral", "mistral", 40, 8, 2, 101, 100, head_dim=16, sliding_window=11),
+        dtype="BF16",
+        traps={"sliding_window": None},
+    ),
+    Case(
+        "split-qwen3-moe",
+        "four ranks of Qwen3-MoE: norms of heads, biases; narrow experts, a wide dense layer",
+        family("Qwen3Moe", "qwen3_moe", 24, 4, 4, 67, 130, head_dim=16, num_experts=5,
+               num_experts_per_tok=3, norm_topk_prob=False, moe_intermediate_size=40,
+               mlp_only_layers=[1], decoder_sparse_step=1, attention_bias=True,
+               use_sliding_window=False, sliding_window=None),
+        dtype="BF16",
+        traps={"norm_topk_prob": True, "rms_norm_eps": 1e-1},
+    ),
+    Case(
+        "split-olmoe",
+        "four ranks of OLMoE: norms of whole rows over ranks, clip_qkv cuts",
+        family("Olmoe", "olmoe", 64, 4, 4, 40, 36, num_experts=3, num_experts_per_tok=2,
+               norm_topk_prob=False, clip_qkv=0.75),
+        dtype="BF16",
+        traps={"clip_qkv": None, "norm_topk_prob": True},
+    ),
+    Case(
+        "split-granite-moe-shared",
+        "four ranks of GraniteMoeShared: all four multipliers, biases, a shared network",
+        family("GraniteMoeShared", "granitemoeshared", 64, 4, 2, 67, 16, num_local_experts=3,
+               num_experts_per_tok=2, shared_intermediate_size=40, embedding_multiplier=3.0,
+               residual_multiplier=0.5, attention_multiplier=0.2, logits_scaling=0.5,
+               attention_bias=True),
+        dtype="BF16",
+        fused=True,
+        traps={"embedding_multiplier": 1.0, "residual_multiplier": 1.0,
+               "attention_multiplier": 0.32, "logits_scaling": 1.0},
+    ),
+    Case(
+        "split-deepseek-v2",
+        "four ranks of DeepSeek-V2: latents that each has whole, values wider than keys, biases; "
+        "groups of experts; layer 0 dense",
+        family("DeepseekV2", "deepseek_v2", 28, 4, 4, 67, 130, num_experts_per_tok=3,
+               q_lora_rank=14, kv_lora_rank=12, qk_nope_head_dim=6, qk_rope_head_dim=8,
+               v_head_dim=16, n_routed_experts=6, n_shared_experts=1, moe_intermediate_size=40,
+               first_k_dense_replace=1, n_group=3, topk_group=2,
+               topk_method="group_limited_greedy", norm_topk_prob=False, attention_bias=True,
+               routed_scaling_factor=2.5, rope_scaling={
+                   "type": "yarn", "factor": 4.0, "mscale": 1.0, "mscale_all_dim": 0.5,
+                   "original_max_position_embeddings": 64}),
+        dtype="BF16",
+        traps={"topk_group": 3, "routed_scaling_factor": 1.0, "rope_scaling": None},
+    ),
+]

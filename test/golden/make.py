@@ -368,8 +368,11 @@ compiled program are compared with these; the first ten cases are `Qwen2MoeForCa
 and all that lies in the directories below is written by [`make.py`](make.py) from
 [`cases.py`](cases.py); `make.py --check` makes it again and compares. Others
 are of models that `transformers` does not have: [`multipl.py`](multipl.py) is MultiPL-MoE in
-PyTorch and writes `multipl-*`, [`mole.py`](mole.py) adds adapters by language to a base and writes
-[`mole`](mole/recipe.toml).
+PyTorch and writes `multipl-*` and `split-multipl`, [`mole.py`](mole.py) adds adapters by language to
+a base and writes [`mole`](mole/recipe.toml) and [`split-mole`](split-mole/recipe.toml).
+
+The cases `split-*` are wide enough for `--ranks=4`, which most of the others are not;
+[`ranks.py`](../e2e/ranks.py) runs them on two and four ranks.
 
 Made with torch {torch.__version__.split('+')[0]} and transformers {transformers.__version__}.
 

@@ -1,19 +1,20 @@
 #!/usr/bin/env python3
 # Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Makes the golden model of MoLE: a base, an adapter for all tokens, and one for each language.
+"""Makes the golden models of MoLE: a base, an adapter for all tokens, and one for each language.
 
 The base is a tiny random model of transformers without experts. The adapters are as PEFT stores
 them. What they add to a product (arXiv 2506.18923) is written down here: for every token what the
-shared adapter adds, and what that of the token's language adds. The directory mole has
+shared adapter adds, and what that of the token's language adds. Each of the directories mole and
+split-mole, which is wide enough for four ranks, has
 
     recipe.toml, base, adapters    the model
     ids.txt, languages.txt         130 token ids, and the language of each, or -1
     expected.bin                     their logits, f32
 
-    mole.py            write it
-    mole.py --check    make it again and compare: the model byte for byte, the logits within 1e-5
-                       of the largest one
+    mole.py            write both
+    mole.py --check    make them again and compare: the models byte for byte, the logits within
+                       1e-5 of the largest one
 """
 
 import json
@@ -55,6 +56,11 @@ CONFIG = {
     "vocab_size": 101,
     "tie_word_embeddings": True,
 }
+MODELS = {
+    "mole": CONFIG,
+    "split-mole": {**CONFIG, "hidden_size": 20, "head_dim": 16, "intermediate_size": 70,
+                   "vocab_size": 67},
+}
 
 ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
 NETWORK = ["gate_proj", "up_proj", "down_proj"]
@@ -92,43 +98,43 @@ name = "scala"
 """
 
 
-def shapes():
-    hidden, dim = CONFIG["hidden_size"], CONFIG["head_dim"]
-    q, kv = CONFIG["num_attention_heads"] * dim, CONFIG["num_key_value_heads"] * dim
-    width = CONFIG["intermediate_size"]
+def shapes(c):
+    hidden, dim = c["hidden_size"], c["head_dim"]
+    q, kv = c["num_attention_heads"] * dim, c["num_key_value_heads"] * dim
+    width = c["intermediate_size"]
     return {"self_attn.q_proj": (q, hidden), "self_attn.k_proj": (kv, hidden),
             "self_attn.v_proj": (kv, hidden), "self_attn.o_proj": (hidden, q),
             "mlp.gate_proj": (width, hidden), "mlp.up_proj": (width, hidden),
             "mlp.down_proj": (hidden, width)}
 
 
-def save(out):
+def save(c, out):
     """Writes the model; returns the tensors of the adapters by name."""
     random = np.random.RandomState(7)
     matrix = lambda rows, columns, gain: torch.from_numpy(
         (random.randn(rows, columns) * (gain / np.sqrt(columns))).astype(np.float32))
     vector = lambda size, mean, gain: torch.from_numpy(
         (mean + gain * random.randn(size)).astype(np.float32))
-    hidden = CONFIG["hidden_size"]
-    base = {"model.embed_tokens.weight": matrix(CONFIG["vocab_size"], hidden, 0.8 * hidden**0.5),
+    hidden = c["hidden_size"]
+    base = {"model.embed_tokens.weight": matrix(c["vocab_size"], hidden, 0.8 * hidden**0.5),
             "model.norm.weight": vector(hidden, 1, 0.35)}
-    for layer in range(CONFIG["num_hidden_layers"]):
+    for layer in range(c["num_hidden_layers"]):
         at = f"model.layers.{layer}."
         for name in ("input_layernorm", "post_attention_layernorm"):
             base[f"{at}{name}.weight"] = vector(hidden, 1, 0.35)
-        for name, (rows, columns) in shapes().items():
+        for name, (rows, columns) in shapes(c).items():
             base[f"{at}{name}.weight"] = matrix(rows, columns, 1.5)
             if name.split(".")[1] in ATTENTION[:3]:
                 base[f"{at}{name}.bias"] = vector(rows, 0, 0.5)
     (out / "base").mkdir(parents=True, exist_ok=True)
-    (out / "base" / "config.json").write_text(json.dumps(CONFIG, indent=2) + "\n")
+    (out / "base" / "config.json").write_text(json.dumps(c, indent=2) + "\n")
     save_file(base, out / "base" / "model.safetensors", metadata={"format": "pt"})
     (out / "recipe.toml").write_text(RECIPE)
     adapters = {}
     for name, config in ADAPTERS.items():
         tensors = {}
-        for layer in range(CONFIG["num_hidden_layers"]):
-            for module, (rows, columns) in shapes().items():
+        for layer in range(c["num_hidden_layers"]):
+            for module, (rows, columns) in shapes(c).items():
                 if module.split(".")[1] not in config["target_modules"]:
                     continue
                 at = f"base_model.model.model.layers.{layer}.{module}."
@@ -145,10 +151,10 @@ def save(out):
     return adapters
 
 
-def texts():
+def texts(c):
     """Token ids, and languages that change inside a text: at once, and token by token."""
     random = np.random.RandomState(8)
-    ids = random.randint(0, CONFIG["vocab_size"], TOKENS)
+    ids = random.randint(0, c["vocab_size"], TOKENS)
     languages = np.full(TOKENS, -1)
     languages[10:40], languages[40:41], languages[50:90] = 0, 1, 1
     languages[90:100] = random.randint(-1, 3, 10)
@@ -187,9 +193,9 @@ def logits(directory, adapters, ids, languages):
         return model.eval()(torch.tensor(ids)[None], use_cache=False).logits[0].float()
 
 
-def make(out):
-    adapters = save(out)
-    ids, languages = texts()
+def make(c, out):
+    adapters = save(c, out)
+    ids, languages = texts(c)
     for name, values in (("ids", ids), ("languages", languages)):
         rows = [" ".join(map(str, values[i:i + 16])) for i in range(0, TOKENS, 16)]
         (out / f"{name}.txt").write_text("\n".join(rows) + "\n")
@@ -200,6 +206,24 @@ def make(out):
         assert apart > 0.05 * made.abs().max(), f"language {other} for all tokens is no other text"
 
 
+def compare(name, made, stored):
+    """What differs between the model as made now and as stored, as a list of sentences."""
+    faults = []
+    files = lambda directory: {f.relative_to(directory) for f in directory.rglob("*")
+                               if f.is_file()}
+    if files(made) != files(stored):
+        faults.append(f"{name}: the directories hold different files")
+    for file in sorted(files(made) & files(stored)):
+        if file.name == "expected.bin":
+            got, want = (np.fromfile(d / file, "<f4") for d in (made, stored))
+            if got.shape != want.shape or \
+                    not abs(got - want).max() <= TOLERANCE * abs(want).max():
+                faults.append(f"{name}/{file}: differs")
+        elif (made / file).read_bytes() != (stored / file).read_bytes():
+            faults.append(f"{name}/{file}: differs")
+    return faults
+
+
 def main():
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
@@ -207,25 +231,15 @@ def main():
     if sys.argv[1:] not in ([], ["--check"]):
         sys.exit(__doc__)
     if not sys.argv[1:]:
-        make(HERE / "mole")
+        for name, c in MODELS.items():
+            make(c, HERE / name)
         return 0
     faults = []
     with tempfile.TemporaryDirectory() as work:
-        made, stored = pathlib.Path(work), HERE / "mole"
-        make(made)
-        files = lambda directory: {f.relative_to(directory) for f in directory.rglob("*")
-                                   if f.is_file()}
-        if files(made) != files(stored):
-            faults.append("mole: the directories hold different files")
-        for file in sorted(files(made) & files(stored)):
-            if file.name == "expected.bin":
-                got, want = (np.fromfile(d / file, "<f4") for d in (made, stored))
-                if got.shape != want.shape or \
-                        not abs(got - want).max() <= TOLERANCE * abs(want).max():
-                    faults.append(f"mole/{file}: differs")
-            elif (made / file).read_bytes() != (stored / file).read_bytes():
-                faults.append(f"mole/{file}: differs")
-    print("\n".join(faults) if faults else "the golden is what this machine makes, too")
+        for name, c in MODELS.items():
+            make(c, pathlib.Path(work) / name)
+            faults += compare(name, pathlib.Path(work) / name, HERE / name)
+    print("\n".join(faults) if faults else "every golden is what this machine makes, too")
     return 1 if faults else 0
 
 

@@ -68,6 +68,10 @@ CASES = {
         segment_capacity=3.6, max_experts_per_segment=2, token_weight=0.6, segment_weight=0.5,
         hidden_size=36, head_dim=10, moe_intermediate_size=32, tie_word_embeddings=False,
         vocab_size=128),
+    # Wide enough for --ranks=4, where two ranks share a KV head; segments as in the first.
+    "split-multipl": config(
+        num_token_experts=3, num_segment_experts=3, hidden_size=20, head_dim=16,
+        max_experts_per_segment=2, moe_intermediate_size=33, vocab_size=40),
 }
 
 
