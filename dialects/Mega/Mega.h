@@ -81,9 +81,9 @@ struct GroupTableLayout {
                                      int64_t rows);
 };
 
-/// Whether two phases may run without a barrier between them: no worker can
-/// then meet a part of a shared buffer that another worker still writes or
-/// reads.
+/// Whether two phases may run without a barrier between them: no worker meets a
+/// part of a shared buffer that another still writes or reads. In a program of
+/// one token, two phases of one tile each have the same worker.
 bool mayOverlap(PhaseOp first, PhaseOp second);
 
 } // namespace mega

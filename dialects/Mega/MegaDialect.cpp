@@ -357,7 +357,19 @@ LogicalResult PhaseOp::verifyRegions() {
   return success();
 }
 
+/// Whether a phase is one tile, whatever the step.
+static bool isOneTile(PhaseOp phase) {
+  return phase.getTiles() && llvm::all_of(*phase.getTiles(), [](Attribute a) {
+           auto size = dyn_cast<IntegerAttr>(a);
+           return size && size.getInt() == 1;
+         });
+}
+
 bool mega::mayOverlap(PhaseOp first, PhaseOp second) {
+  auto program = first->getParentOfType<ProgramOp>();
+  if (program && program.getMaxTokens() == 1 && isOneTile(first) &&
+      isOneTile(second))
+    return true;
   for (const TileAccess &a : first.getAccesses())
     for (const TileAccess &b : second.getAccesses())
       if (a.buffer == b.buffer && (a.write || b.write) && !isPrivate(a.buffer))

@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialects/Mega/TileOpVisitor.h"
+#include "lib/Codegen/CPU/WeightsAhead.h"
 #include "lib/Codegen/Formats/Format.h"
 #include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 #include "passes/CPU/OutlinedPhases.h"
@@ -27,11 +28,6 @@ namespace {
 /// Whether rows are what the formats of the weights multiply on the target, and
 /// whether there is scratch to attend with.
 LogicalResult checkOp(mega::TileOpInterface op, mega::TargetAttr target) {
-  if (op->getParentOfType<mega::PhaseOp>().getAhead())
-    return op->emitOpError("asks for weights ahead, which cpu '")
-           << target.getCpu()
-           << "' does in the products; schedule for the same "
-           << mega::kTargetAttr;
   if (auto qkv = dyn_cast<mega::QkvOp>(*op); qkv && qkv.getPairs())
     return op->emitOpError("takes pairs of vectors, and cpu '")
            << target.getCpu() << "' whole heads; schedule for the same "
@@ -63,18 +59,40 @@ LogicalResult checkOp(mega::TileOpInterface op, mega::TargetAttr target) {
   return success();
 }
 
-/// Numbers [first, last) of `total` tiles: equal runs, so that every worker
-/// reads one stream of weights.
-void emitRuns(PhaseContext &phase, Value total, KernelBuilder::Body emit) {
+Value emitWorkers(PhaseContext &phase) {
+  return phase.b.toI64(
+      phase.field(offsetof(FpmoeStep, workers), phase.b.getI32Type()));
+}
+
+/// Numbers [first, last) of `total` tiles, for each of so many workers: equal
+/// runs, so that every worker reads one stream of weights. The last worker has
+/// a single tile.
+std::pair<Value, Value> emitRun(PhaseContext &phase, Value total,
+                                Value workers) {
   KernelBuilder &b = phase.b;
-  Value workers =
-      b.toI64(phase.field(offsetof(FpmoeStep, workers), b.getI32Type()));
   auto share = [&](Value w) -> Value {
     return arith::DivUIOp::create(b, b.mul(total, w), workers);
   };
   Value first = share(phase.worker);
-  Value last = share(b.add(phase.worker, 1));
-  b.loop(first, last, 1, emit);
+  return {first, share(b.add(phase.worker, 1))};
+}
+
+/// Asks for weights of the first tiles of a run. The last worker adds up what
+/// ranks have, for which the others wait: they have its run, too.
+void emitAhead(PhaseContext &phase, mega::PhaseOp op) {
+  KernelBuilder &b = phase.b;
+  Value others = b.sub(emitWorkers(phase), b.i64(1));
+  b.ifThen(b.less(phase.worker, others), [&] {
+    WeightsAhead weights(phase, op, [&b](Value from, Value bytes) {
+      b.loop(b.i64(0), bytes, kCacheLine, [&](Value place) {
+        LLVM::Prefetch::create(b, b.at(from, place), /*rw=*/0, /*hint=*/2,
+                               /*cache=*/1);
+      });
+    });
+    auto [first, last] = emitRun(phase, b.i64(weights.getTiles()), others);
+    b.loop(first, b.min(b.add(first, weights.getRoom()), last), 1,
+           [&](Value tile) { weights.emit(tile); });
+  });
 }
 
 /// Tiles by tickets: who is done takes the next one.
@@ -109,17 +127,21 @@ struct LowerPhasesPass : fpmoe::impl::LowerPhasesBase<LowerPhasesPass> {
 
 private:
   static void emitPhase(PhaseContext &phase, mega::PhaseOp op) {
+    if (op.getAhead())
+      return emitAhead(phase, op);
     auto emitOps = [&](Tile tile) {
       for (Operation &tileOp : op.getBody().front())
         mega::visitTileOp(tileOp, [&](auto o) { emit(phase, o, tile); });
     };
     auto function = op->getParentOfType<LLVM::LLVMFuncOp>();
-    emitTiles(phase, op, emitOps,
-              [&](Value total, KernelBuilder::Body emitNumber) {
-                if (phase.maxTokens == 1)
-                  return emitRuns(phase, total, emitNumber);
-                emitTickets(phase, function.getArgument(5), total, emitNumber);
-              });
+    emitTiles(
+        phase, op, emitOps, [&](Value total, KernelBuilder::Body emitNumber) {
+          if (phase.maxTokens == 1) {
+            auto [first, last] = emitRun(phase, total, emitWorkers(phase));
+            return phase.b.loop(first, last, 1, emitNumber);
+          }
+          emitTickets(phase, function.getArgument(5), total, emitNumber);
+        });
   }
 };
 

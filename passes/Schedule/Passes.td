@@ -106,7 +106,9 @@ def ElideBarriers : Pass<"mega-elide-barriers", "::mega::ProgramOp"> {
     A barrier stays where a phase after it touches what a phase before it, and
     after the last barrier, wrote, or writes what that read. Phases that every
     worker does for itself write private buffers alone, and so need no barrier
-    behind them. The barrier that ends a layer, or begins it, stays.
+    behind them. Nor do phases of one tile between each other, in a program of one
+    token: the same worker does them. The barrier that ends a layer, or begins it,
+    stays.
   }];
 }
 
@@ -119,6 +121,10 @@ def PrefetchWeights : Pass<"mega-prefetch-weights", "::mega::ProgramOp"> {
     not be in the cache any more: where another phase reads much in between. So memory
     has work while blocks wait, and compute what they do for themselves. Where it is
     not known yet which experts a token takes, the shared one's weights are asked for.
+
+    CPUs' memory has always work, but while workers wait for a sum over ranks
+    (`mega.exchange`). So on them the first phase that reads weights behind such a sum is
+    copied, in front of the barrier behind the sum.
 
     Barriers at the ends of layers move to their beginnings, the one before the
     layers moves behind them, so that a layer's first weights are asked for in the

@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 // A phase that reads weights is copied, `ahead`, in front of an earlier
 // barrier. What is asked for has to be in the cache still when it is read, so
-// little may be read in between.
+// little may be read in between. Of a CPU, memory has always work but while
+// workers wait for a sum over ranks.
 //===----------------------------------------------------------------------===//
 
 #include "passes/Schedule/Passes.h"
@@ -31,8 +32,8 @@ struct PrefetchWeightsPass
     : fpmoe::impl::PrefetchWeightsBase<PrefetchWeightsPass> {
   void runOnOperation() override {
     mega::ProgramOp program = getOperation();
-    if (program.getMaxTokens() != 1 ||
-        mega::getTarget(program).getThreads() == 1)
+    isCpu = mega::getTarget(program).getThreads() == 1;
+    if (program.getMaxTokens() != 1 || (isCpu && !hasExchange(program)))
       return;
     if (mega::LayersOp layers = program.getLayersOp()) {
       beginWithBarriers(layers);
@@ -57,9 +58,39 @@ private:
       kind.front().back().moveBefore(&kind.front(), kind.front().begin());
   }
 
-  static bool readsMuch(mega::PhaseOp phase) {
+  static bool hasExchange(Operation *op) {
+    return op->walk([](mega::ExchangeOp) { return WalkResult::interrupt(); })
+        .wasInterrupted();
+  }
+
+  /// Whether one of the phases since the barrier before this one is a sum over
+  /// ranks; at the beginning of a layer, and behind the layers, since the last
+  /// barrier of a layer.
+  static bool waitsForExchange(Operation *barrier) {
+    Operation *op = barrier->getPrevNode();
+    for (; op && !isa<mega::BarrierOp, mega::LayersOp>(op);
+         op = op->getPrevNode())
+      if (isa<mega::PhaseOp>(op) && hasExchange(op))
+        return true;
+    auto layers =
+        dyn_cast_or_null<mega::LayersOp>(op ? op : barrier->getParentOp());
+    return layers && llvm::any_of(layers.getKinds(), [](Region &kind) {
+             for (Operation &last : llvm::reverse(kind.front())) {
+               if (isa<mega::BarrierOp>(last))
+                 return false;
+               if (isa<mega::PhaseOp>(last) && hasExchange(&last))
+                 return true;
+             }
+             return false;
+           });
+  }
+
+  /// Whether what is asked for before a phase may be gone behind it.
+  bool readsMuch(mega::PhaseOp phase) {
     if (phase.getAhead() || !phase.readsWeights())
       return false;
+    if (isCpu)
+      return true;
     int64_t bytes = 0;
     auto tile = cast<mega::TileOpInterface>(phase.getBody().front().front());
     for (Value weight : tile.getProduct().weights) {
@@ -69,20 +100,20 @@ private:
     return bytes > kLittleBytes;
   }
 
-  static void prefetch(Block &block) {
+  void prefetch(Block &block) {
     for (Operation &op : llvm::make_early_inc_range(block))
       if (auto phase = dyn_cast<mega::PhaseOp>(op);
           phase && phase.readsWeights() && !phase.getAhead())
         prefetch(phase);
   }
 
-  static void prefetch(mega::PhaseOp phase) {
+  void prefetch(mega::PhaseOp phase) {
     SmallVector<Operation *> barriers; // the last one first
     for (Operation *op = phase->getPrevNode(); op; op = op->getPrevNode()) {
       auto between = dyn_cast<mega::PhaseOp>(op);
       if (isa<mega::LayersOp>(op) || (between && readsMuch(between)))
         break;
-      if (isa<mega::BarrierOp>(op))
+      if (isa<mega::BarrierOp>(op) && (!isCpu || waitsForExchange(op)))
         barriers.push_back(op);
     }
     if (barriers.empty())
@@ -130,6 +161,8 @@ private:
       if (auto weight = operand.get().getDefiningOp<mega::WeightOp>())
         operand.set(b.clone(*weight)->getResult(0));
   }
+
+  bool isCpu = false;
 };
 
 } // namespace

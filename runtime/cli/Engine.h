@@ -56,9 +56,9 @@ std::string runnerText(const Team &team);
 /// Bytes of this machine's memory; of several ranks, those that each has.
 int64_t machineMemory();
 
-/// Rank 0 tells the others that this is the end; nothing happens where there
-/// are none.
-void leaveRanks();
+/// Rank 0, which exits with this code, tells the others that this is the end;
+/// nothing happens where there are none.
+void leaveRanks(int code);
 
 /// Bytes of a cache for so many texts: what they can need, unless that is much
 /// of the memory that it is in.

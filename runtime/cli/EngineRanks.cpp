@@ -126,8 +126,9 @@ Status Engine::join(const std::string &command) {
     levels = ~uint64_t(0);
   status = Agreement::find(ranks, fpmoe_model, levels, agreement);
   if (status.failed()) {
-    ranks.leave();
-    std::exit(ranks.rank() ? exitSuccess : fail(status));
+    int code = ranks.rank() ? exitSuccess : fail(status);
+    ranks.leave(code);
+    std::exit(code);
   }
   if (fpmoe_model.ranks > 1)
     useLevel(agreement.level());
@@ -170,7 +171,7 @@ int Engine::follow(Ranks &ranks) {
     reader.read(&command);
     if (command.kind == RanksCommand::leave) {
       follower.reset();
-      ranks.leave();
+      ranks.leave(exitSuccess);
       return exitSuccess;
     }
     if (follower) {
@@ -187,10 +188,10 @@ int Engine::follow(Ranks &ranks) {
   }
 }
 
-void fpmoe::leaveRanks() {
+void fpmoe::leaveRanks(int code) {
   Ranks *ranks = Ranks::joined();
   if (!ranks)
     return;
   ranks->send(makeMessage(RanksCommand::leave));
-  ranks->leave();
+  ranks->leave(code);
 }

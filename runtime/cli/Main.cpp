@@ -94,9 +94,9 @@ int main(int count, char **arguments) {
   }
   for (const Command &command : commands)
     if (name == command.name) {
-      int code = run(command, program, count - 2, arguments + 2);
-      leaveRanks();
-      return finish(code);
+      int code = finish(run(command, program, count - 2, arguments + 2));
+      leaveRanks(code);
+      return code;
     }
   if (name == "help" || name == "--help" || name == "-h") {
     print(helpText(program));

@@ -26,6 +26,14 @@
 
 using namespace fpmoe;
 
+int64_t fpmoe::cacheBytesOfCpu() {
+  // Virtual machines may show the third level of the whole processor.
+  constexpr long most = 8 << 20;
+  long second = sysconf(_SC_LEVEL2_CACHE_SIZE);
+  long third = sysconf(_SC_LEVEL3_CACHE_SIZE) / usableCpus();
+  return (second > 0 ? second : 512 << 10) + std::clamp(third, 0L, most);
+}
+
 int64_t fpmoe::nanoseconds() {
   timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);

@@ -26,6 +26,10 @@ inline double seconds() { return nanoseconds() * 1e-9; }
 /// fewer; at least 1.
 int32_t usableCpus();
 
+/// Bytes of the second-level cache of a CPU and of its part of the third level,
+/// of which 8 MiB count at most; a guess where they are unknown.
+int64_t cacheBytesOfCpu();
+
 /// Bytes of memory that the machine has.
 int64_t installedMemory();
 

@@ -54,6 +54,9 @@ Status TeamRunner::run(FpmoeStep step, int64_t firstLogitsRow) {
   step.tickets = tickets.data();
   step.team = &team;
   step.workers = team.size();
+  // The other half is for what is read meanwhile.
+  static const int64_t ahead = cacheBytesOfCpu() / 2;
+  step.ahead = ahead;
   // A whole text of one token is no segment.
   FpmoeStepFn function = step.count == 1 ? level.decode : level.prefill;
   team.run([&](int64_t worker) {

@@ -25,7 +25,7 @@ extern "C" {
 
 /* Of this table. Bump it when a field moves, is added or means something else.
  */
-#define FPMOE_MPI_VERSION 1u
+#define FPMOE_MPI_VERSION 2u
 #define FPMOE_MPI_FUNCTION "fpmoe_mpi"
 
 /* Functions that return an int return 0, or else there is an error(). */
@@ -60,8 +60,9 @@ typedef struct FpmoeMpi {
   int (*gather)(const float *part, int64_t rows, int64_t part_columns,
                 float *all, int64_t columns);
 
-  /* Ends MPI, when all ranks have called it. */
-  int (*finish)(void);
+  /* Ends MPI, when all ranks have called it. Where MPI itself takes too long for
+   * that, the process exits with `code`, without a return. */
+  int (*finish)(int code);
   /* Ends all ranks at once. */
   void (*abort)(int code);
 } FpmoeMpi;

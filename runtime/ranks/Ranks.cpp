@@ -176,4 +176,4 @@ void Ranks::gather(const float *part, int64_t rows, int64_t partColumns,
   check(mpi.gather(part, rows, partColumns, all, columns));
 }
 
-void Ranks::leave() { check(mpi.finish()); }
+void Ranks::leave(int code) { check(mpi.finish(code)); }

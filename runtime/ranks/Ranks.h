@@ -79,8 +79,9 @@ public:
   /// A number for the next runner of rank 0, by which all ranks know it.
   int32_t numberRunner() { return runners++; }
 
-  /// Ends MPI, which all ranks have to do.
-  void leave();
+  /// Ends MPI, which all ranks have to do; the process, too, with this code,
+  /// where MPI takes too long for that.
+  void leave(int code);
   /// Ends all ranks with an error that this one tells, if it is not empty.
   [[noreturn]] void end(const std::string &error);
 

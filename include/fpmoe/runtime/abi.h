@@ -71,7 +71,8 @@ typedef struct FpmoeStep {
                              instead of the causal one                        */
   int64_t ahead;          /* bytes of weights of a phase that a worker may ask
                              for before it gets there, as far as there is room
-                             in the cache; only GPUs' code asks               */
+                             in the cache; CPUs' code asks while it waits for
+                             other ranks, GPUs' always                        */
   /* Of a program for several ranks (FpmoeModel.ranks), which run the same steps
    * at the same time: adds the numbers of all ranks up, in place. Neighbouring
    * ranks are added first, the lower one on the left, then pairs of them, and so

@@ -24,16 +24,14 @@ class ExpertDown {
 public:
   ExpertDown(PhaseContext &phase, mega::ExpertDownOp op, Value tile)
       : phase(phase), op(op), b(phase.b), width(dim(op.getX(), -1)),
-        x(phase.base(op.getX())) {
-    int64_t vectors = width / kLanes, tokens = dim(op.getX(), -2);
-    if (cast<ShapedType>(op.getX().getType()).getRank() == 3) {
-      shards = dim(op.getX(), 0);
-      int64_t chunks = llvm::divideCeil(vectors, op.getVectors());
-      shard = b.div(tile, chunks);
-      tile = b.rem(tile, chunks);
-      x = b.at(x, b.mul(shard, tokens * width * 4));
-    }
-    firstVector = b.mul(tile, op.getVectors());
+        shards(getShards(op.getX())), x(phase.base(op.getX())) {
+    int64_t vectors = width / kLanes;
+    TileOfShard of =
+        getTileOfShard(phase, shards, vectors, op.getVectors(), tile);
+    shard = of.shard;
+    if (shard)
+      x = b.at(x, b.mul(shard, dim(op.getX(), 1) * width * 4));
+    firstVector = b.mul(of.number, op.getVectors());
     lastVector = b.min(b.add(firstVector, op.getVectors()), b.i64(vectors));
   }
 
@@ -146,7 +144,7 @@ private:
   PhaseContext &phase;
   mega::ExpertDownOp op;
   KernelBuilder &b;
-  int64_t width, shards = 1;
+  int64_t width, shards;
   Value x, firstVector, lastVector;
   Value shard; ///< null where weights are whole
 };

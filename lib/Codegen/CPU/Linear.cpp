@@ -33,15 +33,14 @@ void fpmoe::emit(PhaseContext &phase, mega::LinearOp op, Tile tile) {
                     ? phase.i64Field(offsetof(FpmoeStep, logits_count))
                     : phase.count;
   Value out = phase.base(op.getOut());
-  Value chunk = tile[0], shard, operandDepth;
-  if (cast<ShapedType>(op.getWeight().getType()).getRank() == 3) {
-    int64_t chunks = llvm::divideCeil(vectors, op.getVectors());
-    shard = b.div(tile[0], chunks);
-    chunk = b.rem(tile[0], chunks);
-    operandDepth = b.mul(shard, layout.depth * layout.k);
-    out = b.at(out, b.mul(shard, dim(op.getOut(), 1) * width * 4));
+  TileOfShard of = getTileOfShard(phase, getShards(op.getOut()), vectors,
+                                  op.getVectors(), tile[0]);
+  Value operandDepth;
+  if (of.shard) {
+    operandDepth = b.mul(of.shard, layout.depth * layout.k);
+    out = b.at(out, b.mul(of.shard, dim(op.getOut(), 1) * width * 4));
   }
-  Value firstVector = b.mul(chunk, op.getVectors());
+  Value firstVector = b.mul(of.number, op.getVectors());
   Value lastVector = b.min(b.add(firstVector, op.getVectors()), b.i64(vectors));
   Value firstBlock = b.mul(tile[1], op.getGroup());
   Value lastBlock =
@@ -70,7 +69,7 @@ void fpmoe::emit(PhaseContext &phase, mega::LinearOp op, Tile tile) {
         firstVector, lastVector, /*unit=*/1, int64_t(op.getVectors()),
         {},          {},         0,          operandDepth};
     Value ofBlock = b.min(b.sub(count, token), b.i64(rows));
-    product.emit(block, ofBlock, shard, columns,
+    product.emit(block, ofBlock, of.shard, columns,
                  [&](Value row, Value vector, ArrayRef<Value> sums) {
                    Value to =
                        b.at(out, b.mul(b.add(b.mul(b.add(token, row), width),

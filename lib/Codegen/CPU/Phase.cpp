@@ -123,6 +123,15 @@ std::pair<Value, Value> fpmoe::emitTokensOf(PhaseContext &phase, Operation *op,
   return {first, b.min(b.add(first, phase.blockRows), phase.count)};
 }
 
+TileOfShard fpmoe::getTileOfShard(PhaseContext &phase, int64_t shards,
+                                  int64_t vectors, int64_t perTile,
+                                  Value tile) {
+  if (!shards)
+    return {Value(), tile};
+  int64_t tiles = llvm::divideCeil(vectors, perTile);
+  return {phase.b.div(tile, tiles), phase.b.rem(tile, tiles)};
+}
+
 Value fpmoe::isNull(KernelBuilder &b, Value pointer) {
   Value null = LLVM::ZeroOp::create(b, b.ptrType());
   return LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::eq, pointer, null);

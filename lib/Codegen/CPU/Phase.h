@@ -72,6 +72,23 @@ using Tile = llvm::ArrayRef<mlir::Value>;
 std::pair<mlir::Value, mlir::Value>
 emitTokensOf(PhaseContext &phase, mlir::Operation *op, Tile tile);
 
+/// Sums of a product that is split by K, `[shards, tokens, columns]`, are made
+/// shard by shard: how many there are; 0 where sums are whole, and have no such
+/// dimension.
+inline int64_t getShards(mlir::Value sums) {
+  auto type = llvm::cast<mlir::ShapedType>(sums.getType());
+  return type.getRank() == 3 ? type.getDimSize(0) : 0;
+}
+
+/// A tile of such a product: its shard, null where sums are whole, and which of
+/// the tiles of a shard it is, when `vectors` of columns are dealt out to tiles
+/// of `perTile`.
+struct TileOfShard {
+  mlir::Value shard, number;
+};
+TileOfShard getTileOfShard(PhaseContext &phase, int64_t shards, int64_t vectors,
+                           int64_t perTile, mlir::Value tile);
+
 /// The code of a tile of an op.
 void emit(PhaseContext &phase, mega::EmbedOp op, Tile tile);
 void emit(PhaseContext &phase, mega::RopeOp op, Tile tile);

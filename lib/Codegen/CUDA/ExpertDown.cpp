@@ -24,16 +24,14 @@ class ExpertDown {
 public:
   ExpertDown(BlockContext &block, mega::ExpertDownOp op, Value tile)
       : block(block), op(op), b(block.b), width(dim(op.getX(), -1)),
-        x(block.base(op.getX())) {
+        shards(getShards(op.getX())), x(block.base(op.getX())) {
     int64_t vectors = width / kLanes;
-    if (cast<ShapedType>(op.getX().getType()).getRank() == 3) {
-      shards = dim(op.getX(), 0);
-      int64_t chunks = llvm::divideCeil(vectors, op.getVectors());
-      shard = b.div(tile, chunks);
-      tile = b.rem(tile, chunks);
+    TileOfShard of =
+        getTileOfShard(block, shards, vectors, op.getVectors(), tile);
+    shard = of.shard;
+    if (shard)
       x = b.at(x, b.mul(shard, dim(op.getX(), 1) * width * 4));
-    }
-    columns.first = b.mul(tile, op.getVectors());
+    columns.first = b.mul(of.number, op.getVectors());
     columns.last = b.min(b.add(columns.first, op.getVectors()), b.i64(vectors));
     columns.unit = 1;
     columns.most = std::min<int64_t>(op.getVectors(), vectors);

@@ -21,16 +21,15 @@ void cuda::emit(BlockContext &block, mega::LinearOp op, Tile tile) {
                     ? block.i64Field(offsetof(FpmoeStep, logits_count))
                     : block.count;
   Value out = block.base(op.getOut());
-  Value chunk = tile[0], shard, operandDepth;
-  if (cast<ShapedType>(op.getWeight().getType()).getRank() == 3) {
+  TileOfShard of = getTileOfShard(block, getShards(op.getOut()), vectors,
+                                  op.getVectors(), tile[0]);
+  Value operandDepth;
+  if (of.shard) {
     const mega::PackedLayout &layout = product.getLayout();
-    int64_t chunks = llvm::divideCeil(vectors, op.getVectors());
-    shard = b.div(tile[0], chunks);
-    chunk = b.rem(tile[0], chunks);
-    operandDepth = b.mul(shard, layout.depth * layout.k);
-    out = b.at(out, b.mul(shard, dim(op.getOut(), 1) * width * 4));
+    operandDepth = b.mul(of.shard, layout.depth * layout.k);
+    out = b.at(out, b.mul(of.shard, dim(op.getOut(), 1) * width * 4));
   }
-  Value first = b.mul(chunk, op.getVectors());
+  Value first = b.mul(of.number, op.getVectors());
   Product::Columns columns{
       first,       b.min(b.add(first, op.getVectors()), b.i64(vectors)),
       /*unit=*/1,  std::min<int64_t>(op.getVectors(), vectors),
@@ -52,7 +51,7 @@ void cuda::emit(BlockContext &block, mega::LinearOp op, Tile tile) {
   b.loop(firstBlock, lastBlock, 1, [&](Value number) {
     Value token = b.mul(number, rows);
     product.emit(
-        number, b.min(b.sub(count, token), b.i64(rows)), shard, columns,
+        number, b.min(b.sub(count, token), b.i64(rows)), of.shard, columns,
         [&](Value row, Value vector, Value lane, ArrayRef<Value> sums) {
           Value column = b.add(b.mul(vector, kLanes), lane);
           Value place = b.at(

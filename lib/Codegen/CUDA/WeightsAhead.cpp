@@ -1,197 +1,54 @@
-//===- WeightsAhead.cpp - Weights of tiles to come ------------------------===//
+//===- WeightsAhead.cpp - Weights of a block's tiles to come --------------===//
 //
 // Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-// What is asked for is whole panels, which lie together.
-//===----------------------------------------------------------------------===//
 
 #include "lib/Codegen/CUDA/WeightsAhead.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
-#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace fpmoe;
-using namespace fpmoe::cuda;
 
 /// What a request brings at least: a sector of a line of the cache.
 constexpr int64_t kSectorBytes = 32;
 
-static mega::PackedLayout layoutOf(Value weight) {
-  return mega::PackedLayout(cast<RankedTensorType>(weight.getType()));
-}
-/// Of the panels that hold so many vectors; 0 where there is no weight.
-static int64_t bytesOf(Value weight, int64_t vectors) {
-  if (!weight)
-    return 0;
-  mega::PackedLayout layout = layoutOf(weight);
-  return llvm::divideCeil(vectors * kLanes, layout.n) * layout.panelBytes();
-}
-
-/// Experts of a token beside the shared one.
-static int64_t topKOf(mega::ExpertDownOp op) {
-  return dim(op.getAct(), 0) - (op.getSharedDown() ? 1 : 0);
-}
-
-/// Of all that a tile reads.
-static int64_t bytesOfTile(Operation &tile) {
-  return TypeSwitch<Operation *, int64_t>(&tile)
-      .Case([](mega::QkvOp op) {
-        return layoutOf(op.getWeight()).matrixBytes() / op.getParts();
-      })
-      .Case([](mega::LowRankOp op) {
-        return layoutOf(op.getWeight()).matrixBytes();
-      })
-      .Case([](mega::LinearOp op) {
-        return bytesOf(op.getWeight(), op.getVectors());
-      })
-      .Case([](mega::ExpertUpOp op) {
-        return std::max(bytesOf(op.getGateUp(), 2 * op.getPairs()),
-                        bytesOf(op.getSharedGateUp(), 2 * op.getPairs()));
-      })
-      .Case([](mega::ExpertDownOp op) {
-        return bytesOf(op.getSharedDown(), op.getVectors()) +
-               topKOf(op) * bytesOf(op.getDown(), op.getVectors());
-      });
-}
-
-WeightsAhead::WeightsAhead(BlockContext &block, mega::PhaseOp phase)
-    : block(block), b(block.b), op(phase.getBody().front().front()),
-      tiles(cast<IntegerAttr>((*phase.getTiles())[0]).getInt()),
-      ahead(block.i64Field(offsetof(FpmoeStep, ahead))),
-      workers(
-          b.toI64(block.field(offsetof(FpmoeStep, workers), b.getI32Type()))) {
-  Value number = b.max(b.div(ahead, bytesOfTile(op)), b.i64(1));
-  distance = b.mul(number, workers);
-}
-
-void WeightsAhead::emitFirst() {
-  Value end = b.min(b.add(block.worker, distance), b.i64(tiles));
-  auto loop = scf::ForOp::create(b, block.worker, end, workers);
-  b.setInsertionPoint(loop.getBody()->getTerminator());
-  emitTile(loop.getInductionVar());
-  b.setInsertionPointAfter(loop);
-}
-
-void WeightsAhead::emitBehind(Value tile) {
-  Value next = b.add(tile, distance);
-  b.ifThen(b.less(next, b.i64(tiles)), [&] { emitTile(next); });
-}
-
-void WeightsAhead::emitTile(Value tile) {
-  TypeSwitch<Operation *>(&op)
-      .Case([&](mega::QkvOp op) { emitQkv(op, tile); })
-      .Case([&](mega::LowRankOp op) {
-        ask(op.getWeight(), {}, tile, layoutOf(op.getWeight()).vectors(),
-            ahead);
-      })
-      .Case([&](mega::LinearOp op) {
-        TileShard of = shardOf(op.getWeight(), 2, op.getVectors(), tile);
-        ask(op.getWeight(), of.shard, b.mul(of.chunk, op.getVectors()),
-            op.getVectors(), ahead);
-      })
-      .Case([&](mega::ExpertUpOp op) { emitUp(op, tile); })
-      .Case([&](mega::ExpertDownOp op) { emitDown(op, tile); });
-}
-
-void WeightsAhead::emitQkv(mega::QkvOp op, Value tile) {
-  int64_t vectors = layoutOf(op.getWeight()).vectors();
-  if (!op.getPairs()) {
-    ask(op.getWeight(), tile, b.i64(0), vectors, ahead);
-    return;
-  }
-  Value head = b.div(tile, op.getParts()), first = b.rem(tile, op.getParts());
-  Value left = ask(op.getWeight(), head, first, 1, ahead);
-  ask(op.getWeight(), head, b.add(first, vectors / 2), 1, left);
-}
-
-WeightsAhead::TileShard WeightsAhead::shardOf(Value weight, int64_t rank,
-                                              int64_t vectors, Value tile) {
-  auto type = cast<ShapedType>(weight.getType());
-  if (type.getRank() == rank)
-    return {Value(), tile, 1};
-  int64_t chunks = llvm::divideCeil(layoutOf(weight).vectors(), vectors);
-  return {b.div(tile, chunks), b.rem(tile, chunks),
-          type.getDimSize(type.getRank() - 3)};
-}
-
-/// Tiles of the shared expert, then of each that is chosen.
-void WeightsAhead::emitUp(mega::ExpertUpOp op, Value tile) {
-  int64_t vectors = 2 * op.getPairs();
-  auto tilesOf = [&](Value weight) -> int64_t {
-    return weight ? llvm::divideCeil(layoutOf(weight).vectors(), vectors) : 0;
-  };
-  int64_t shared = tilesOf(op.getSharedGateUp());
-  int64_t routed = tilesOf(op.getGateUp());
-  b.ifThen(
-      b.less(tile, b.i64(shared)),
-      [&] {
-        if (shared)
-          ask(op.getSharedGateUp(), {}, b.mul(tile, vectors), vectors, ahead);
-      },
-      [&] {
-        if (!routed)
-          return;
-        Value number = b.sub(tile, b.i64(shared));
-        askRouted(op.getGateUp(), op.getExperts(), b.div(number, routed),
-                  b.mul(b.rem(number, routed), vectors), vectors, ahead,
-                  TileShard());
-      });
-}
-
-/// Of the shared expert, then of those that are chosen.
-void WeightsAhead::emitDown(mega::ExpertDownOp op, Value tile) {
-  Value any = op.getDown() ? op.getDown() : op.getSharedDown();
-  TileShard of = shardOf(any, op.getDown() ? 3 : 2, op.getVectors(), tile);
-  Value first = b.mul(of.chunk, op.getVectors()), left = ahead;
-  if (Value shared = op.getSharedDown())
-    left = ask(shared, of.shard, first, op.getVectors(), left);
-  if (!op.getDown())
-    return;
-  b.loop(b.i64(0), b.i64(topKOf(op)), 1, {left},
-         [&](Value slot, ValueRange before) -> SmallVector<Value> {
-           return {askRouted(op.getDown(), op.getExperts(), slot, first,
-                             op.getVectors(), before[0], of)};
-         });
-}
-
-Value WeightsAhead::askRouted(Value weight, Value experts, Value slot,
-                              Value first, int64_t vectors, Value left,
-                              const TileShard &of) {
-  Value expert = b.loadIndex(block.base(experts), slot);
-  // A negative expert is none.
-  Value isNone = b.less(expert, b.i64(0));
-  Value matrix = b.max(expert, b.i64(0));
-  if (of.shard)
-    matrix = b.add(b.mul(matrix, of.shards), of.shard);
-  Value after =
-      ask(weight, matrix, first, vectors, b.select(isNone, b.i64(0), left));
-  return b.select(isNone, left, after);
-}
-
-Value WeightsAhead::ask(Value weight, Value matrix, Value first,
-                        int64_t vectors, Value left) {
-  mega::PackedLayout layout = layoutOf(weight);
-  Value offset = b.mul(b.div(first, layout.n / kLanes), layout.panelBytes());
-  // The last tile may be smaller.
-  Value size = b.min(b.sub(b.i64(layout.matrixBytes()), offset),
-                     b.i64(bytesOf(weight, vectors)));
-  if (matrix)
-    offset = b.add(offset, b.mul(matrix, layout.matrixBytes()));
-  auto global = LLVM::LLVMPointerType::get(
+static void emitRequest(cuda::BlockContext &block, Value from, Value bytes) {
+  KernelBuilder &b = block.b;
+  auto type = LLVM::LLVMPointerType::get(
       b.getContext(), static_cast<unsigned>(NVVM::NVVMMemorySpace::Global));
-  Value from = LLVM::AddrSpaceCastOp::create(
-      b, global, b.at(block.weight(weight), offset));
-  size = b.min(size, left);
-  b.loop(b.mul(block.thread, kSectorBytes), size, kThreads * kSectorBytes,
-         [&](Value place) {
+  Value global = LLVM::AddrSpaceCastOp::create(b, type, from);
+  b.loop(b.mul(block.thread, kSectorBytes), bytes,
+         cuda::kThreads * kSectorBytes, [&](Value place) {
            // LLVM has the intrinsic from sm_90 on alone, PTX the instruction.
            LLVM::InlineAsmOp::create(
-               b, /*res=*/TypeRange(), ValueRange{b.at(from, place)},
+               b, /*res=*/TypeRange(), ValueRange{b.at(global, place)},
                "prefetch.global.L2 [$0];", "l", /*has_side_effects=*/true,
                /*is_align_stack=*/false, LLVM::TailCallKind::None,
                LLVM::AsmDialectAttr(), ArrayAttr());
          });
-  return b.sub(left, size);
+}
+
+cuda::WeightsAhead::WeightsAhead(BlockContext &block, mega::PhaseOp phase)
+    : fpmoe::WeightsAhead(block, phase,
+                          [&block](Value from, Value bytes) {
+                            emitRequest(block, from, bytes);
+                          }),
+      block(block), b(block.b),
+      workers(
+          b.toI64(block.field(offsetof(FpmoeStep, workers), b.getI32Type()))),
+      distance(b.mul(getRoom(), workers)) {}
+
+void cuda::WeightsAhead::emitFirst() {
+  Value end = b.min(b.add(block.worker, distance), b.i64(getTiles()));
+  auto loop = scf::ForOp::create(b, block.worker, end, workers);
+  b.setInsertionPoint(loop.getBody()->getTerminator());
+  emit(loop.getInductionVar());
+  b.setInsertionPointAfter(loop);
+}
+
+void cuda::WeightsAhead::emitBehind(Value tile) {
+  Value next = b.add(tile, distance);
+  b.ifThen(b.less(next, b.i64(getTiles())), [&] { emit(next); });
 }

@@ -217,28 +217,7 @@ mega.program @decode max_tokens 1 rows 1 context 64 {
 
 // -----
 
-// A program for GPUs, which asks for weights of phases to come.
-module attributes {mega.target = #mega.target<cpu = "this one", dot = none, rows = 4, accumulators = 24, columns = 16>} {
-fpmoe.weight @w at 0 stride 4096 : tensor<32x32xf32, #mega.packed<n = 16, k = 1>> {
-  %0 = fpmoe.load "w" : tensor<32x32xf32>
-  %1 = fpmoe.pack %0 : tensor<32x32xf32> -> tensor<32x32xf32, #mega.packed<n = 16, k = 1>>
-  fpmoe.yield %1 : tensor<32x32xf32, #mega.packed<n = 16, k = 1>>
-}
-mega.program @decode max_tokens 1 rows 1 context 64 {
-  %a = mega.buffer private at 0 : memref<1x32x1x1xf32>
-  %x = mega.buffer shared at 0 : memref<1x32xf32>
-  %w = mega.weight @w : tensor<32x32xf32, #mega.packed<n = 16, k = 1>>
-  mega.phase "product_ahead" ahead tiles [2, 1] {
-    // expected-error@+1 {{asks for weights ahead, which cpu 'this one' does in the products; schedule for the same mega.target}}
-    mega.linear %a, %w into %x vectors 1 group 1 : memref<1x32x1x1xf32>, tensor<32x32xf32, #mega.packed<n = 16, k = 1>>, memref<1x32xf32>
-  }
-  mega.barrier
-}
-}
-
-// -----
-
-// And parts of heads.
+// Parts of heads.
 module attributes {mega.target = #mega.target<cpu = "this one", dot = none, rows = 4, accumulators = 24, columns = 16>} {
 fpmoe.weight @w at 0 stride 24576 : tensor<3x32x64xf32, #mega.packed<n = 16, k = 1>> {
   %0 = fpmoe.load "w" : tensor<3x32x64xf32>

@@ -10,9 +10,9 @@
 // CHECK-DAG: %[[STRIDE:.*]] = arith.constant 8192 : i64
 // CHECK: %[[PLACE:.*]] = llvm.getelementptr %[[STEP]][168]
 // CHECK: %[[AHEAD:.*]] = llvm.load %[[PLACE]]
-// CHECK: %[[WORKERS:.*]] = arith.extsi
 // CHECK: %[[FIT:.*]] = arith.divui %[[AHEAD]], %[[BYTES]]
 // CHECK: %[[SOME:.*]] = arith.maxsi %[[FIT]],
+// CHECK: %[[WORKERS:.*]] = arith.extsi
 // CHECK: %[[DISTANCE:.*]] = arith.muli %[[SOME]], %[[WORKERS]]
 // CHECK: %[[LAST:.*]] = arith.addi %[[WORKER]], %[[DISTANCE]]
 // CHECK: %[[END:.*]] = arith.minsi %[[LAST]], %[[TILES]]

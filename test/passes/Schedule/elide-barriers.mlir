@@ -13,6 +13,12 @@ fpmoe.weight @w : tensor<64x64xf32, #mega.packed<n = 16, k = 1>> {
   fpmoe.yield %1 : tensor<64x64xf32, #mega.packed<n = 16, k = 1>>
 }
 
+fpmoe.weight @parts : tensor<2x64x64xf32, #mega.packed<n = 16, k = 1>> {
+  %0 = fpmoe.load "parts" : tensor<2x64x64xf32>
+  %1 = fpmoe.pack %0 : tensor<2x64x64xf32> -> tensor<2x64x64xf32, #mega.packed<n = 16, k = 1>>
+  fpmoe.yield %1 : tensor<2x64x64xf32, #mega.packed<n = 16, k = 1>>
+}
+
 // Every worker makes the norm for itself: nobody waits for it.
 // CHECK-LABEL: mega.program @private
 // CHECK: mega.phase "norm"
@@ -182,4 +188,63 @@ mega.program @all_stay max_tokens 12 rows 1 context 64 {
     }
     mega.barrier
   }
+}
+
+// Of one token, the same worker does what is one tile: it does not wait for
+// itself. All wait for it, and it waits for all.
+// CHECK-LABEL: mega.program @one_tile
+// CHECK: mega.phase "product"
+// CHECK: mega.barrier
+// CHECK-NEXT: mega.phase "reduce"
+// CHECK-NOT: mega.barrier
+// CHECK: mega.phase "exchange"
+// CHECK-NOT: mega.barrier
+// CHECK: mega.phase "add"
+// CHECK: mega.barrier
+// CHECK-NEXT: mega.phase "norm"
+mega.program @one_tile max_tokens 1 rows 1 context 64 {
+  %a = mega.buffer shared : memref<1x128x1x1xf32>
+  %parts = mega.buffer shared : memref<2x1x64xf32>
+  %sum = mega.buffer shared : memref<1x1x64xf32>
+  %x = mega.buffer shared : memref<1x64xf32>
+  %b = mega.buffer private : memref<1x64x1x1xf32>
+  %norm = mega.weight @norm : tensor<64xf32>
+  %w = mega.weight @parts : tensor<2x64x64xf32, #mega.packed<n = 16, k = 1>>
+  mega.phase "product" tiles [8, 1] {
+    mega.linear %a, %w into %parts vectors 1 group 1 : memref<1x128x1x1xf32>, tensor<2x64x64xf32, #mega.packed<n = 16, k = 1>>, memref<2x1x64xf32>
+  }
+  mega.barrier
+  mega.phase "reduce" tiles [1] {
+    mega.reduce %parts into %sum : memref<2x1x64xf32>, memref<1x1x64xf32>
+  }
+  mega.barrier
+  mega.phase "exchange" tiles [1] {
+    mega.exchange %sum : memref<1x1x64xf32>
+  }
+  mega.barrier
+  mega.phase "add" tiles [1] {
+    mega.reduce %sum into %x accumulate : memref<1x1x64xf32>, memref<1x64xf32>
+  }
+  mega.barrier
+  mega.phase "norm" {
+    mega.norm %x, %norm into %b eps 1.0e-6 : memref<1x64xf32>, tensor<64xf32>, memref<1x64x1x1xf32>
+  }
+}
+
+// Of several tokens, whoever is there does it: all barriers stay.
+// CHECK-LABEL: mega.program @one_tile_of_many
+// CHECK: mega.phase "exchange"
+// CHECK: mega.barrier
+// CHECK-NEXT: mega.phase "again"
+// CHECK: mega.barrier
+mega.program @one_tile_of_many max_tokens 12 rows 1 context 64 {
+  %sum = mega.buffer shared : memref<1x12x64xf32>
+  mega.phase "exchange" tiles [1] {
+    mega.exchange %sum : memref<1x12x64xf32>
+  }
+  mega.barrier
+  mega.phase "again" tiles [1] {
+    mega.exchange %sum : memref<1x12x64xf32>
+  }
+  mega.barrier
 }

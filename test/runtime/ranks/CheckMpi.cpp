@@ -180,7 +180,7 @@ int main(int count, char **arguments) {
       mpi->abort(1);
     }
   }
-  if (mpi->finish())
+  if (mpi->finish(0))
     fail("the end", 0);
   if (mpi->rank() == 0 && what == "all")
     printf("all is right on %d ranks\n", mpi->count());

@@ -109,7 +109,7 @@ template <int self> static FpmoeMpi makeMpi() {
     }
     return 0;
   };
-  mpi.finish = [] { return 0; };
+  mpi.finish = [](int) { return 0; };
   mpi.abort = [](int) { abort(); };
   return mpi;
 }
