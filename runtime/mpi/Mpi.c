@@ -1,6 +1,6 @@
 /* The table of Mpi.h for the implementation whose mpicc compiles this.
  *
- * Only what waits for single messages is used of MPI, without blocking, so that
+ * Messages and a barrier are all that is used of MPI, without blocking, so that
  * every wait has an end and the rank that is waited for has a name.
  *
  * Part of the fpmoe project, under the Apache License v2.0 with LLVM
@@ -27,9 +27,6 @@ enum { fewNumbers = 8192 };
 /* What one message can hold, with room for all implementations. */
 enum { mostNumbers = 1 << 28 };
 
-/* That MPI has to end when all ranks are done. */
-enum { secondsToEnd = 3 };
-
 /* That are waited for together: one for each bit of a rank. */
 enum { mostRequests = 32 };
 
@@ -38,7 +35,7 @@ typedef struct Host {
 } Host;
 
 static MPI_Comm ranks = MPI_COMM_NULL;
-static int rank, count;
+static int rank, count, exitCode;
 static pid_t starter; /* the process that started this one */
 static double timeout;
 static Host *hosts;
@@ -338,22 +335,17 @@ static int reduceMany(float *numbers, int64_t number) {
 }
 
 static int mpiReduce(float *numbers, int64_t number) {
-  if (hasFailed)
-    return 1;
-  if (number > receivedRoom) {
-    int64_t room = number < mostNumbers ? number : mostNumbers;
-    if (room > receivedRoom) {
+  while (number > 0) {
+    int64_t some = number < mostNumbers ? number : mostNumbers;
+    if (some > receivedRoom) {
       free(received);
-      received = malloc((size_t)room * sizeof(float));
-      receivedRoom = received ? room : 0;
+      received = malloc((size_t)some * sizeof(float));
+      receivedRoom = received ? some : 0;
       if (!received)
         return failWith("out of memory");
     }
-  }
-  while (number > 0) {
-    int64_t some = number < mostNumbers ? number : mostNumbers;
-    if (some > fewNumbers ? reduceMany(numbers, some)
-                          : reduceFew(numbers, some))
+    if (hasFailed || (some > fewNumbers ? reduceMany(numbers, some)
+                                        : reduceFew(numbers, some)))
       return 1;
     numbers += some;
     number -= some;
@@ -420,10 +412,9 @@ static int shareHosts(void) {
     if (*c <= ' ' || *c > '~')
       *c = '?';
   int64_t bytes = (int64_t)sizeof(Host) * count;
-  if (mpiCollect(&own, sizeof(own), hosts))
-    return 1;
-  if (rank ? mpiWait() != bytes || mpiReceive(hosts, bytes)
-           : mpiSend(hosts, bytes))
+  if (mpiCollect(&own, sizeof(own), hosts) ||
+      (rank ? mpiWait() != bytes || mpiReceive(hosts, bytes)
+            : mpiSend(hosts, bytes)))
     return 1;
   int neighbours = 0;
   for (int other = 0; other < count; ++other)
@@ -441,10 +432,8 @@ static void failInTime(int number) {
   _exit(EXIT_FAILURE);
 }
 
-/* All ranks have done all they had to: what MPI waits for is its own affair.
- * MPICH 4.0.2 over TCP does, at times, for a rank that makes no progress any
- * more. */
-static int exitCode;
+/* All ranks are done. What MPI waits for, as MPICH 4.0.2 may over TCP, for a
+ * rank that makes no progress any more, is nobody else's affair. */
 static void endInTime(int number) {
   (void)number;
   _exit(exitCode);
@@ -484,22 +473,13 @@ static const char *mpiHost(int32_t of) { return hosts[of].name; }
 static const char *mpiError(void) { return failure; }
 
 static int mpiFinish(int whenLate) {
-  /* Whoever does not come here is found while a wait still has an end. */
-  char own = 0, *all = malloc((size_t)count);
-  if (!all)
-    return failWith("out of memory");
-  if (mpiCollect(&own, 1, all))
-    return 1;
-  free(all);
   MPI_Request request;
+  /* Whoever does not come here is found while a wait still has an end. */
   int code = MPI_Ibarrier(ranks, &request);
-  if (code)
-    return failMpi(code);
-  if (waitFor(&request, 1))
-    return 1;
-  fflush(NULL);
+  if (code || waitFor(&request, 1))
+    return code ? failMpi(code) : 1;
   exitCode = whenLate;
-  limitTime(secondsToEnd, endInTime);
+  limitTime(3, endInTime);
   code = MPI_Comm_free(&ranks) || MPI_Finalize();
   limitTime(0, SIG_DFL);
   return code;
