@@ -12,9 +12,10 @@ multiplied at the rate of its processors. Behind the embedding and behind both b
 all ranks add their rows: up to --butterfly bytes in log2(ranks) messages of all of them, more in
 twice as many messages of twice (ranks - 1) / ranks of them in all. Each sum is a wait for
 the workers of a rank, too. A step begins with a message to all ranks and ends with the logits, which
-rank 0 gathers. Nothing overlaps: that is how programs run. Ranks that share heads of keys and values
-have a copy each. Programs split every expert over all ranks; the last column is what a token would
-take if each rank had whole experts, chosen evenly: all wait for the rank with the most. Exit code 1: the configuration has no such sizes, or cannot be split so.
+rank 0 gathers. Nothing overlaps: that programs ask for weights while they wait is left out. Ranks
+that share heads of keys and values have a copy each. Programs split every expert over all ranks; the
+last column is what a token would take if each rank had whole experts, chosen evenly: all wait for
+the rank with the most. Exit code 1: the configuration has no such sizes, or cannot be split so.
 """
 
 import argparse
