@@ -127,6 +127,10 @@ private:
     // One row of these is read a token.
     if (isa<mega::EmbedOp>(op))
       return;
+    // What is asked for ahead counts where it is read.
+    if (auto phase = op->getParentOfType<mega::PhaseOp>();
+        phase && phase.getAhead())
+      return;
     WeightOp weight = symbolOf(use);
     if (weight.getResultValue().getDefiningOp<RopeFrequenciesOp>())
       return;
