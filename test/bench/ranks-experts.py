@@ -25,9 +25,10 @@ import os
 import pathlib
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
+
+from measure import Done, Failure
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SPEC = importlib.util.spec_from_file_location("hosts", ROOT / "test/e2e/hosts.py")
@@ -38,17 +39,8 @@ WIDTHS = ("moe_intermediate_size", "intermediate_size")
 EXPERTS = ("num_experts", "num_local_experts")
 
 
-class Failure(Exception):
-    pass
-
-
 def run(command):
-    result = subprocess.run([str(word) for word in command], capture_output=True, text=True,
-                            timeout=1800, check=False)
-    if result.returncode:
-        raise Failure(f"{command[0]}: exit code {result.returncode}: "
-                      f"{result.stderr.strip()[-300:]}")
-    return result.stdout
+    return Done(command, 1800).out
 
 
 def most_chosen(experts, taken, ranks):
@@ -132,8 +124,7 @@ def main():
             for _ in range(options.rounds):
                 for most in cases:
                     bench.measure(most)
-    except (Failure, OSError, ValueError, StopIteration, KeyError,
-            subprocess.TimeoutExpired) as error:
+    except (Failure, OSError, ValueError, StopIteration, KeyError) as error:
         print(f"{options.model}: {error!r}" if not isinstance(error, Failure) else error,
               file=sys.stderr)
         return 1

@@ -26,6 +26,8 @@ import subprocess
 import sys
 import tempfile
 
+from measure import Done, Failure
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -40,17 +42,8 @@ PREDICTION = load(ROOT / "test/bench/ranks-model.py")
 RUN = load(ROOT / "test/e2e/hosts.py")
 
 
-class Failure(Exception):
-    pass
-
-
 def run(command):
-    result = subprocess.run([str(word) for word in command], capture_output=True, text=True,
-                            timeout=900, check=False)
-    if result.returncode:
-        raise Failure(f"{command[0]}: exit code {result.returncode}: "
-                      f"{result.stderr.strip()[-300:]}")
-    return result.stdout
+    return Done(command, 900).out
 
 
 def limit(hosts, rate):
