@@ -64,6 +64,9 @@ def carry(inside, outside, delay):
 
 
 def main():
+    if len(sys.argv) != 4 or not sys.argv[3].isdecimal():
+        sys.stderr.write(f"{__doc__}")
+        sys.exit(2)
     inside, outside = tap(sys.argv[1]), tap(sys.argv[2])
     delay = int(sys.argv[3]) * 1e-6
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who made the link ends it

@@ -348,6 +348,8 @@ def main():
     options = parser.parse_args()
     if unknown := {*(options.check or ())} - {*CHECKS} | {*options.mpi} - {*LAUNCHERS}:
         parser.error(f"{', '.join(unknown)}: there is no such check, or no such MPI")
+    if options.delay is not None and options.delay < 0:
+        parser.error(f"--delay {options.delay}: must not be negative")
     if not options.hosts and (options.delay is not None or "cut" in (options.check or ())):
         parser.error("--delay and the check cut take --hosts")
     options.fpmoe_compile = options.fpmoe_compile or shutil.which("fpmoe-compile") or \
