@@ -170,9 +170,9 @@ int main(int count, char **arguments) {
   else if (what == "speed")
     measure();
   // The last rank fails, and the others wait for it.
-  else if (mpi->rank() == mpi->count() - 1)
+  else if (what != "late" && mpi->rank() == mpi->count() - 1)
     raise(what == "hang" ? SIGSTOP : SIGKILL);
-  else {
+  else if (what != "late") {
     float number = 1;
     if (mpi->reduce(&number, 1)) {
       if (*mpi->error())
@@ -180,7 +180,7 @@ int main(int count, char **arguments) {
       mpi->abort(1);
     }
   }
-  if (mpi->finish(0))
+  if (mpi->finish(what == "late" ? 3 : 0))
     fail("the end", 0);
   if (mpi->rank() == 0 && what == "all")
     printf("all is right on %d ranks\n", mpi->count());

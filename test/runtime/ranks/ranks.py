@@ -305,6 +305,20 @@ def lost_ranks():
     check("mpirun is killed", took < LIMIT and are_gone(pids), took, err)
 
 
+def late_end(folder):
+    """MPI that does not end: the process does, with its own exit code."""
+    source, library = (os.path.join(folder, name) for name in ("late.c", "late.so"))
+    with open(source, "w") as file:
+        file.write("int pause(void);\nint MPI_Finalize(void) { for (;;) pause(); }\n")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+    try:
+        code = subprocess.run([program("check-mpi"), arguments.library, "late"], timeout=LIMIT,
+                              env={**environment, "LD_PRELOAD": library}).returncode
+    except subprocess.TimeoutExpired:
+        code = None
+    check("MPI does not end", code == 3, code)
+
+
 def all_checks():
     check_mpi = program("check-mpi")
     part("the library")
@@ -321,6 +335,8 @@ def all_checks():
         same_texts(folder)
         part("finding the library")
         find_library(folder)
+        part("the end")
+        late_end(folder)
         part("wrong uses")
         wrong_uses(folder)
     part("servers")
