@@ -338,16 +338,17 @@ LogicalResult ConvertOp::verify() {
     return emitOpError("changes ") << getInput().getType() << " to "
                                    << getResult().getType() << " (convert_c1)";
   ArrayRef<int64_t> shape = shapeOf(getResult());
-  if (getTail() < 0 || (getTail() && getTail() >= shape.back()))
+  int64_t tail = getTail();
+  if (tail < 0 || (tail && tail >= shape.back()))
     return emitOpError("has a tail of ")
-           << getTail() << " of " << getResult().getType() << " (convert_c2)";
+           << tail << " of " << getResult().getType() << " (convert_c2)";
   auto isGroup = [](Value value) {
     return getGroupFormat(
                cast<RankedTensorType>(value.getType()).getElementType())
         .has_value();
   };
   if (isGroup(getInput()) ||
-      (isGroup(getResult()) ? shape.empty() : getTail() != 0))
+      (isGroup(getResult()) ? shape.empty() : tail != 0))
     return emitOpError("of ")
            << getInput().getType() << " to " << getResult().getType()
            << ": integers are made once, of rows, and a "

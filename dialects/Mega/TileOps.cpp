@@ -245,12 +245,12 @@ LogicalResult AttentionOp::verify() {
 LogicalResult AttendSpanOp::verify() {
   if (failed(verifyAttention(*this, "attend_span_c1")))
     return failure();
-  int64_t span = getSpan();
+  int64_t span = getSpan(), kvHeads = getKvHeads(), heads = getHeads();
   auto partial = cast<MemRefType>(getPartial().getType());
   if (span < 1 || span % kVectorColumns ||
       (getScores() && !hasColumns(getScores(), span + kVectorColumns)) ||
-      partial.getRank() != 4 || partial.getDimSize(0) != getKvHeads() ||
-      partial.getDimSize(2) != getHeads() / getKvHeads() ||
+      partial.getRank() != 4 || partial.getDimSize(0) != kvHeads ||
+      partial.getDimSize(2) != heads / kvHeads ||
       partial.getDimSize(3) != padColumns(getValueDim()) + kVectorColumns)
     return emitOpError("in spans of ")
            << span << " has scores " << describe(getScores()) << " and gives "

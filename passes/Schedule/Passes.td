@@ -17,7 +17,10 @@ def SplitRanks : Pass<"fpmoe-split-ranks", "::mlir::ModuleOp"> {
     some of the heads of attention, and of each expert some columns of gate and up; the
     K of the products behind them is cut into shards, and what all shards give is
     added. Of the embedding and the logits, a rank has some rows. Routers and norms are
-    every rank's. A recipe then makes a rank's part of a weight.
+    every rank's, and so is what lies between the latents of attention. Of low ranks
+    behind a product that is cut into shards, each shard has its columns of the first
+    factor and all of the second; norms of whole rows of heads take the squares of all
+    ranks. A recipe then makes a rank's part of a weight.
 
     There are four shards, as many as ranks where these are more, and less where columns
     of attention do not divide into so many: for 1, 2 and 4 ranks, sums have the same
@@ -139,6 +142,28 @@ def VerifyBarriers : Pass<"mega-verify-barriers", "::mega::ProgramOp"> {
     The legality check of the schedule phase: a barrier stands wherever one is
     needed, and what a tile writes to private memory, which is that of one
     worker, no other phase reads.
+  }];
+}
+
+def VerifyRanks : Pass<"mega-verify-ranks", "::mlir::ModuleOp"> {
+  let summary = "Checks that ranks read only what they have";
+  let description = [{
+    Follows each program of a model that is split (`ranks` of `fpmoe.model`), with what a
+    rank has of every buffer: all of it; columns or heads of its own; or summands, which
+    `mega.exchange` adds up. How a weight is split its recipe says: `fpmoe.split_rows` or
+    `fpmoe.split_columns`.
+
+    | a rank has of the rows | of the weight | of the product |
+    |---|---|---|
+    | all | all | all |
+    | all | rows | columns |
+    | columns | columns | a summand |
+
+    Any other product is refused, and whatever takes a summand, or what is a rank's own,
+    as if it were of all ranks: a norm, a router, the residual, a bias that each rank
+    would add, logits that are no part.
+
+    A model that is not split has no `mega.exchange`.
   }];
 }
 

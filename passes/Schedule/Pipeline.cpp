@@ -49,6 +49,7 @@ void fpmoe::populateSchedulePipeline(OpPassManager &pm,
   program.addPass(createPrefetchWeights());
   program.addPass(createVerifyBarriers());
   program.addPass(createAssignBuffers());
+  pm.addPass(createVerifyRanks());
 }
 
 void fpmoe::registerSchedulePasses() {

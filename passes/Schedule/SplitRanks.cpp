@@ -292,7 +292,8 @@ private:
                  ArrayRef<int64_t> parts, ArrayRef<int64_t> chosen = {}) {
     SmallVector<int64_t> shape(symbol.getTensorType().getShape());
     int64_t entries = shape[0];
-    if (sections == parts)
+    // Several ranks have each their part, also where the first has all.
+    if (ranks == 1 && sections == parts)
       return;
     shape[dim] = 0;
     for (int64_t part : parts)

@@ -79,7 +79,7 @@ typedef struct FpmoeStep {
    * on, so that all ranks have the same bits. One worker calls it; there is no
    * return from an error. */
   void (*reduce)(void *ranks, float *numbers, int64_t count);
-  void *ranks;            /* handed to reduce                                 */
+  void *ranks;            /* handed to reduce; of a kernel, its FpmoeMailbox  */
   int64_t first_token;    /* id of the first row of this rank's part of the
                              embedding; ids of other ranks' tokens are in
                              `tokens`, too                                    */

@@ -1,9 +1,9 @@
 // RUN: sed 's/@BODY/@rows/' %s | fpmoe-opt --fpmoe-split-ranks="ranks=2" | FileCheck %s --check-prefix=TWO
 // RUN: sed 's/@BODY/@rows/' %s | fpmoe-opt --fpmoe-split-ranks="ranks=1" | FileCheck %s --check-prefix=ONE
 // RUN: sed 's/@BODY/@rows/' %s | not fpmoe-opt --fpmoe-split-ranks="ranks=4" 2>&1 | FileCheck %s --check-prefix=FOUR
-// RUN: sed 's/@BODY/@rows/' %s | fpmoe-opt --fpmoe-split-ranks="ranks=2" --mega-pack-weights --fpmoe-build-programs="prefill-tokens=24" --mega-elide-barriers --mega-verify-barriers | FileCheck %s --check-prefix=ROWS
-// RUN: sed 's/@BODY/@rows/' %s | fpmoe-opt --fpmoe-split-ranks="ranks=1" --mega-pack-weights --fpmoe-build-programs="prefill-tokens=24" --mega-elide-barriers --mega-verify-barriers | FileCheck %s --check-prefix=ALONE
-// RUN: sed 's/@BODY/@latent/' %s | fpmoe-opt --fpmoe-split-ranks="ranks=2" --mega-pack-weights --fpmoe-build-programs="prefill-tokens=24" --mega-elide-barriers --mega-verify-barriers | FileCheck %s --check-prefix=LATENT
+// RUN: sed 's/@BODY/@rows/' %s | fpmoe-opt --fpmoe-split-ranks="ranks=2" --mega-pack-weights --fpmoe-build-programs="prefill-tokens=24" --mega-elide-barriers --mega-verify-barriers --mega-verify-ranks | FileCheck %s --check-prefix=ROWS
+// RUN: sed 's/@BODY/@rows/' %s | fpmoe-opt --fpmoe-split-ranks="ranks=1" --mega-pack-weights --fpmoe-build-programs="prefill-tokens=24" --mega-elide-barriers --mega-verify-barriers --mega-verify-ranks | FileCheck %s --check-prefix=ALONE
+// RUN: sed 's/@BODY/@latent/' %s | fpmoe-opt --fpmoe-split-ranks="ranks=2" --mega-pack-weights --fpmoe-build-programs="prefill-tokens=24" --mega-elide-barriers --mega-verify-barriers --mega-verify-ranks | FileCheck %s --check-prefix=LATENT
 
 // Heads that do not come from one product: ranks have rows of what makes them. What lies
 // between norms, latents and the tail of keys, each rank has whole. Norms of whole rows

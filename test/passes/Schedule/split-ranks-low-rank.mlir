@@ -1,5 +1,5 @@
 // RUN: fpmoe-opt %s --fpmoe-split-ranks="ranks=2" | FileCheck %s --check-prefix=TWO
-// RUN: fpmoe-opt %s --fpmoe-split-ranks="ranks=2" --mega-pack-weights --fpmoe-build-programs="prefill-tokens=24" --mega-elide-barriers --mega-verify-barriers | FileCheck %s --check-prefix=PROGRAM
+// RUN: fpmoe-opt %s --fpmoe-split-ranks="ranks=2" --mega-pack-weights --fpmoe-build-programs="prefill-tokens=24" --mega-elide-barriers --mega-verify-barriers --mega-verify-ranks | FileCheck %s --check-prefix=PROGRAM
 
 // Low ranks of what is split: each shard has its columns of the one factor, and behind
 // its columns of the weight all of the other. Those of what ranks have whole stay.

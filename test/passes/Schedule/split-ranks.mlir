@@ -3,9 +3,10 @@
 // RUN: fpmoe-opt %s --fpmoe-split-ranks="ranks=4" | FileCheck %s --check-prefix=FOUR
 // RUN: not fpmoe-opt %s --fpmoe-split-ranks="ranks=8" 2>&1 | FileCheck %s --check-prefix=EIGHT
 // RUN: sed -e 's/\(@o .*\)bf16> {/\1!fpmoe.int4> {/' -e 's/32x64xbf16/32x64x!fpmoe.int4/' %s | fpmoe-opt --fpmoe-split-ranks="ranks=2" | FileCheck %s --check-prefix=INT
-// RUN: sed 's/mega.target = #target/mega.target = #gpu/' %s | fpmoe-opt --fpmoe-split-ranks="ranks=2" --mega-pack-weights --fpmoe-build-programs="prefill-tokens=24" --mega-elide-barriers --mega-prefetch-weights --mega-verify-barriers | FileCheck %s --check-prefix=GPU
-// RUN: fpmoe-opt %s --fpmoe-split-ranks="ranks=2" --mega-pack-weights --fpmoe-build-programs="prefill-tokens=24" --mega-elide-barriers --mega-verify-barriers | FileCheck %s --check-prefix=PROGRAM
-// RUN: fpmoe-opt %s --fpmoe-split-ranks="ranks=1" --mega-pack-weights --fpmoe-build-programs="prefill-tokens=24" --mega-elide-barriers --mega-verify-barriers | FileCheck %s --check-prefix=ALONE
+// RUN: sed -e 's/3x80x32/3x128x32/g' -e 's/3x32x40/3x32x64/g' %s | fpmoe-opt --fpmoe-split-ranks="ranks=2" | FileCheck %s --check-prefix=FIRST
+// RUN: sed 's/mega.target = #target/mega.target = #gpu/' %s | fpmoe-opt --fpmoe-split-ranks="ranks=2" --mega-pack-weights --fpmoe-build-programs="prefill-tokens=24" --mega-elide-barriers --mega-prefetch-weights --mega-verify-barriers --mega-verify-ranks | FileCheck %s --check-prefix=GPU
+// RUN: fpmoe-opt %s --fpmoe-split-ranks="ranks=2" --mega-pack-weights --fpmoe-build-programs="prefill-tokens=24" --mega-elide-barriers --mega-verify-barriers --mega-verify-ranks | FileCheck %s --check-prefix=PROGRAM
+// RUN: fpmoe-opt %s --fpmoe-split-ranks="ranks=1" --mega-pack-weights --fpmoe-build-programs="prefill-tokens=24" --mega-elide-barriers --mega-verify-barriers --mega-verify-ranks | FileCheck %s --check-prefix=ALONE
 
 // The 64 columns of attention make four shards of a vector, of which each of two ranks
 // has two, and those of the networks are filled up to whole groups of integers.
@@ -18,6 +19,10 @@
 // FOUR-NEXT: fpmoe.split_rows %{{.*}} dim 0 sections [4, 4, 4] parts [1, 1, 1] : tensor<12x16x32xbf16> -> tensor<3x16x32xbf16>
 // FOUR: fpmoe.weight @o layers [0] : tensor<1x32x16xbf16>
 // FOUR: fpmoe.attention {{.*}} heads 1 kv_heads 1
+
+// Where the first rank's part is all there is, the second has zeros.
+// FIRST: fpmoe.split_rows %{{.*}} dim 1 sections [64, 64] parts [64, 64] : tensor<3x128x32xbf16> -> tensor<3x128x32xbf16>
+// FIRST: fpmoe.split_columns %{{.*}} : tensor<3x32x64xbf16> -> tensor<3x2x32x32xbf16>
 
 // A GPU has tiles of more blocks of threads, and asks for weights while ranks wait.
 // GPU-LABEL: mega.program @decode

@@ -1,0 +1,386 @@
+//===- VerifyRanks.cpp - What ranks read of each other --------------------===//
+//
+// Part of the fpmoe project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+// Follows the programs of a model that is split, layer by layer, with what a
+// rank has of each buffer. How a weight is split, its recipe says.
+//===----------------------------------------------------------------------===//
+
+#include "passes/Schedule/Passes.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+namespace fpmoe {
+#define GEN_PASS_DEF_VERIFYRANKS
+#include "passes/Schedule/Passes.h.inc"
+} // namespace fpmoe
+
+using namespace mlir;
+
+namespace {
+
+/// What a rank has of a buffer: all of it, as every rank; columns or heads of
+/// its own; or numbers that are right when those of all ranks are added.
+enum class Has { Whole, Part, Summand };
+
+/// What a rank has of a weight.
+enum class Split { None, Rows, Columns, Mixed };
+
+/// The first op that splits a value of a recipe, looking back.
+Split getSplit(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (!op)
+    return Split::None;
+  if (isa<fpmoe::SplitRowsOp>(op))
+    return Split::Rows;
+  if (isa<fpmoe::SplitColumnsOp>(op))
+    return Split::Columns;
+  std::optional<Split> split;
+  for (Value operand : op->getOperands()) {
+    if (!isa<RankedTensorType>(operand.getType()))
+      continue;
+    Split other = getSplit(operand);
+    if (split && *split != other)
+      return Split::Mixed;
+    split = other;
+  }
+  return split.value_or(Split::None);
+}
+
+StringRef describe(Split split) {
+  switch (split) {
+  case Split::None:
+    return "which is whole";
+  case Split::Rows:
+    return "of which a rank has rows";
+  case Split::Columns:
+    return "of which a rank has columns";
+  case Split::Mixed:
+    return "which is made of split and of whole weights";
+  }
+  llvm_unreachable("covered");
+}
+
+StringRef describe(Has has) {
+  switch (has) {
+  case Has::Whole:
+    return "which all ranks have whole";
+  case Has::Part:
+    return "of which each rank has a part";
+  case Has::Summand:
+    return "of which each rank has a summand";
+  }
+  llvm_unreachable("covered");
+}
+
+std::string nameOf(Value value) {
+  StringRef name = "a buffer";
+  if (auto weight = value.getDefiningOp<mega::WeightOp>())
+    name = weight.getWeight();
+  else if (auto buffer = value.getDefiningOp<mega::BufferOp>())
+    name = buffer.getName().value_or(name);
+  return ("'" + name + "'").str();
+}
+
+/// One program, phase by phase.
+class RankVerifier {
+public:
+  RankVerifier(SymbolTable &symbols, int64_t ranks)
+      : symbols(symbols), ranks(ranks) {}
+
+  LogicalResult run(mega::ProgramOp program) {
+    return run(program.getBody().front());
+  }
+
+private:
+  LogicalResult run(Block &block) {
+    for (Operation &op : block) {
+      if (auto layers = dyn_cast<mega::LayersOp>(op)) {
+        for (int64_t kind : layers.getOrder())
+          if (failed(run(layers.getKinds()[kind].front())))
+            return failure();
+      } else if (auto phase = dyn_cast<mega::PhaseOp>(op);
+                 phase && !phase.getAhead()) {
+        for (Operation &tile : phase.getBody().front())
+          if (failed(run(cast<mega::TileOpInterface>(tile))))
+            return failure();
+      }
+    }
+    return success();
+  }
+
+  LogicalResult run(mega::TileOpInterface tile) {
+    FailureOr<Has> result =
+        llvm::TypeSwitch<Operation *, FailureOr<Has>>(tile)
+            .Case<mega::EmbedOp, mega::ReduceOp, mega::ExchangeOp,
+                  mega::LinearOp, mega::QkvOp, mega::LowRankOp,
+                  mega::ExpertUpOp, mega::ExpertDownOp, mega::SquaresOp,
+                  mega::HeadsOp>([&](auto op) { return visit(op); })
+            // Each column, or each head, by itself.
+            .Case<mega::QuantizeOp>(
+                [&](auto op) { return takeAlike(op, {op.getRows()}); })
+            .Case<mega::AttentionOp, mega::AttendSpanOp>([&](auto op) {
+              return takeAlike(op, {op.getQuery(), op.getCache()});
+            })
+            .Case<mega::MergeSpansOp>(
+                [&](auto op) { return takeAlike(op, {op.getPartial()}); })
+            // All others take rows as they are of the model.
+            .Default([&](Operation *) { return takeWhole(tile); });
+    if (failed(result))
+      return failure();
+    SmallVector<mega::TileAccess> accesses;
+    tile.getAccesses(accesses);
+    for (const mega::TileAccess &access : accesses)
+      if (access.write)
+        buffers[access.buffer] = {*result, tile};
+    return success();
+  }
+
+  // What an op makes of what it reads.
+
+  FailureOr<Has> visit(mega::EmbedOp op) {
+    Split table = getSplit(op, op.getTable());
+    if (table == (op.getPart() ? Split::Rows : Split::None))
+      return op.getPart() ? Has::Summand : Has::Whole;
+    return refuse(op, op.getTable(),
+                  op.getPart() ? "as its part of a table" : "as a whole table");
+  }
+
+  FailureOr<Has> visit(mega::ExchangeOp op) {
+    if (lookup(op.getRows()) != Has::Summand)
+      return refuse(op, op.getRows(), "as summands of the ranks");
+    return Has::Whole;
+  }
+
+  FailureOr<Has> visit(mega::ReduceOp op) {
+    Has sums = lookup(op.getSums());
+    if (op.getBias() && failed(needs(op, op.getBias(), Split::None)))
+      return failure();
+    // What is added to a summand, all ranks would add.
+    bool isAlone = !op.getAccumulate() && !op.getBias();
+    if (sums == Has::Part || (sums == Has::Summand && !isAlone))
+      return refuse(op, op.getSums(), "as sums over all ranks");
+    if (op.getAccumulate() && lookup(op.getOut()) != sums)
+      return refuse(op, op.getOut(), "to add to it");
+    return sums;
+  }
+
+  FailureOr<Has> visit(mega::LinearOp op) {
+    FailureOr<Has> result = multiply(op);
+    if (failed(result) || failed(takeBias(op, *result)))
+      return failure();
+    if (op.getAccumulate() &&
+        (*result != Has::Whole || lookup(op.getOut()) != Has::Whole))
+      return refuse(op, op.getWeight(), "to add to whole rows");
+    auto out = op.getOut().getDefiningOp<mega::BufferOp>();
+    if (out && out.getSpace() == mega::BufferSpace::Logits &&
+        *result != Has::Part)
+      return refuse(op, op.getWeight(), "to give its part of the logits");
+    return result;
+  }
+
+  FailureOr<Has> visit(mega::QkvOp op) {
+    FailureOr<Has> result = multiply(op);
+    if (failed(result) || failed(takeBias(op, *result)))
+      return failure();
+    if (*result == Has::Summand)
+      return refuse(op, op.getWeight(), "to give whole heads");
+    for (Value norm : {op.getQNorm(), op.getKNorm()})
+      if (norm && failed(needs(op, norm, Split::None)))
+        return failure();
+    return result;
+  }
+
+  /// What low ranks make of a part is a summand of a product's, but stands
+  /// behind the part, and goes into the sum with it.
+  FailureOr<Has> visit(mega::LowRankOp op) {
+    FailureOr<Has> result = multiply(op);
+    if (failed(result) || *result != Has::Part)
+      return *result == Has::Summand ? FailureOr<Has>(Has::Part) : result;
+    return refuse(op, op.getWeight(), "to put whole numbers behind rows");
+  }
+
+  FailureOr<Has> visit(mega::ExpertUpOp op) { return multiply(op); }
+
+  FailureOr<Has> visit(mega::ExpertDownOp op) {
+    FailureOr<Has> result = multiply(op);
+    if (failed(result))
+      return failure();
+    // Sums of shards begin with zero, other rows are added to.
+    bool isAdded = cast<MemRefType>(op.getX().getType()).getRank() == 2;
+    if (isAdded && (*result != Has::Whole || lookup(op.getX()) != Has::Whole))
+      return refuse(op, op.getX(), "to add to whole rows");
+    return result;
+  }
+
+  FailureOr<Has> visit(mega::SquaresOp op) {
+    FailureOr<Has> rows = takeAlike(op, {op.getQ(), op.getK()});
+    if (failed(rows))
+      return failure();
+    return *rows == Has::Part ? Has::Summand : Has::Whole;
+  }
+
+  FailureOr<Has> visit(mega::HeadsOp op) {
+    for (Value rows : {op.getTail(), op.getSquares()})
+      if (rows && lookup(rows) != Has::Whole)
+        return refuse(op, rows, "as if it were of all ranks");
+    if (op.getRanks().value_or(ranks) != static_cast<uint64_t>(ranks))
+      return op.emitOpError("takes squares of ")
+             << *op.getRanks() << " ranks, the model has " << ranks;
+    FailureOr<Has> heads = takeAlike(op, {op.getQ(), op.getK(), op.getV()});
+    if (failed(heads))
+      return failure();
+    // Norms of whole rows have a number for each column of all heads.
+    for (Value norm : {op.getQNorm(), op.getKNorm()}) {
+      if (!norm)
+        continue;
+      Split split = op.getSquares() ? Split::Rows : Split::None;
+      if (failed(needs(op, norm, split)))
+        return failure();
+      auto type = cast<RankedTensorType>(norm.getType());
+      if (*heads == Has::Part && !op.getSquares() &&
+          type.getDimSize(0) > static_cast<int64_t>(op.getHeadDim()))
+        return refuse(op, op.getQ(), "for a norm of whole rows");
+    }
+    return heads;
+  }
+
+  FailureOr<Has> takeWhole(mega::TileOpInterface op) {
+    SmallVector<mega::TileAccess> accesses;
+    op.getAccesses(accesses);
+    for (const mega::TileAccess &access : accesses)
+      if (!access.write && lookup(access.buffer) != Has::Whole)
+        return refuse(op, access.buffer, "as if it were of all ranks");
+    for (Value operand : op->getOperands())
+      if (operand.getDefiningOp<mega::WeightOp>() &&
+          failed(needs(op, operand, Split::None)))
+        return failure();
+    return Has::Whole;
+  }
+
+  /// What all of the buffers are; summands may not be among them.
+  FailureOr<Has> takeAlike(Operation *op, ArrayRef<Value> read) {
+    for (Value buffer : read)
+      if (lookup(buffer) != lookup(read.front()) ||
+          lookup(buffer) == Has::Summand)
+        return refuse(op, buffer,
+                      lookup(buffer) == Has::Summand
+                          ? "as if it were of all ranks"
+                          : ("beside " + nameOf(read.front())));
+    return lookup(read.front());
+  }
+
+  /// Whole rows by rows of a weight are columns of the product; a rank's
+  /// columns of rows by its columns of a weight, a summand of it.
+  FailureOr<Has> multiply(mega::TileOpInterface op) {
+    mega::TileProduct product = op.getProduct();
+    Has rows = lookup(product.rows);
+    // Groups and experts; the rows that a product is added to it writes, too.
+    llvm::SmallDenseSet<Value> known{product.rows};
+    SmallVector<mega::TileAccess> accesses;
+    op.getAccesses(accesses);
+    for (const mega::TileAccess &access : accesses)
+      if (access.write)
+        known.insert(access.buffer);
+    for (const mega::TileAccess &access : accesses)
+      if (!known.contains(access.buffer) && lookup(access.buffer) != Has::Whole)
+        return refuse(op, access.buffer, "as if it were of all ranks");
+    std::optional<Has> result;
+    for (Value weight : product.weights) {
+      Split split = getSplit(op, weight);
+      Has has = rows;
+      if (rows == Has::Part && split == Split::Columns)
+        has = Has::Summand;
+      else if (rows == Has::Whole && split == Split::Rows)
+        has = Has::Part;
+      else if (rows != Has::Whole || split != Split::None)
+        return refuse(op, product.rows,
+                      "by " + nameOf(weight) + ", " + describe(split).str());
+      if (result && *result != has)
+        return refuse(
+            op, weight,
+            "beside " + nameOf(product.weights.front()) + ", " +
+                describe(getSplit(op, product.weights.front())).str());
+      result = has;
+    }
+    return *result;
+  }
+
+  /// Checks that a bias, if any, is split as the product is.
+  template <typename OpTy> LogicalResult takeBias(OpTy op, Has product) {
+    if (!op.getBias())
+      return success();
+    if (product == Has::Summand)
+      return refuse(op, op.getBias(), "to add to the summand of each rank");
+    return needs(op, op.getBias(),
+                 product == Has::Part ? Split::Rows : Split::None);
+  }
+
+  LogicalResult needs(Operation *op, Value weight, Split split) {
+    if (getSplit(op, weight) == split)
+      return success();
+    return refuse(op, weight,
+                  split == Split::Rows ? "where a rank needs its own rows"
+                                       : "where a rank needs all of it");
+  }
+
+  /// "'add' reads 'sums', of which each rank has a summand, as ...".
+  LogicalResult refuse(Operation *op, Value read, const Twine &how) {
+    auto phase = op->getParentOfType<mega::PhaseOp>();
+    InFlightDiagnostic diag = op->emitOpError()
+                              << "of '" << phase.getName() << "' reads "
+                              << nameOf(read) << ", "
+                              << (read.getDefiningOp<mega::WeightOp>()
+                                      ? describe(getSplit(op, read))
+                                      : describe(lookup(read)))
+                              << ", " << how;
+    if (Operation *writer = buffers.lookup(read).writer)
+      diag.attachNote(writer->getLoc()) << "it was written here";
+    return diag;
+  }
+
+  /// Nobody has written what the caller gives, which all ranks have.
+  Has lookup(Value buffer) { return buffers.lookup(buffer).has; }
+
+  Split getSplit(Operation *op, Value weight) {
+    auto get = weight.getDefiningOp<mega::WeightOp>();
+    auto [it, isNew] = splits.try_emplace(get.getWeightAttr(), Split::None);
+    if (isNew)
+      it->second = ::getSplit(
+          symbols.lookup<fpmoe::WeightOp>(get.getWeight()).getResultValue());
+    return it->second;
+  }
+
+  struct Buffer {
+    Has has = Has::Whole;
+    Operation *writer = nullptr;
+  };
+  SymbolTable &symbols;
+  const int64_t ranks;
+  llvm::DenseMap<Value, Buffer> buffers;
+  llvm::DenseMap<Attribute, Split> splits; ///< of weights by their names
+};
+
+struct VerifyRanksPass : fpmoe::impl::VerifyRanksBase<VerifyRanksPass> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    int64_t ranks = fpmoe::getNumRanks(module);
+    SymbolTable symbols(module);
+    for (auto program : module.getOps<mega::ProgramOp>())
+      if (failed(ranks > 1 ? RankVerifier(symbols, ranks).run(program)
+                           : checkAlone(program)))
+        return signalPassFailure();
+  }
+
+  /// One process has nobody to add its rows to.
+  static LogicalResult checkAlone(mega::ProgramOp program) {
+    WalkResult walk = program.walk([](mega::ExchangeOp exchange) {
+      exchange.emitOpError("has no ranks in 'fpmoe.model' to add up");
+      return WalkResult::interrupt();
+    });
+    return failure(walk.wasInterrupted());
+  }
+};
+
+} // namespace
