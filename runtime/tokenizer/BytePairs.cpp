@@ -5,13 +5,15 @@
 //
 // A word starts as one symbol per character; the pair of lowest rank is merged,
 // the leftmost of equals, until no pair has a merge. Short words are searched
-// directly, long ones through a heap; words seen before come from a cache.
+// directly, long ones through queues by rank; words seen before come from a
+// cache.
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/tokenizer/TokenizerTables.h"
 #include "runtime/tokenizer/Utf8.h"
 
 #include <algorithm>
+#include <functional>
 
 namespace fpmoe {
 
@@ -112,51 +114,124 @@ static void mergeShort(const TokenizerTables &tables,
   symbols.resize(count);
 }
 
-/// Merges with a heap of candidates over a linked list of symbols.
+namespace {
+
+/// Pairs that can be merged: those of the lowest rank first, and of these the
+/// leftmost. Each rank has a list of places, which mostly come in order, so
+/// that a heap of ranks is all that has to be searched: much less than places,
+/// in long words.
+class Candidates {
+public:
+  Candidates() : queues(256) {}
+
+  void push(uint32_t rank, uint32_t left) {
+    Queue &queue = find(rank);
+    auto place = static_cast<uint32_t>(places.size());
+    places.push_back({left, kNone});
+    if (queue.first == kNone) {
+      queue = {rank, place, place, /*sorted=*/true};
+      ranks.push_back(rank);
+      std::push_heap(ranks.begin(), ranks.end(), std::greater<>());
+      return;
+    }
+    queue.sorted &= places[queue.last].left < left;
+    places[queue.last].next = place;
+    queue.last = place;
+  }
+
+  bool pop(uint32_t &rank, uint32_t &left) {
+    if (ranks.empty())
+      return false;
+    rank = ranks.front();
+    Queue &queue = find(rank);
+    if (!queue.sorted)
+      sort(queue);
+    left = places[queue.first].left;
+    queue.first = places[queue.first].next;
+    if (queue.first == kNone) {
+      std::pop_heap(ranks.begin(), ranks.end(), std::greater<>());
+      ranks.pop_back();
+    }
+    return true;
+  }
+
+private:
+  struct Place {
+    uint32_t left, next;
+  };
+  struct Queue {
+    uint32_t rank = kNone, first = kNone, last = kNone;
+    bool sorted = true;
+  };
+
+  Queue &find(uint32_t rank) {
+    size_t mask = queues.size() - 1;
+    size_t slot = rank * 0x9e3779b1u >> 7 & mask;
+    while (queues[slot].rank != rank && queues[slot].rank != kNone)
+      slot = (slot + 1) & mask;
+    if (queues[slot].rank == rank)
+      return queues[slot];
+    if (++used * 2 > queues.size()) {
+      std::vector<Queue> old(queues.size() * 2);
+      old.swap(queues);
+      used = 0;
+      for (const Queue &queue : old)
+        if (queue.rank != kNone)
+          find(queue.rank) = queue;
+      return find(rank);
+    }
+    queues[slot].rank = rank;
+    return queues[slot];
+  }
+
+  /// What is merged makes symbols that are longer than those of its rank, so
+  /// that no place comes to a list that is being taken: each is sorted once.
+  void sort(Queue &queue) {
+    std::vector<uint32_t> lefts;
+    for (uint32_t at = queue.first; at != kNone; at = places[at].next)
+      lefts.push_back(places[at].left);
+    std::sort(lefts.begin(), lefts.end());
+    auto left = lefts.begin();
+    for (uint32_t at = queue.first; at != kNone; at = places[at].next)
+      places[at].left = *left++;
+    queue.sorted = true;
+  }
+
+  std::vector<Place> places;
+  std::vector<Queue> queues; ///< by rank, a power of two, half of it free
+  size_t used = 0;
+  std::vector<uint32_t> ranks; ///< that have places; a heap
+};
+
+} // namespace
+
+/// Merges candidates over a linked list of symbols.
 static void mergeLong(const TokenizerTables &tables,
                       std::vector<uint32_t> &symbols) {
-  struct Candidate {
-    uint64_t order; // rank, then position
-    uint32_t result;
-    bool operator<(const Candidate &other) const { return order > other.order; }
-  };
   uint32_t count = static_cast<uint32_t>(symbols.size());
   std::vector<uint32_t> next(count), previous(count);
-  std::vector<Candidate> heap;
-  auto candidate = [&](uint32_t left, Candidate &out) {
-    uint32_t rank;
-    if (!tables.findMerge(symbols[left], symbols[next[left]], rank, out.result))
-      return false;
-    out.order = uint64_t(rank) << 32 | left;
-    return true;
-  };
+  Candidates candidates;
   for (uint32_t i = 0; i != count; ++i) {
     next[i] = i + 1;
     previous[i] = i - 1; // kNone for the first
   }
-  Candidate fresh;
-  for (uint32_t i = 0; i + 1 < count; ++i)
-    if (candidate(i, fresh))
-      heap.push_back(fresh);
-  std::make_heap(heap.begin(), heap.end());
+  uint32_t rank, result;
   auto push = [&](uint32_t left) {
-    if (candidate(left, fresh)) {
-      heap.push_back(fresh);
-      std::push_heap(heap.begin(), heap.end());
-    }
+    if (tables.findMerge(symbols[left], symbols[next[left]], rank, result))
+      candidates.push(rank, left);
   };
-  while (!heap.empty()) {
-    std::pop_heap(heap.begin(), heap.end());
-    Candidate best = heap.back();
-    heap.pop_back();
-    uint32_t left = static_cast<uint32_t>(best.order);
+  for (uint32_t i = 0; i + 1 < count; ++i)
+    push(i);
+  uint32_t wanted, left;
+  while (candidates.pop(wanted, left)) {
     // Candidates whose symbols have changed since are out of date.
     if (symbols[left] == kNone || next[left] == count)
       continue;
-    if (!candidate(left, fresh) || fresh.result != best.result)
-      continue;
     uint32_t right = next[left];
-    symbols[left] = best.result;
+    if (!tables.findMerge(symbols[left], symbols[right], rank, result) ||
+        rank != wanted)
+      continue;
+    symbols[left] = result;
     symbols[right] = kNone;
     next[left] = next[right];
     if (next[left] != count) {
