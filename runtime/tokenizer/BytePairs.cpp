@@ -117,9 +117,11 @@ static void mergeShort(const TokenizerTables &tables,
 namespace {
 
 /// Pairs that can be merged: those of the lowest rank first, and of these the
-/// leftmost. Each rank has a list of places, which mostly come in order, so
-/// that a heap of ranks is all that has to be searched: much less than places,
-/// in long words.
+/// leftmost. In whatever word, the symbols within a token are merged as they
+/// are where it stands alone, so that its last merge is always the same; all
+/// places of a pair come with the last merge of its second part or of its
+/// first, from left to right. So a list for each rank holds them in order, and
+/// only ranks have to be searched, which are few in a long word.
 class Candidates {
 public:
   Candidates() : queues(256) {}
@@ -129,12 +131,11 @@ public:
     auto place = static_cast<uint32_t>(places.size());
     places.push_back({left, kNone});
     if (queue.first == kNone) {
-      queue = {rank, place, place, /*sorted=*/true};
+      queue = {rank, place, place};
       ranks.push_back(rank);
       std::push_heap(ranks.begin(), ranks.end(), std::greater<>());
       return;
     }
-    queue.sorted &= places[queue.last].left < left;
     places[queue.last].next = place;
     queue.last = place;
   }
@@ -144,8 +145,6 @@ public:
       return false;
     rank = ranks.front();
     Queue &queue = find(rank);
-    if (!queue.sorted)
-      sort(queue);
     left = places[queue.first].left;
     queue.first = places[queue.first].next;
     if (queue.first == kNone) {
@@ -161,7 +160,6 @@ private:
   };
   struct Queue {
     uint32_t rank = kNone, first = kNone, last = kNone;
-    bool sorted = true;
   };
 
   Queue &find(uint32_t rank) {
@@ -184,19 +182,6 @@ private:
     return queues[slot];
   }
 
-  /// What is merged makes symbols that are longer than those of its rank, so
-  /// that no place comes to a list that is being taken: each is sorted once.
-  void sort(Queue &queue) {
-    std::vector<uint32_t> lefts;
-    for (uint32_t at = queue.first; at != kNone; at = places[at].next)
-      lefts.push_back(places[at].left);
-    std::sort(lefts.begin(), lefts.end());
-    auto left = lefts.begin();
-    for (uint32_t at = queue.first; at != kNone; at = places[at].next)
-      places[at].left = *left++;
-    queue.sorted = true;
-  }
-
   std::vector<Place> places;
   std::vector<Queue> queues; ///< by rank, a power of two, half of it free
   size_t used = 0;
@@ -217,7 +202,8 @@ static void mergeLong(const TokenizerTables &tables,
   }
   uint32_t rank, result;
   auto push = [&](uint32_t left) {
-    if (tables.findMerge(symbols[left], symbols[next[left]], rank, result))
+    if (tables.findMerge(symbols[left], symbols[next[left]], rank, result) &&
+        rank != kNone)
       candidates.push(rank, left);
   };
   for (uint32_t i = 0; i + 1 < count; ++i)

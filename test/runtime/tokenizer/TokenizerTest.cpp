@@ -13,6 +13,7 @@
 #include "lib/Tokenizer/Tokenizer.h"
 #include "test/runtime/tokenizer/MustEncode.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -239,6 +240,64 @@ TEST(TokenizerTest, EncodesLongWords) {
     std::string spaces(300000, ' ');
     ids = mustEncode(loaded->tokenizer, spaces + "x", false);
     EXPECT_FALSE(ids.empty());
+  }
+}
+
+// Of merges of two letters, several make the same token, in any order.
+TEST(TokenizerTest, MergesLongWordsByRankAndThenFromTheLeft) {
+  std::mt19937 random(2);
+  for (int round = 0; round != 1000; ++round) {
+    std::vector<std::string> tokens{"a", "b"};
+    std::vector<std::pair<std::string, std::string>> merges;
+    while (merges.size() != 60) {
+      const std::string left = tokens[random() % tokens.size()];
+      const std::string right = tokens[random() % tokens.size()];
+      if (left.size() + right.size() > 6 ||
+          llvm::is_contained(merges, std::pair(left, right)))
+        continue;
+      merges.push_back({left, right});
+      if (!llvm::is_contained(tokens, left + right))
+        tokens.push_back(left + right);
+    }
+    llvm::json::Object vocabulary;
+    for (size_t id = 0; id != tokens.size(); ++id)
+      vocabulary[tokens[id]] = static_cast<int64_t>(id);
+    llvm::json::Array list;
+    for (const auto &[left, right] : merges)
+      list.push_back(left + " " + right);
+    std::string file;
+    llvm::raw_string_ostream(file) << llvm::json::Value(llvm::json::Object{
+        {"model", llvm::json::Object{{"type", "BPE"},
+                                     {"vocab", std::move(vocabulary)},
+                                     {"merges", std::move(list)}}}});
+    auto tables = compileTokenizerText(file, "tokenizer.json", 1 << 20);
+    ASSERT_TRUE(bool(tables)) << llvm::toString(tables.takeError());
+    Tokenizer tokenizer;
+    std::string error;
+    ASSERT_TRUE(
+        Tokenizer::create(tables->data(), tables->size(), tokenizer, error));
+
+    std::string text;
+    for (int i = 65 + random() % 300; i != 0; --i)
+      text += random() % 8 ? "a" : "b";
+    std::vector<std::string> word;
+    for (char letter : text)
+      word.push_back(std::string(1, letter));
+    for (size_t rank = 0; rank != merges.size();) {
+      const auto &[left, right] = merges[rank++];
+      for (size_t i = 0; i + 1 < word.size(); ++i)
+        if (word[i] == left && word[i + 1] == right) {
+          word[i] += right;
+          word.erase(word.begin() + i + 1);
+          rank = 0; // it may have made one of a lower rank
+          break;
+        }
+    }
+    std::vector<int32_t> wanted;
+    for (const std::string &token : word)
+      wanted.push_back(
+          static_cast<int32_t>(llvm::find(tokens, token) - tokens.begin()));
+    ASSERT_EQ(mustEncode(tokenizer, text, false), wanted) << text;
   }
 }
 
