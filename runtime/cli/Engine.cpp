@@ -150,7 +150,7 @@ int64_t fpmoe::defaultCacheBytes(int64_t sequences) {
       (fpmoe_model.context + pagePositions - 1) / pagePositions * sequences;
   int64_t memory = machineMemory() / 4;
   if (const GpuInfo *gpu = usedGpu()) // all but the weights is for this
-    memory = (gpu->memoryBytes - weightBytesOfRank()) / 2;
+    memory = (gpuMemory(*gpu) - weightBytesOfRank()) / 2;
   int64_t most = std::max<int64_t>(memory / position / pagePositions, 1);
   return std::min(pages, most) * pagePositions * position;
 }

@@ -16,6 +16,7 @@
 #include "runtime/cli/Arguments.h"
 #include "runtime/core/Gpus.h"
 #include "runtime/core/Session.h"
+#include "runtime/ranks/Agreement.h"
 #include "runtime/ranks/Ranks.h"
 #include "runtime/ranks/StepMessage.h"
 
@@ -55,6 +56,8 @@ std::string runnerText(const Team &team);
 
 /// Bytes of this machine's memory; of several ranks, those that each has.
 int64_t machineMemory();
+/// Bytes of this GPU's memory; of several ranks, those of the smallest one.
+int64_t gpuMemory(const GpuInfo &gpu);
 
 /// Rank 0, which exits with this code, tells the others that this is the end;
 /// nothing happens where there are none.
@@ -92,7 +95,7 @@ public:
 
 private:
   void declareRanks(Arguments &arguments);
-  Status chooseGpuOfRank(uint64_t &levels) const;
+  Status chooseGpuOfRank(RankMachine &own) const;
   Status join(const std::string &command);
   int follow(Ranks &ranks);
   void tellRanks(Ranks &ranks) const;

@@ -60,6 +60,11 @@ int64_t fpmoe::machineMemory() {
   return Ranks::joined() ? agreement.memoryBytes() : installedMemory();
 }
 
+int64_t fpmoe::gpuMemory(const GpuInfo &gpu) {
+  // A program that is not split has nothing to agree on.
+  return fpmoe_model.ranks > 1 ? agreement.gpuBytes() : gpu.memoryBytes;
+}
+
 void Engine::declareRanks(Arguments &arguments) {
   std::string example = startText(arguments.name());
   arguments.optionalText(
@@ -77,10 +82,10 @@ void Engine::declareRanks(Arguments &arguments) {
   arguments.whenParsed([this, &arguments] { return join(arguments.name()); });
 }
 
-/// Adds the level of the GPU that this rank runs on, if it does, to those that
-/// run on its CPU. Ranks of a machine have a GPU each, unless FPMOE_DEVICE
-/// names one.
-Status Engine::chooseGpuOfRank(uint64_t &levels) const {
+/// Adds the level and the memory of the GPU that this rank runs on, if it does,
+/// to what it has of its machine. Ranks of a machine have a GPU each, unless
+/// FPMOE_DEVICE names one.
+Status Engine::chooseGpuOfRank(RankMachine &own) const {
   const FpmoeLevel &level = usedLevel();
   if (fpmoe_model.ranks <= 1 || !level.cuda)
     return Status::success();
@@ -94,9 +99,10 @@ Status Engine::chooseGpuOfRank(uint64_t &levels) const {
     Status status = gpusOf(level).chooseFor(level, process);
     // It runs on its CPU instead, if the program can.
     if (status.failed())
-      return levels ? Status::success() : status;
+      return own.levels ? Status::success() : status;
   }
-  levels |= uint64_t(1) << (&level - fpmoe_model.levels);
+  own.levels |= uint64_t(1) << (&level - fpmoe_model.levels);
+  own.gpuBytes = gpusOf(level).chosen().memoryBytes;
   return Status::success();
 }
 
@@ -110,8 +116,9 @@ Status Engine::join(const std::string &command) {
     return Status::success();
   LevelWish wish;
   wish.name = getenv("FPMOE_CPU");
-  uint64_t levels = runnableLevels(fpmoe_model, readCpuWords(), wish);
-  Status status = chooseGpuOfRank(levels);
+  RankMachine own =
+      readRankMachine(runnableLevels(fpmoe_model, readCpuWords(), wish));
+  Status status = chooseGpuOfRank(own);
   if (!status.failed())
     status = Ranks::join(mpiLibrary, double(mpiTimeout));
   if (status.failed()) {
@@ -123,8 +130,8 @@ Status Engine::join(const std::string &command) {
   Ranks &ranks = *Ranks::joined();
   // One that is not split may run on its GPU.
   if (fpmoe_model.ranks <= 1)
-    levels = ~uint64_t(0);
-  status = Agreement::find(ranks, fpmoe_model, levels, agreement);
+    own.levels = ~uint64_t(0);
+  status = Agreement::find(ranks, fpmoe_model, own, agreement);
   if (status.failed()) {
     int code = ranks.rank() ? exitSuccess : fail(status);
     ranks.leave(code);

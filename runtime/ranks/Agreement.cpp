@@ -109,7 +109,7 @@ Status Agreement::choose(const FpmoeModel &model,
 }
 
 Status Agreement::find(Ranks &ranks, const FpmoeModel &model,
-                       uint64_t ownLevels, Agreement &agreement) {
+                       const RankMachine &own, Agreement &agreement) {
   std::vector<uint64_t> programs = ranks.share(programHash());
   for (size_t i = 1; i < programs.size(); ++i)
     if (programs[i] != programs[0])
@@ -130,7 +130,7 @@ Status Agreement::find(Ranks &ranks, const FpmoeModel &model,
   std::vector<std::string> hosts;
   for (int32_t i = 0; i < count; ++i)
     hosts.push_back(ranks.hostOf(i));
-  return agreement.choose(model, ranks.share(readRankMachine(ownLevels)),
+  return agreement.choose(model, ranks.share(own),
                           std::move(hosts));
 }
 
@@ -148,6 +148,13 @@ int64_t Agreement::memoryBytes() const {
     least = std::min<int64_t>(
         least, machines[i].memoryBytes /
                    std::count(hosts.begin(), hosts.end(), hosts[i]));
+  return least;
+}
+
+int64_t Agreement::gpuBytes() const {
+  int64_t least = INT64_MAX;
+  for (const RankMachine &machine : machines)
+    least = std::min(least, machine.gpuBytes);
   return least;
 }
 

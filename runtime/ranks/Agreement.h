@@ -26,6 +26,7 @@ namespace fpmoe {
 struct RankMachine {
   uint64_t levels = 0;     ///< bit i: it runs level i of the program
   int64_t memoryBytes = 0; ///< of the machine
+  int64_t gpuBytes = 0;    ///< of the GPU that the rank runs on, if it does
   int32_t usableCpus = 0;
   int32_t machineCpus = 0;
   uint64_t cpus[64] = {}; ///< bit i: it may use CPU i
@@ -37,8 +38,8 @@ RankMachine readRankMachine(uint64_t levels);
 class Agreement {
 public:
   /// Finds what all ranks run. They all get the same result or the same error.
-  static Status find(Ranks &ranks, const FpmoeModel &model, uint64_t ownLevels,
-                     Agreement &agreement);
+  static Status find(Ranks &ranks, const FpmoeModel &model,
+                     const RankMachine &own, Agreement &agreement);
 
   /// The same of machines that are known, by their names and of all ranks.
   Status choose(const FpmoeModel &model, std::vector<RankMachine> machines,
@@ -50,6 +51,8 @@ public:
   int32_t cpusOf(size_t rank) const;
   /// Memory of the machine that has the least for each of its ranks.
   int64_t memoryBytes() const;
+  /// Memory of the smallest GPU that a rank runs on; 0 where one has none.
+  int64_t gpuBytes() const;
   /// What is to be said when each rank has so many threads, or, where that is
   /// 0, as many as it has CPUs; "" if nothing.
   std::string noteOf(int64_t threads) const;

@@ -78,6 +78,15 @@ TEST_F(AgreementTest, neighboursShareCpusAndMemory) {
             "each has");
 }
 
+TEST_F(AgreementTest, theSmallestGpu) {
+  add("a");
+  add("b");
+  machines[0].gpuBytes = 80;
+  machines[1].gpuBytes = 24;
+  ASSERT_EQ(choose(), "");
+  EXPECT_EQ(agreement.gpuBytes(), 24);
+}
+
 TEST_F(AgreementTest, boundRanksHaveTheirCpusAlone) {
   add("a", 0, 4);
   add("a", 4, 4);
