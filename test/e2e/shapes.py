@@ -26,7 +26,7 @@ aarch64 in QEMU. The checks, each in steps of 1, 7 and all tokens:
              as emulation.py says, with 1, 2, 5 and 16 workers: more than there are tiles.
 And every tile op of dialects/Mega is one that some shape aims at, and is in its program.
 
-Without arguments everything is checked, which takes an hour of one CPU; with --selection, most
+Without arguments everything is checked, which takes hours of one CPU; with --selection, most
 shapes in one format and on one level, a minute. Prints a line for each check; exits
 with 1 when one fails, with 2 for wrong usage. Needs Python, GCC, and opt and llc of LLVM; for
 aarch64 its GCC and QEMU.
@@ -363,9 +363,12 @@ class ShapeModel(emulation.Model):
         if level not in AARCH64:
             self.runner = ()
             return super().build(level)
+        if (first := self.same_code(self.code(level), level)) != level:
+            return first
         # Weights lie as those of BASE do.
         self.runner, self.blob = ("qemu-aarch64", "-cpu", "max"), self.work / f"{BASE}.blob"
-        self.compile(f"--cpu={BASE}", f"--weights-file={self.blob}", "-o", self.program)
+        if BASE not in self.seen.values():
+            self.compile(f"--cpu={BASE}", f"--weights-file={self.blob}", "-o", self.program)
         code = self.work / "aarch64.o"
         self.compile(f"--cpu={level}", "--compile-to=object", "-o", code)
         run("aarch64-linux-gnu-gcc", "-static", "-pthread", "-O1", f"-I{ROOT / 'include'}",
