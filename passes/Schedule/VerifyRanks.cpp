@@ -27,25 +27,25 @@ enum class Has { Whole, Part, Summand };
 /// What a rank has of a weight.
 enum class Split { None, Rows, Columns, Mixed };
 
-/// The first op that splits a value of a recipe, looking back.
-Split getSplit(Value value) {
-  Operation *op = value.getDefiningOp();
-  if (!op)
-    return Split::None;
-  if (isa<fpmoe::SplitRowsOp>(op))
-    return Split::Rows;
-  if (isa<fpmoe::SplitColumnsOp>(op))
-    return Split::Columns;
-  std::optional<Split> split;
-  for (Value operand : op->getOperands()) {
-    if (!isa<RankedTensorType>(operand.getType()))
-      continue;
-    Split other = getSplit(operand);
-    if (split && *split != other)
-      return Split::Mixed;
-    split = other;
+/// Follows a recipe: what splits a value splits what is made of it.
+Split getSplit(fpmoe::WeightOp weight) {
+  llvm::SmallDenseMap<Value, Split> splits; // None where it has no entry
+  for (Operation &op : weight.getRecipe().front()) {
+    std::optional<Split> split;
+    if (isa<fpmoe::SplitRowsOp>(op))
+      split = Split::Rows;
+    else if (isa<fpmoe::SplitColumnsOp>(op))
+      split = Split::Columns;
+    else
+      for (Value operand : op.getOperands())
+        if (isa<RankedTensorType>(operand.getType())) {
+          Split other = splits.lookup(operand);
+          split = split && *split != other ? Split::Mixed : other;
+        }
+    for (Value result : op.getResults())
+      splits[result] = split.value_or(Split::None);
   }
-  return split.value_or(Split::None);
+  return splits.lookup(weight.getResultValue());
 }
 
 StringRef describe(Split split) {
@@ -140,7 +140,7 @@ private:
   // What an op makes of what it reads.
 
   FailureOr<Has> visit(mega::EmbedOp op) {
-    Split table = getSplit(op, op.getTable());
+    Split table = getSplit(op.getTable());
     if (table == (op.getPart() ? Split::Rows : Split::None))
       return op.getPart() ? Has::Summand : Has::Whole;
     return refuse(op, op.getTable(),
@@ -288,7 +288,7 @@ private:
         return refuse(op, access.buffer, "as if it were of all ranks");
     std::optional<Has> result;
     for (Value weight : product.weights) {
-      Split split = getSplit(op, weight);
+      Split split = getSplit(weight);
       Has has = rows;
       if (rows == Has::Part && split == Split::Columns)
         has = Has::Summand;
@@ -298,10 +298,9 @@ private:
         return refuse(op, product.rows,
                       "by " + nameOf(weight) + ", " + describe(split).str());
       if (result && *result != has)
-        return refuse(
-            op, weight,
-            "beside " + nameOf(product.weights.front()) + ", " +
-                describe(getSplit(op, product.weights.front())).str());
+        return refuse(op, weight,
+                      "beside " + nameOf(product.weights.front()) + ", " +
+                          describe(getSplit(product.weights.front())).str());
       result = has;
     }
     return *result;
@@ -318,7 +317,7 @@ private:
   }
 
   LogicalResult needs(Operation *op, Value weight, Split split) {
-    if (getSplit(op, weight) == split)
+    if (getSplit(weight) == split)
       return success();
     return refuse(op, weight,
                   split == Split::Rows ? "where a rank needs its own rows"
@@ -332,7 +331,7 @@ private:
                               << "of '" << phase.getName() << "' reads "
                               << nameOf(read) << ", "
                               << (read.getDefiningOp<mega::WeightOp>()
-                                      ? describe(getSplit(op, read))
+                                      ? describe(getSplit(read))
                                       : describe(lookup(read)))
                               << ", " << how;
     if (Operation *writer = buffers.lookup(read).writer)
@@ -343,12 +342,13 @@ private:
   /// Nobody has written what the caller gives, which all ranks have.
   Has lookup(Value buffer) { return buffers.lookup(buffer).has; }
 
-  Split getSplit(Operation *op, Value weight) {
+  Split getSplit(Value weight) {
     auto get = weight.getDefiningOp<mega::WeightOp>();
+    if (!get)
+      return Split::None;
     auto [it, isNew] = splits.try_emplace(get.getWeightAttr(), Split::None);
     if (isNew)
-      it->second = ::getSplit(
-          symbols.lookup<fpmoe::WeightOp>(get.getWeight()).getResultValue());
+      it->second = ::getSplit(symbols.lookup<fpmoe::WeightOp>(get.getWeight()));
     return it->second;
   }
 
