@@ -119,12 +119,12 @@ private:
                   mega::HeadsOp>([&](auto op) { return visit(op); })
             // Each column, or each head, by itself.
             .Case<mega::QuantizeOp>(
-                [&](auto op) { return takeAlike(op, {op.getRows()}); })
+                [&](auto op) { return take(op, {op.getRows()}); })
             .Case<mega::AttentionOp, mega::AttendSpanOp>([&](auto op) {
-              return takeAlike(op, {op.getQuery(), op.getCache()});
+              return take(op, {op.getQuery(), op.getCache()});
             })
             .Case<mega::MergeSpansOp>(
-                [&](auto op) { return takeAlike(op, {op.getPartial()}); })
+                [&](auto op) { return take(op, {op.getPartial()}); })
             // All others take rows as they are of the model.
             .Default([&](Operation *) { return takeWhole(tile); });
     if (failed(result))
@@ -161,8 +161,8 @@ private:
     bool isAlone = !op.getAccumulate() && !op.getBias();
     if (sums == Has::Part || (sums == Has::Summand && !isAlone))
       return refuse(op, op.getSums(), "as sums over all ranks");
-    if (op.getAccumulate() && lookup(op.getOut()) != sums)
-      return refuse(op, op.getOut(), "to add to it");
+    if (op.getAccumulate() && failed(add(op, op.getSums(), sums, op.getOut())))
+      return failure();
     return sums;
   }
 
@@ -171,8 +171,8 @@ private:
     if (failed(result) || failed(takeBias(op, *result)))
       return failure();
     if (op.getAccumulate() &&
-        (*result != Has::Whole || lookup(op.getOut()) != Has::Whole))
-      return refuse(op, op.getWeight(), "to add to whole rows");
+        failed(add(op, op.getWeight(), *result, op.getOut())))
+      return failure();
     auto out = op.getOut().getDefiningOp<mega::BufferOp>();
     if (out && out.getSpace() == mega::BufferSpace::Logits &&
         *result != Has::Part)
@@ -184,8 +184,6 @@ private:
     FailureOr<Has> result = multiply(op);
     if (failed(result) || failed(takeBias(op, *result)))
       return failure();
-    if (*result == Has::Summand)
-      return refuse(op, op.getWeight(), "to give whole heads");
     for (Value norm : {op.getQNorm(), op.getKNorm()})
       if (norm && failed(needs(op, norm, Split::None)))
         return failure();
@@ -198,7 +196,7 @@ private:
     FailureOr<Has> result = multiply(op);
     if (failed(result) || *result != Has::Part)
       return *result == Has::Summand ? FailureOr<Has>(Has::Part) : result;
-    return refuse(op, op.getWeight(), "to put whole numbers behind rows");
+    return refuse(op, op.getWeight(), "to put behind whole rows");
   }
 
   FailureOr<Has> visit(mega::ExpertUpOp op) { return multiply(op); }
@@ -209,26 +207,23 @@ private:
       return failure();
     // Sums of shards begin with zero, other rows are added to.
     bool isAdded = cast<MemRefType>(op.getX().getType()).getRank() == 2;
-    if (isAdded && (*result != Has::Whole || lookup(op.getX()) != Has::Whole))
-      return refuse(op, op.getX(), "to add to whole rows");
+    if (isAdded && failed(add(op, op.getAct(), *result, op.getX())))
+      return failure();
     return result;
   }
 
   FailureOr<Has> visit(mega::SquaresOp op) {
-    FailureOr<Has> rows = takeAlike(op, {op.getQ(), op.getK()});
+    FailureOr<Has> rows = take(op, {op.getQ(), op.getK()});
     if (failed(rows))
       return failure();
     return *rows == Has::Part ? Has::Summand : Has::Whole;
   }
 
   FailureOr<Has> visit(mega::HeadsOp op) {
-    for (Value rows : {op.getTail(), op.getSquares()})
-      if (rows && lookup(rows) != Has::Whole)
-        return refuse(op, rows, "as if it were of all ranks");
     if (op.getRanks().value_or(ranks) != static_cast<uint64_t>(ranks))
       return op.emitOpError("takes squares of ")
              << *op.getRanks() << " ranks, the model has " << ranks;
-    FailureOr<Has> heads = takeAlike(op, {op.getQ(), op.getK(), op.getV()});
+    FailureOr<Has> heads = take(op, {op.getQ(), op.getK(), op.getV()});
     if (failed(heads))
       return failure();
     // Norms of whole rows have a number for each column of all heads.
@@ -247,45 +242,55 @@ private:
   }
 
   FailureOr<Has> takeWhole(mega::TileOpInterface op) {
-    SmallVector<mega::TileAccess> accesses;
-    op.getAccesses(accesses);
-    for (const mega::TileAccess &access : accesses)
-      if (!access.write && lookup(access.buffer) != Has::Whole)
-        return refuse(op, access.buffer, "as if it were of all ranks");
     for (Value operand : op->getOperands())
       if (operand.getDefiningOp<mega::WeightOp>() &&
           failed(needs(op, operand, Split::None)))
         return failure();
-    return Has::Whole;
+    return take(op, {});
   }
 
-  /// What all of the buffers are; summands may not be among them.
-  FailureOr<Has> takeAlike(Operation *op, ArrayRef<Value> read) {
-    for (Value buffer : read)
-      if (lookup(buffer) != lookup(read.front()) ||
-          lookup(buffer) == Has::Summand)
-        return refuse(op, buffer,
-                      lookup(buffer) == Has::Summand
-                          ? "as if it were of all ranks"
-                          : ("beside " + nameOf(read.front())));
-    return lookup(read.front());
+  /// What all of the buffers `alike` are, which may be parts of ranks. Whatever
+  /// else is read has to be whole, but for what the op writes, too (`add`).
+  FailureOr<Has> take(mega::TileOpInterface op, ArrayRef<Value> alike) {
+    Has has = alike.empty() ? Has::Whole : lookup(alike.front());
+    SmallVector<mega::TileAccess> accesses;
+    op.getAccesses(accesses);
+    llvm::SmallDenseSet<Value> written;
+    for (const mega::TileAccess &access : accesses)
+      if (access.write)
+        written.insert(access.buffer);
+    for (const mega::TileAccess &access : accesses) {
+      Value buffer = access.buffer;
+      bool isAlike = llvm::is_contained(alike, buffer);
+      if (access.write || (written.contains(buffer) && !isAlike))
+        continue;
+      Has read = lookup(buffer);
+      if (read == Has::Summand || (!isAlike && read != Has::Whole))
+        return refuse(op, buffer, "as if it were of all ranks");
+      if (isAlike && read != has)
+        return refuse(op, buffer, "beside " + nameOf(alike.front()));
+    }
+    return has;
+  }
+
+  /// Checks that what `from` gives is of all ranks, as the rows that it is
+  /// added to.
+  LogicalResult add(Operation *op, Value from, Has sum, Value rows) {
+    if (sum != Has::Whole)
+      return refuse(op, from, "to add to whole rows");
+    if (lookup(rows) != Has::Whole)
+      return refuse(op, rows, "to add whole rows to it");
+    return success();
   }
 
   /// Whole rows by rows of a weight are columns of the product; a rank's
   /// columns of rows by its columns of a weight, a summand of it.
   FailureOr<Has> multiply(mega::TileOpInterface op) {
     mega::TileProduct product = op.getProduct();
-    Has rows = lookup(product.rows);
-    // Groups and experts; the rows that a product is added to it writes, too.
-    llvm::SmallDenseSet<Value> known{product.rows};
-    SmallVector<mega::TileAccess> accesses;
-    op.getAccesses(accesses);
-    for (const mega::TileAccess &access : accesses)
-      if (access.write)
-        known.insert(access.buffer);
-    for (const mega::TileAccess &access : accesses)
-      if (!known.contains(access.buffer) && lookup(access.buffer) != Has::Whole)
-        return refuse(op, access.buffer, "as if it were of all ranks");
+    FailureOr<Has> taken = take(op, {product.rows});
+    if (failed(taken))
+      return failure();
+    Has rows = *taken;
     std::optional<Has> result;
     for (Value weight : product.weights) {
       Split split = getSplit(weight);
