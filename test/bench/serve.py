@@ -17,7 +17,8 @@ Every round asks each server in turn, by llama.cpp's /completion, with prompts o
             how long /health takes, asked every 50 ms
   cached    a prompt of 1000 ids of which 900 are in the cache, against one of 100: the ratio of the
             times until one token is made
-  cancel    for programs: from the end of a client's connection until the text has ended
+  cancel    for programs: from the end of a client's connection until the text has ended; the same
+            without the longest step that ended meanwhile
 
 Prints a line for each server and measure, over all rounds: the least, the median and the greatest, or
 p50, p99 and the greatest. Nothing here is a test. Exit code 1 if a server fails, 2 for wrong usage.
@@ -89,8 +90,10 @@ class Server:
         return came
 
     def running(self):
+        """Texts in the cache, and the time in steps so far."""
         text = self.get("/metrics")
-        return float(text.split("\nfpmoe:num_requests_running ")[1].split()[0])
+        return [float(text.split(f"\nfpmoe:{name} ")[1].split()[0])
+                for name in ("num_requests_running", "step_seconds_total")]
 
     def add(self, measure, *values):
         self.results.setdefault(measure, []).extend(values)
@@ -169,18 +172,25 @@ def measure_cancel(server, options, draw):
         return
     for _ in range(4):
         clients = [server.ask(ids(server, draw, 16), 4000) for _ in range(options.texts)]
-        while server.running() < options.texts:
+        while server.running()[0] < options.texts:
             time.sleep(0.01)
         for left in range(options.texts - 1, -1, -1):
             connection, answer = clients.pop()
             for _ in range(20):
                 answer.readline()
+            before, step = server.running()[1], 0
             start = time.perf_counter()
             answer.close()
             connection.close()
-            while server.running() > left:
+            while True:
+                texts, spent = server.running()
+                before, step = spent, max(step, spent - before)
+                if texts <= left:
+                    break
                 time.sleep(0.001)
-            server.add("cancel, ms", 1000 * (time.perf_counter() - start))
+            took = time.perf_counter() - start
+            server.add("cancel, ms", 1000 * took)
+            server.add("cancel but a step, ms", 1000 * (took - step))
 
 
 MEASURES = {"together": measure_together, "mixed": measure_mixed, "beside": measure_beside,

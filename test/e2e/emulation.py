@@ -29,6 +29,7 @@ from golden import ROOT, Failure, execute
 HERE = pathlib.Path(__file__).resolve().parent
 BASE = "x86-64-v3"
 LEVELS = (BASE, "x86-64-v3-vnni", "avx512", "avx512-vnni", "avx512-bf16", "amx-bf16")
+WIDE = LEVELS[2:]  # whose panels have 64 columns, not 16
 FILLS = ("0xff", "0x7f")
 TIMEOUT = 600
 
@@ -82,16 +83,25 @@ class Bench:
                     f"-I{ROOT / 'include'}", *flags, "-c", HERE / source, "-o", built)
                 self.support[sanitize].append(built)
 
-    def build(self, ir, driver, sanitize):
-        """Makes the driver of a program of which `ir` is the portable IR."""
-        passes = "default<O2>" + ",asan" * sanitize
-        code, linked = f"{driver}.bc", f"{driver}.o"
-        # As lib/Target/CPU/Object.cpp does; what only looks at addresses need not be fast.
-        run(self.options.llvm / "opt", "-mcpu=x86-64-v3", f"-passes={passes}", "-vectorize-loops=0",
-            "-vectorize-slp=0", "-disable-loop-unrolling", ir, "-o", code)
-        run(self.options.llvm / "llc", "-mcpu=x86-64-v3", "-O0" if sanitize else "-O3",
-            "-relocation-model=pic", "-filetype=obj", code, "-o", linked)
-        run("gcc", "-pthread", *self.support[sanitize], linked, "-o", driver)
+    def optimize(self, ir):
+        """The bitcode of a program of which `ir` is the portable IR."""
+        # As lib/Target/CPU/Object.cpp does.
+        return self.opt("default<O2>", ir, ir.with_suffix(".bc"), "-vectorize-loops=0",
+                        "-vectorize-slp=0", "-disable-loop-unrolling")
+
+    def opt(self, passes, source, to, *flags):
+        run(self.options.llvm / "opt", "-mcpu=x86-64-v3", f"-passes={passes}", *flags, source,
+            "-o", to)
+        return to
+
+    def build(self, code, driver, sanitize):
+        """Makes the driver of a program from its bitcode."""
+        level = "-O3"
+        if sanitize:  # What only looks at addresses need not be fast.
+            code, level = self.opt("asan", code, f"{driver}.bc"), "-O0"
+        run(self.options.llvm / "llc", "-mcpu=x86-64-v3", level, "-relocation-model=pic",
+            "-filetype=obj", code, "-o", f"{driver}.o")
+        run("gcc", "-pthread", *self.support[sanitize], f"{driver}.o", "-o", driver)
 
 
 class Model:
@@ -111,7 +121,7 @@ class Model:
         self.work.mkdir(parents=True, exist_ok=True)
         self.program, self.driver, self.sanitized = (
             self.work / name for name in ("program", "driver", "sanitized"))
-        self.results, self.seen, self.made = [], {}, {}
+        self.results, self.seen, self.made, self.packed = [], {}, {}, set()
 
     def compile(self, *flags):
         run(self.options.fpmoe_compile, self.source, f"--weights={self.weights}", *self.flags,
@@ -211,20 +221,29 @@ class Model:
         functions = re.sub("^@.*\n", "", ir.read_text(), flags=re.M)
         return self.seen.setdefault(functions, level)
 
+    def pack(self, level):
+        """Makes the weights of a level, and the program where it is run. Levels whose panels are as
+        wide share weights."""
+        wide, runs = level in WIDE, "native" in self.options.check and has(level)
+        self.blob = self.work / f"{'wide' if wide else 'narrow'}.blob"
+        if runs or self.blob not in self.packed:
+            cpu = level if runs else WIDE[0] if wide else BASE
+            self.compile(f"--cpu={cpu}", f"--weights-file={self.blob}", "-o", self.program)
+            self.packed.add(self.blob)
+
     def build(self, level):
         """Builds what the checks of a level run; says which level has the same code, if one has."""
         ir = self.code(level)
         if (first := self.same_code(ir, level)) != level:
             return first
-        # How weights lie is the level's.
-        self.blob = self.work / f"{level}.blob"
-        self.compile(f"--cpu={level}", f"--weights-file={self.blob}", "-o", self.program)
+        self.pack(level)
+        code = self.bench.optimize(ir)
         if set(self.options.check) - {"address"}:
-            self.bench.build(ir, self.driver, sanitize=False)
+            self.bench.build(code, self.driver, sanitize=False)
         if "address" in self.options.check:
             if self.sanitized_flags:
-                ir = self.code(level, *self.sanitized_flags)
-            self.bench.build(ir, self.sanitized, sanitize=True)
+                code = self.bench.optimize(self.code(level, *self.sanitized_flags))
+            self.bench.build(code, self.sanitized, sanitize=True)
         return None
 
     def can(self, check, level):

@@ -79,7 +79,8 @@ class Golden(emulation.Model):
             levels = ",".join(emulation.LEVELS)
             self.compile(f"--cpu={levels}", f"--weights-file={self.shared_blob}", "-o",
                          self.work / "all.program")
-            self.bench.build(self.code(levels), self.shared, sanitize=False)
+            self.bench.build(self.bench.optimize(self.code(levels)), self.shared,
+                             sanitize=False)
         out = self.work / "logits"
         emulation.run(self.shared, self.shared_blob, self.ids, out, str(chunk), "2",
                       f"level={self.level}")
