@@ -203,8 +203,10 @@ void Product::emit(Value block, Value count, Value matrix,
   // none below half of the largest, while a vector's weights are in a cache.
   int64_t least = (most + 1) / 2;
   SmallVector<int64_t> few, many;
-  for (int64_t size : sizes)
-    (size < least ? few : many).push_back(size);
+  if (least > 1) // the last of them has room for all that are fewer
+    few = getSizes(least - 1);
+  llvm::copy_if(sizes, std::back_inserter(many),
+                [&](int64_t size) { return size >= least; });
   auto emitRuns = [&] {
     Value runs = b.ceilDiv(count, most);
     emitVectors(most, [&](Value vector, int64_t vectors) {
