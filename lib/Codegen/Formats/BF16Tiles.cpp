@@ -30,6 +30,10 @@ Accumulators fpmoe::emitTileProduct(KernelBuilder &b, const ProductTile &tile) {
   Tiles tiles(b, rows);
   // Products of half the depth, where the steps are no multiple of a tile's.
   int64_t depth = std::min(tile.multiple, kTileSteps);
+  // What is asked for lies behind what a register is loaded with.
+  ProductTile asked = tile;
+  if (tile.ahead)
+    asked.ahead = std::max(tile.ahead, depth * tile.stepBytes);
   int64_t strips = tile.rows / rows, vectors = tile.weights.size();
   SmallVector<Value> zeros;
   for (int64_t i = 0; i < strips * vectors; ++i)
@@ -47,7 +51,7 @@ Accumulators fpmoe::emitTileProduct(KernelBuilder &b, const ProductTile &tile) {
         for (auto [v, place] : llvm::enumerate(tile.weights)) {
           Value from = b.at(place, offset);
           for (int64_t row = 0; row < depth; ++row)
-            emitPrefetch(b, tile, b.at(from, row * tile.stepBytes));
+            emitPrefetch(b, asked, b.at(from, row * tile.stepBytes));
           Value weight = tiles.load(from, depth, kTileBytes, tile.stepBytes);
           for (int64_t s = 0; s < strips; ++s) {
             Value &sum = next[s * vectors + v];

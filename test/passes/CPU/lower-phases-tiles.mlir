@@ -1,5 +1,6 @@
 // RUN: fpmoe-opt %s --mega-outline-phases --mega-lower-phases | FileCheck %s --implicit-check-not=mega.dot2
 // RUN: sed -e 's/dot = amx_bf16/dot = avx512_bf16/' -e 's/, tile_rows = 32//' %s | fpmoe-opt --mega-outline-phases --mega-lower-phases | FileCheck %s --check-prefix=NONE --implicit-check-not=llvm.x86
+// RUN: sed -e 's/columns = 16/columns = 64, prefetch = 2560/' -e 's/n = 16/n = 64/g' -e 's/at 8192/at 16384/' -e 's/stride 4096/stride 8192/' -e 's/stride 2048/stride 4096/' %s | fpmoe-opt --mega-outline-phases --mega-lower-phases --canonicalize | FileCheck %s --check-prefix=AHEAD
 
 // 32 rows times two vectors are four sums, over 16 steps at a time; 16 rows or fewer are
 // two. One token has tiles of one row.
@@ -31,6 +32,12 @@
 // CHECK-NOT: llvm.x86
 // CHECK: vector.fma
 // CHECK-NOT: llvm.x86
+
+// 4 KB are read at once: what is asked for lies behind them.
+// AHEAD-LABEL: llvm.func internal @decode.logits(
+// AHEAD: tileloadd64
+// AHEAD-NEXT: %[[AHEAD:.*]] = llvm.getelementptr %{{.*}}[4096] : (!llvm.ptr) -> !llvm.ptr, i8
+// AHEAD-NEXT: "llvm.intr.prefetch"(%[[AHEAD]])
 
 // NONE-LABEL: llvm.func internal @prefill.logits(
 // NONE: mega.dot2
