@@ -16,6 +16,7 @@ for the runtime. The checks that all models have, in steps of several sizes:
 """
 
 import argparse
+import array
 import concurrent.futures
 import os
 import pathlib
@@ -131,6 +132,32 @@ class Model:
         """What the reference makes of the text; returns what it prints."""
         return run(self.options.fpmoe_compile.with_name("fpmoe-eval"), graph, "--ids", self.ids,
                    "--logits", logits, *flags)
+
+    def evaluate_routes(self, graph, logits, *flags):
+        """The same, and the experts of each token and layer as `routes_wanted`."""
+        self.routes_wanted = {}
+        for line in self.evaluate(graph, logits, "--routes", *flags).decode().splitlines():
+            if match := re.fullmatch(r"(\d+) (\d+)((?: -?\d+ [\d.e+-]+)+)", line):
+                experts = [int(word) for word in match[3].split()[::2]]
+                self.routes_wanted[int(match[2]), int(match[1])] = experts
+
+    def rerouted(self, chunk):
+        """The tokens and layers whose experts are not the reference's."""
+        if not self.routes_wanted:
+            return []
+        out = self.work / f"routes.{chunk}"
+        self.logits(chunk, 2, f"routes={out}")
+        got = array.array("i", out.read_bytes())
+        layers = 1 + max(layer for _, layer in self.routes_wanted)
+        columns = len(got) // (self.count * layers)
+
+        def experts(token, layer):
+            at = (token * layers + layer) * columns
+            return got[at:at + columns].tolist()
+
+        # Behind those that tokens choose, the reference names those of their segments.
+        return [place for place, wanted in self.routes_wanted.items()
+                if experts(*place) != wanted[:columns]]
 
     def score(self, chunk):
         """The logits that the program computes, as bytes."""

@@ -7,10 +7,10 @@ The LLVM IR of a golden checkpoint's program is compiled for x86-64-v3: vectors 
 and instructions that are not there calls of Instructions.c, which does what they do, bit for bit.
 StepDriver.c stands in for the runtime. The checks, each in steps of 1, 7, 64 and 512 tokens:
   golden     the logits are, in f32, those of transformers, to 1e-4 of the largest. In bf16 they are
-             those of the program for x86-64-v3, to 2e-2: levels add in different orders, and a
-             sum that is rounded the other way is off by 2^-8 (6e-3 was seen). And those of the
-             typical token (a few are routed to other experts) are those of the reference, which
-             rounds weights, but not what they are multiplied by, to 5e-2 (3e-2 was seen);
+             those of the program for x86-64-v3, to 6e-2 (4e-2 was seen), up to the first token that
+             has other experts: levels add in different orders, and a sum that is rounded the
+             other way is off by 2^-8. And those of the typical token are those of the reference,
+             which rounds weights, but not what they are multiplied by, to 5e-2 (3e-2 was seen);
   native     where the machine has the level, the program itself gives the same bits;
   same-bits  the logits have the same bits as token by token, with 1, 2 and 5 workers;
   company    the same among tokens of other texts, as emulation.py says;
@@ -21,7 +21,7 @@ StepDriver.c stands in for the runtime. The checks, each in steps of 1, 7, 64 an
   address    the address sanitizer sees no access beyond scratch, cache, logits or weights, where
              steps have as many tokens as they can, and the context is full.
 
-Without arguments everything is checked, which takes half an hour of one CPU;
+Without arguments everything is checked, which takes three quarters of an hour of one CPU (Xeon);
   levels.py mixtral top2-norm --check same-bits --cpu amx-bf16
 a minute. Prints a line for each check, and another for what differs in it; exits with 1 when one
 fails, with 2 for wrong usage. Needs Python, GCC, and opt and llc of LLVM.
@@ -35,7 +35,7 @@ import emulation
 from golden import GOLDEN, difference, floats
 
 FORMATS = ("f32", "bf16")
-F32_BOUND, LEVEL_BOUND, BF16_BOUND = 1e-4, 1e-1, 5e-2
+F32_BOUND, LEVEL_BOUND, BF16_BOUND = 1e-4, 6e-2, 5e-2
 
 
 class Golden(emulation.Model):
@@ -60,7 +60,7 @@ class Golden(emulation.Model):
         self.base = array.array("f", self.score(1))
         graph, logits = self.work / "model.mlir", self.work / "expected"
         self.compile("--compile-to=quantize", "-o", graph)
-        self.evaluate(graph, logits)
+        self.evaluate_routes(graph, logits)
         self.wanted = floats(logits)
 
     def golden(self, chunk):
@@ -68,10 +68,13 @@ class Golden(emulation.Model):
         if self.weights == "f32":
             found = difference(got, self.wanted)
             return found <= F32_BOUND, f"{found:.1g} from transformers"
-        found = difference(got, self.base)
+        first = min((token for token, _ in self.rerouted(chunk)), default=self.count)
+        until = first * (len(got) // self.count)
+        found = difference(got[:until], self.base[:until]) if first else 0.0
         typical = statistics.median(map(difference, self.tokens(got), self.tokens(self.wanted)))
         return (found <= LEVEL_BOUND and typical <= BF16_BOUND,
-                f"{found:.1g} from {emulation.BASE}, {typical:.1g} from the reference")
+                f"{found:.1g} from {emulation.BASE} in {first} tokens, {typical:.1g} from the "
+                "reference")
 
     def several(self, chunk):
         if not self.shared:

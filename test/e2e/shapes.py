@@ -321,13 +321,8 @@ class ShapeModel(emulation.Model):
         if self.shape.text == "layer-inputs":
             self.wanted, self.routes_wanted = self.layer_inputs(), {}
             return
-        said = self.evaluate(self.graph, logits, "--routes", *flags).decode()
+        self.evaluate_routes(self.graph, logits, *flags)
         self.wanted = floats(logits)
-        self.routes_wanted = {}
-        for line in said.splitlines():
-            if match := re.fullmatch(r"(\d+) (\d+)((?: -?\d+ [\d.e+-]+)+)", line):
-                experts = [int(word) for word in match[3].split()[::2]]
-                self.routes_wanted[int(match[2]), int(match[1])] = experts
 
     def layer_inputs(self):
         """Of each token, the rows that go into the layers, one after the other."""
@@ -393,22 +388,6 @@ class ShapeModel(emulation.Model):
         return self.cache == "bf16" or (
             self.weights == "bf16" and self.level in (*emulation.MEANT["bf16"], "aarch64-bf16"))
 
-    def same_routes(self, chunk):
-        """How many routes are the reference's."""
-        if not self.routes_wanted:
-            return 0
-        out = self.work / f"routes.{chunk}"
-        self.logits(chunk, 2, f"routes={out}")
-        got = array.array("i", out.read_bytes())
-        layers = 1 + max(layer for _, layer in self.routes_wanted)
-        columns = len(got) // (self.count * layers)
-        same = 0
-        for (token, layer), experts in self.routes_wanted.items():
-            at = (token * layers + layer) * columns
-            # Behind those that tokens choose, the reference names those of their segments.
-            same += got[at:at + columns].tolist() == experts[:columns]
-        return same
-
     def reference(self, chunk):
         got = array.array("f", self.logits(chunk))
         largest = difference(got, self.wanted)
@@ -417,7 +396,7 @@ class ShapeModel(emulation.Model):
         typical = statistics.median(map(difference, self.tokens(got), self.tokens(self.wanted)))
         if self.weights in INTEGERS:
             return typical <= INTEGER_BOUND, f"{largest:.1g}, typically {typical:.1g}"
-        good = largest <= ROUNDED_BOUND or self.same_routes(chunk) < len(self.routes_wanted)
+        good = largest <= ROUNDED_BOUND or self.rerouted(chunk)
         return typical <= TYPICAL_BOUND and good, f"{largest:.1g}, typically {typical:.1g}"
 
     def levels_agree(self, chunk):
@@ -430,7 +409,7 @@ class ShapeModel(emulation.Model):
     def routes(self, chunk):
         if not self.routes_wanted or self.weights in INTEGERS:
             return True, "none"
-        same = self.same_routes(chunk)
+        same = len(self.routes_wanted) - len(self.rerouted(chunk))
         least = len(self.routes_wanted) * (ROUNDED_ROUTES if self.rounds else 1)
         return same >= least, f"{same} of {len(self.routes_wanted)}"
 
