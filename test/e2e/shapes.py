@@ -396,7 +396,7 @@ class ShapeModel(emulation.Model):
         typical = statistics.median(map(difference, self.tokens(got), self.tokens(self.wanted)))
         if self.weights in INTEGERS:
             return typical <= INTEGER_BOUND, f"{largest:.1g}, typically {typical:.1g}"
-        good = largest <= ROUNDED_BOUND or self.rerouted(chunk)
+        good = largest <= ROUNDED_BOUND or bool(self.rerouted(chunk))
         return typical <= TYPICAL_BOUND and good, f"{largest:.1g}, typically {typical:.1g}"
 
     def levels_agree(self, chunk):
