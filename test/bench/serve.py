@@ -177,7 +177,8 @@ def measure_cancel(server, options, draw):
             gaps = []
             while len(gaps) < 8:
                 before = time.perf_counter()
-                answer.readline()
+                if not answer.readline():
+                    sys.exit(f"{server.name}: a text ended before it was cancelled")
                 gap = time.perf_counter() - before
                 if gap > 2e-4:  # else it came while other texts were cancelled, or is a blank line
                     gaps.append(gap)

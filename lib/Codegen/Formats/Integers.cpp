@@ -273,7 +273,7 @@ SmallVector<Value> IntegerFormat::emitParts(KernelBuilder &b,
   int64_t groupBytes = getGroupBytes();
   // One stream of 4 bits is read 1.6 times as fast by a processor that is left
   // to guess (Zen 4); of 8 bits, or in several streams, a fifth slower. One
-  // with AMX (Xeon) reads both a fifth faster where it is told.
+  // with AMX (Xeon) reads that stream a quarter faster where it is told.
   bool isStream = tile.rows == 1 && getElementBits() == 4 &&
                   b.target.getIntDot() != IntDotInstruction::AmxInt8 &&
                   parts.front().lanes == kLanes && tile.stepBytes > groupBytes;
