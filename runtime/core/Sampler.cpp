@@ -22,15 +22,14 @@ using namespace fpmoe;
 
 static constexpr float infinity = std::numeric_limits<float>::infinity();
 
+/// Tokens that are weighed at a time.
+static constexpr int64_t blockTokens = 256;
+
 int32_t fpmoe::largest(const float *row, int64_t count) {
-  int32_t best = -1;
-  float value = -infinity;
-  for (int64_t i = 0; i < count; ++i)
-    if (row[i] > value) {
-      value = row[i];
-      best = static_cast<int32_t>(i);
-    }
-  return best;
+  float value = maximum(row, count);
+  if (value == -infinity)
+    return -1;
+  return static_cast<int32_t>(std::find(row, row + count, value) - row);
 }
 
 static uint64_t rotateLeft(uint64_t value, int by) {
@@ -148,6 +147,39 @@ void Sampler::banAndForce(float *logits, int64_t count,
     ban(logits, options.suppressedFirst);
 }
 
+void Sampler::rankLikeliest(const float *logits, int64_t count, double top) {
+  candidates.clear();
+  auto size = static_cast<size_t>(std::min(options.topK, count));
+  float least = -infinity; // that others must be above
+  for (int64_t i = 0; i < count; ++i) {
+    if (!(logits[i] > least))
+      continue;
+    if (candidates.size() == size) {
+      std::pop_heap(candidates.begin(), candidates.end());
+      candidates.pop_back();
+    }
+    candidates.push_back({logits[i], static_cast<int32_t>(i)});
+    std::push_heap(candidates.begin(), candidates.end());
+    if (candidates.size() == size)
+      least = static_cast<float>(candidates.front().weight);
+  }
+  std::sort_heap(candidates.begin(), candidates.end());
+  for (Candidate &each : candidates)
+    each.weight = exponential((each.weight - top) / options.temperature);
+}
+
+void Sampler::weighAll(const float *logits, int64_t count, double top) {
+  candidates.clear();
+  double weights[blockTokens];
+  for (int64_t first = 0; first < count; first += blockTokens) {
+    int64_t size = std::min(blockTokens, count - first);
+    exponentials(logits + first, size, top, options.temperature, weights);
+    for (int64_t i = 0; i < size; ++i)
+      if (weights[i] > 0)
+        candidates.push_back({weights[i], static_cast<int32_t>(first + i)});
+  }
+}
+
 void Sampler::keepNucleus() {
   double all = 0;
   for (const Candidate &candidate : candidates)
@@ -168,34 +200,14 @@ void Sampler::keepNucleus() {
       return;
   }
 }
-
-int32_t Sampler::draw(const float *logits, int64_t count, int32_t best,
-                      SamplerState &state) {
-  double top = logits[best];
-  if (top > std::numeric_limits<float>::max())
-    return best; // +infinity leaves no chance to the others
-
-  candidates.clear();
-  for (int64_t i = 0; i < count; ++i) {
-    double weight = exponential((logits[i] - top) / options.temperature);
-    if (weight > 0)
-      candidates.push_back({weight, static_cast<int32_t>(i)});
-  }
-  if (options.topK > 0 &&
-      options.topK < static_cast<int64_t>(candidates.size())) {
-    std::partial_sort(candidates.begin(), candidates.begin() + options.topK,
-                      candidates.end());
-    candidates.resize(options.topK);
-  }
-  if (options.topP < 1)
-    keepNucleus();
-  if (options.minP > 0) // the likeliest weighs 1
-    candidates.erase(std::remove_if(candidates.begin(), candidates.end(),
-                                    [&](const Candidate &candidate) {
-                                      return candidate.weight < options.minP;
-                                    }),
-                     candidates.end());
-
+int32_t Sampler::drawCandidate(SamplerState &state) {
+  // The likeliest weighs 1.
+  candidates.erase(std::remove_if(candidates.begin(), candidates.end(),
+                                  [&](const Candidate &candidate) {
+                                    return candidate.weight < options.minP ||
+                                           candidate.weight == 0;
+                                  }),
+                   candidates.end());
   double all = 0;
   for (const Candidate &candidate : candidates)
     all += candidate.weight;
@@ -206,6 +218,56 @@ int32_t Sampler::draw(const float *logits, int64_t count, int32_t best,
       return candidate.token;
   }
   return candidates.back().token;
+}
+
+int32_t Sampler::drawAny(const float *logits, int64_t count, double top,
+                         SamplerState &state) {
+  double weights[blockTokens];
+  auto weigh = [&](int64_t first) {
+    int64_t size = std::min(blockTokens, count - first);
+    exponentials(logits + first, size, top, options.temperature, weights);
+    // Neither what is no number nor what is too unlikely has a chance.
+    for (int64_t i = 0; i < size; ++i)
+      weights[i] = weights[i] >= options.minP ? weights[i] : 0;
+    return size;
+  };
+  sums.clear();
+  double all = 0;
+  for (int64_t first = 0; first < count; first += blockTokens) {
+    int64_t size = weigh(first);
+    for (int64_t i = 0; i < size; ++i)
+      all += weights[i];
+    sums.push_back(all);
+  }
+  double drawn = std::min(uniform(state.random) * all,
+                          all * (1 - std::numeric_limits<double>::epsilon()));
+  int64_t block =
+      std::upper_bound(sums.begin(), sums.end(), drawn) - sums.begin();
+  double sum = block ? sums[block - 1] : 0;
+  int64_t size = weigh(block * blockTokens);
+  for (int64_t i = 0; i < size; ++i) {
+    sum += weights[i];
+    if (drawn < sum)
+      return static_cast<int32_t>(block * blockTokens + i);
+  }
+  return -1; // not reached: the last sum is that of the block
+}
+
+int32_t Sampler::draw(const float *logits, int64_t count, int32_t best,
+                      SamplerState &state) {
+  double top = logits[best];
+  if (top > std::numeric_limits<float>::max())
+    return best; // +infinity leaves no chance to the others
+  if (options.topK > 0) {
+    rankLikeliest(logits, count, top);
+  } else if (options.topP < 1) {
+    weighAll(logits, count, top);
+  } else {
+    return drawAny(logits, count, top, state);
+  }
+  if (options.topP < 1)
+    keepNucleus();
+  return drawCandidate(state);
 }
 
 int32_t Sampler::sample(float *logits, int64_t count, SamplerState &state) {

@@ -104,12 +104,21 @@ private:
                    const SamplerState &state) const;
   int32_t draw(const float *logits, int64_t count, int32_t best,
                SamplerState &state);
+  /// Candidates become the topK likeliest, or all that have a chance; `top` is
+  /// the largest logit, whose weight is 1.
+  void rankLikeliest(const float *logits, int64_t count, double top);
+  void weighAll(const float *logits, int64_t count, double top);
   /// Keeps the fewest candidates that reach topP, likeliest first.
   void keepNucleus();
+  int32_t drawCandidate(SamplerState &state);
+  /// Draws of all tokens.
+  int32_t drawAny(const float *logits, int64_t count, double top,
+                  SamplerState &state);
 
   SamplerOptions options;
   bool adjusts; /// logits are not taken as they are
   std::vector<Candidate> candidates;
+  std::vector<double> sums;    ///< of the weights up to the end of each block
   std::vector<int32_t> counts; /// [vocabulary] zeros between calls
 };
 

@@ -17,17 +17,12 @@ using namespace fpmoe;
 
 ScoredToken fpmoe::scoreToken(const float *logits, int64_t vocabulary,
                               int32_t token, int64_t count) {
-  double largestLogit = -INFINITY, sum = 0;
-  for (int64_t i = 0; i < vocabulary; ++i)
-    largestLogit = std::max<double>(largestLogit, logits[i]);
-  for (int64_t i = 0; i < vocabulary; ++i)
-    sum += exponential(logits[i] - largestLogit);
-  double normal = largestLogit + logarithm(sum);
+  double normal = logSumExp(logits, vocabulary);
   ScoredToken score = {token, logits[token] - normal, {}};
-  std::vector<int32_t> order(vocabulary);
   count = std::min(count, vocabulary);
   if (count == 0)
     return score;
+  std::vector<int32_t> order(vocabulary);
   for (int64_t i = 0; i < vocabulary; ++i)
     order[i] = static_cast<int32_t>(i);
   std::partial_sort(order.begin(), order.begin() + count, order.end(),

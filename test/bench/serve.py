@@ -17,8 +17,8 @@ Every round asks each server in turn, by llama.cpp's /completion, with prompts o
             how long /health takes, asked every 50 ms
   cached    a prompt of 1000 ids of which 900 are in the cache, against one of 100: the ratio of the
             times until one token is made
-  cancel    for programs: from the end of a client's connection until the text has ended; the same
-            without the longest time between its last tokens
+  cancel    for programs: from the end of a client's connection until the text has ended, asked from
+            a step later on; the same without the longest time between its last tokens
 
 Prints a line for each server and measure, over all rounds: the least, the median and the greatest, or
 p50, p99 and the greatest. Nothing here is a test. Exit code 1 if a server fails, 2 for wrong usage.
@@ -186,6 +186,7 @@ def measure_cancel(server, options, draw):
             start = time.perf_counter()
             answer.close()
             connection.close()
+            time.sleep(step)  # asking would make the step longer
             while server.running() > left:
                 time.sleep(0.002)
             took = time.perf_counter() - start

@@ -15,6 +15,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <vector>
 
 using namespace fpmoe;
 
@@ -26,6 +27,44 @@ TEST(MathTest, exponentialAgreesWithTheLibrary) {
   EXPECT_EQ(exponential(-INFINITY), 0);
   EXPECT_EQ(exponential(1000), INFINITY);
   EXPECT_TRUE(std::isnan(exponential(NAN)));
+}
+
+TEST(MathTest, exponentialsOfARowAreThoseOfItsValues) {
+  // An odd count, and values that have no chance.
+  std::vector<float> row;
+  for (int i = 0; i < 999; ++i)
+    row.push_back(3 - 0.0137f * ((i * 577) % 1009));
+  row[5] = -INFINITY;
+  row[6] = -3e38f;
+  row[300] = -900;
+  std::vector<double> weights(row.size() + 1, -1);
+  for (double temperature : {0.7, 1e-3, 50.0}) {
+    exponentials(row.data(), row.size(), 3, temperature, weights.data());
+    for (size_t i = 0; i < row.size(); ++i) {
+      double x = (row[i] - 3.0) / temperature;
+      ASSERT_EQ(weights[i], exponential(x)) << i;
+      ASSERT_NEAR(weights[i], std::exp(x), 1e-14 * std::exp(x) + 1e-300) << i;
+    }
+    EXPECT_EQ(weights[row.size()], -1);
+  }
+  row[1] = NAN;
+  exponentials(row.data(), 3, 3, 1, weights.data());
+  EXPECT_TRUE(std::isnan(weights[1]));
+  EXPECT_EQ(weights[0], 1);
+}
+
+TEST(MathTest, maximumOfEveryPlace) {
+  EXPECT_EQ(maximum(nullptr, 0), -INFINITY);
+  for (int count : {1, 3, 15, 16, 17, 50})
+    for (int place = 0; place < count; ++place) {
+      std::vector<float> row(count, -7);
+      row[place] = -2.5f;
+      row[(place + 1) % count] = count > 1 ? NAN : -2.5f;
+      ASSERT_EQ(maximum(row.data(), count), -2.5f) << count << " " << place;
+    }
+  float none[] = {NAN, -INFINITY};
+  EXPECT_EQ(maximum(none, 2), -INFINITY);
+  EXPECT_EQ(maximum(none, 1), -INFINITY);
 }
 
 TEST(MathTest, logarithmAgreesWithTheLibrary) {
@@ -48,6 +87,8 @@ TEST(MathTest, logSumExpIsStable) {
               1001 + std::log(1 + std::exp(-1.0) + std::exp(-2.0)), 1e-12);
   float one[] = {-INFINITY, 3};
   EXPECT_EQ(logSumExp(one, 2), 3);
+  std::vector<float> many(1000, 2.5f);
+  EXPECT_NEAR(logSumExp(many.data(), 1000), 2.5 + std::log(1000.0), 1e-14);
   float broken[] = {1, NAN};
   EXPECT_TRUE(std::isnan(logSumExp(broken, 2)));
 }

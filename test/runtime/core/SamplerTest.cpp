@@ -14,6 +14,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -97,6 +98,56 @@ TEST(SamplerTest, topPOverManyTokens) {
   std::map<int32_t, double> shares = draw(row, makeOptions(1, 0, 0.4995), 8000);
   EXPECT_EQ(shares.size(), 500u);
   EXPECT_EQ(shares.rbegin()->first, 499);
+}
+
+TEST(SamplerTest, drawsOfManyTokens) {
+  // Weights of 1, 2 and 5 eighths, each at the edges of what is weighed at a
+  // time; the others have no chance, or too little of it.
+  std::vector<float> row(1001, -INFINITY);
+  row[0] = row[255] = std::log(.5f);
+  row[256] = row[511] = std::log(1.f);
+  row[512] = row[1000] = std::log(2.5f);
+  row[700] = NAN;
+  row[800] = -800;
+  std::map<int32_t, double> shares = draw(row, makeOptions(1));
+  EXPECT_EQ(shares.size(), 6u);
+  for (int32_t token : {0, 255})
+    EXPECT_NEAR(shares[token], 1 / 16.0, 0.01) << token;
+  for (int32_t token : {256, 511})
+    EXPECT_NEAR(shares[token], 2 / 16.0, 0.01) << token;
+  for (int32_t token : {512, 1000})
+    EXPECT_NEAR(shares[token], 5 / 16.0, 0.01) << token;
+  SamplerOptions options = makeOptions(1);
+  options.minP = 0.3;
+  EXPECT_EQ(draw(row, options).size(), 4u);
+  // The last token of equals is drawn as often as the first.
+  std::vector<float> equal(1001, 1.5f);
+  shares = draw(equal, makeOptions(1), 200000);
+  EXPECT_EQ(shares.size(), 1001u);
+  EXPECT_NEAR(shares[0], 1 / 1001.0, 4e-4);
+  EXPECT_NEAR(shares[1000], 1 / 1001.0, 4e-4);
+}
+
+TEST(SamplerTest, topKOfManyTokens) {
+  std::vector<float> row(1001);
+  for (size_t i = 0; i < row.size(); ++i)
+    row[i] = float(i * 577 % 1009) / 100;
+  row[3] = NAN;
+  row[4] = -INFINITY;
+  std::vector<std::pair<float, int32_t>> order;
+  for (size_t i = 0; i < row.size(); ++i)
+    if (row[i] > -INFINITY)
+      order.push_back({-row[i], int32_t(i)});
+  std::sort(order.begin(), order.end());
+  std::map<int32_t, double> shares = draw(row, makeOptions(5, 20), 40000);
+  EXPECT_EQ(shares.size(), 20u);
+  double all = 0;
+  for (int i = 0; i < 20; ++i)
+    all += std::exp(-order[i].first / 5);
+  for (int i = 0; i < 20; ++i)
+    EXPECT_NEAR(shares[order[i].second], std::exp(-order[i].first / 5) / all,
+                0.01)
+        << i;
 }
 
 TEST(SamplerTest, seedFixesTheDraw) {
