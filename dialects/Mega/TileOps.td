@@ -260,6 +260,11 @@ def Mega_AttentionOp : Mega_TileOp<"attention", [AttrSizedOperandSegments],
     M, a l + b l', a v + b v'. What a row gives is v / l of all spans, in their order:
     its bits depend on no other row, and not on where a step begins.
 
+    Where the cache is of bf16 and the target's `dot` sums products of bf16 on a CPU,
+    q and e^(s_p - m) are rounded to it, each by 2^-9 at most, and l sums what is
+    rounded. A score then differs by at most 2^-9 of the sum of its terms' magnitudes,
+    and what a row gives by at most 2^-8 of the largest |v_p| for the latter.
+
     `scores` is scratch, `[rows, span + 16]`, of rows that meet a span together, `sums`
     the rows of a block for each head that shares keys and values: `value_dim` columns,
     as whole vectors, for v, 16 for m, l, a, b. There are none where workers have many threads.

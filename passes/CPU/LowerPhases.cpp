@@ -25,6 +25,24 @@ using namespace fpmoe;
 
 namespace {
 
+/// Whether tiles of scores have as many rows as they take, of one token or of
+/// many, and spans hold whole pages of positions.
+template <typename OpTy>
+LogicalResult checkTiles(OpTy op, mega::TargetAttr target, int64_t rows) {
+  int64_t group = op.getHeads() / op.getKvHeads();
+  rows = std::max<int64_t>(
+      rows, llvm::divideCeil(group, llvm::divideCeil(group, kTileRows)));
+  if (!attendsWithTiles(target, op.getCache()) ||
+      (dim(op.getScores(), 0) >= rows &&
+       op.getSpan() % FPMOE_PAGE_POSITIONS == 0))
+    return success();
+  return op->emitOpError("has scores ")
+         << op.getScores().getType() << " and spans of " << op.getSpan()
+         << ", of which tiles of cpu '" << target.getCpu() << "' take " << rows
+         << " rows and " << FPMOE_PAGE_POSITIONS
+         << " positions at a time; schedule for the same " << mega::kTargetAttr;
+}
+
 /// Whether rows are what the formats of the weights multiply on the target, and
 /// whether there is scratch to attend with.
 LogicalResult checkOp(mega::TileOpInterface op, mega::TargetAttr target) {
@@ -39,6 +57,10 @@ LogicalResult checkOp(mega::TileOpInterface op, mega::TargetAttr target) {
     return op->emitOpError("has no scores, which cpu '")
            << target.getCpu() << "' needs; schedule for the same "
            << mega::kTargetAttr;
+  if (attention && failed(checkTiles(attention, target, kTileRows)))
+    return failure();
+  if (attendSpan && failed(checkTiles(attendSpan, target, 1)))
+    return failure();
   mega::TileProduct product = op.getProduct();
   for (Value weight : product.weights) {
     const Format &format =

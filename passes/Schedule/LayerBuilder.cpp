@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialects/FPMoE/Matrices.h"
+#include "fpmoe/runtime/abi.h"
 #include "lib/Codegen/Formats/Format.h"
 #include "passes/Schedule/ProgramBuilder.h"
 
@@ -350,18 +351,22 @@ LogicalResult LayerBuilder::buildAttention(AttentionOp op) {
   int64_t group = heads / kvHeads, rows = b.shape.rows;
   bool hasScratch = b.target.getThreads() == 1;
   int64_t span = b.target.getSpan();
+  bool hasTiles = attendsWithTiles(b.target, memory.cache);
   if (hasScratch) // no more of it than there are positions
-    span = std::min(span, mega::padColumns(b.shape.context));
+    span = std::min(span, hasTiles ? int64_t(llvm::alignTo(
+                                         b.shape.context, FPMOE_PAGE_POSITIONS))
+                                   : mega::padColumns(b.shape.context));
   // So many heads hide what memory takes; more would not stay in a cache.
   constexpr int64_t kMostHeads = 16;
   int64_t together =
       llvm::divideCeil(group, llvm::divideCeil(group, kMostHeads));
+  int64_t scoreRows = std::max(getRowsAtOnce(b.target, rows), together);
+  if (!b.one && hasTiles)
+    scoreRows = std::max(scoreRows, kTileRows);
   Value scores, sums;
   if (hasScratch)
     scores = b.buffer("scores", BufferSpace::Private,
-                      {std::max(getRowsAtOnce(b.target, rows), together),
-                       span + mega::kVectorColumns},
-                      b.getF32Type());
+                      {scoreRows, span + mega::kVectorColumns}, b.getF32Type());
   int64_t columns = mega::padColumns(valueDim) + mega::kVectorColumns;
   if (!b.one) {
     if (hasScratch)

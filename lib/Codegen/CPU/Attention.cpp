@@ -62,19 +62,41 @@ private:
 
   /// All tokens, with one head.
   void emitTokens(Value head, const SpanPositions &span) {
+    if (attention.getTileRows())
+      return emitTokenTiles(head, span);
     int64_t run = getRowsAtOnce(b.target, phase.blockRows);
     Value whole = b.mul(b.div(tokens, run), run);
     auto emitSome = [&](Value token, int64_t count) {
-      SpanRows rows{queryAt(head, token),
-                    int64_t(op.getHeads()) * queryBytes,
-                    count,
-                    b.add(firstPosition, token),
-                    /*positionStep=*/1,
-                    /*first=*/b.i64(0)};
-      meet(rows, sumsAt(head, token), sumsBytes(), span, &SpanAttention::emit);
+      SpanRows rows = rowsOf(head, token, count);
+      meet(rows, b.i64(count), sumsAt(head, token), sumsBytes(), span,
+           [&](const SpanPositions &seen, auto totals, auto values) {
+             attention.emit(rows, seen, totals, values);
+           });
     };
     b.loop(b.i64(0), whole, run, [&](Value token) { emitSome(token, run); });
     b.loop(whole, tokens, 1, [&](Value token) { emitSome(token, 1); });
+  }
+
+  void emitTokenTiles(Value head, const SpanPositions &span) {
+    int64_t run = attention.getTileRows();
+    b.loop(b.i64(0), tokens, run, [&](Value token) {
+      SpanRows rows = rowsOf(head, token, run);
+      Value count = b.min(b.sub(tokens, token), b.i64(run));
+      meet(rows, count, sumsAt(head, token), sumsBytes(), span,
+           [&](const SpanPositions &seen, auto totals, auto values) {
+             attention.emitTiles(rows, count, seen, /*fromMemory=*/false,
+                                 totals, values);
+           });
+    });
+  }
+
+  /// A head of `count` tokens from `token` on.
+  SpanRows rowsOf(Value head, Value token, int64_t count) {
+    return {
+        queryAt(head, token),        int64_t(op.getHeads()) * queryBytes, count,
+        b.add(firstPosition, token),
+        /*positionStep=*/1,
+        /*first=*/b.i64(0)};
   }
 
   /// The first token, with all heads.
@@ -82,19 +104,25 @@ private:
     SpanRows rows{
         queryAt(b.i64(0), b.i64(0)), queryBytes,        group, firstPosition,
         /*positionStep=*/0,          /*first=*/b.i64(0)};
-    meet(rows, sumsAt(b.i64(0), b.i64(0)), phase.blockRows * sumsBytes(), span,
-         &SpanAttention::emitFromMemory);
+    meet(rows, b.i64(group), sumsAt(b.i64(0), b.i64(0)),
+         phase.blockRows * sumsBytes(), span,
+         [&](const SpanPositions &seen, auto totals, auto values) {
+           attention.emitFromMemory(rows, seen, totals, values);
+         });
   }
 
-  /// Some rows meet a span, as far as the last of them sees. Their sums lie
+  /// `count` rows meet a span, as far as the last of them sees. Their sums lie
   /// `step` bytes apart.
-  void meet(const SpanRows &rows, Value place, int64_t step, SpanPositions span,
-            decltype(&SpanAttention::emit) emit) {
-    Value last = b.add(rows.position, (rows.count - 1) * rows.positionStep);
-    span.end = b.max(b.min(span.end, b.add(last, 1)), span.begin);
+  void meet(const SpanRows &rows, Value count, Value place, int64_t step,
+            SpanPositions span,
+            function_ref<void(const SpanPositions &, SpanAttention::Totals,
+                              SpanAttention::Values)>
+                emit) {
+    Value end = b.add(rows.position, rows.positionStep ? count : b.i64(1));
+    span.end = b.max(b.min(span.end, end), span.begin);
     auto placeOf = [&](Value row) { return b.at(place, b.mul(row, step)); };
-    (attention.*emit)(
-        rows, span,
+    emit(
+        span,
         [&](Value row, Value largest, Value sum) {
           Value to = placeOf(row);
           SpanFactors factors =

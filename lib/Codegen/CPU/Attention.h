@@ -12,6 +12,7 @@
 #define FPMOE_LIB_CODEGEN_CPU_ATTENTION_H
 
 #include "lib/Codegen/CPU/Cache.h"
+#include "lib/Codegen/Formats/Tiles.h"
 
 namespace fpmoe {
 
@@ -30,8 +31,8 @@ struct SpanPositions {
   mlir::Value start, begin, end, pages;
 };
 
-/// Rows that meet a span together. Row r lies at query + r * rowBytes; its
-/// position is `position` + r * positionStep, its scores are row first + r.
+/// Rows that meet a span together. Row r, of f32, lies at query + r * rowBytes;
+/// its position is `position` + r * positionStep, its scores are row first + r.
 struct SpanRows {
   mlir::Value query;
   int64_t rowBytes, count;
@@ -49,7 +50,12 @@ public:
         kvHead(kvHead), scores(phase.base(op.getScores())),
         scoreRows(dim(op.getScores(), 0)),
         scoreBytes(dim(op.getScores(), 1) * 4),
-        scale(op.getScale().convertToDouble()), window(op.getWindow()) {}
+        scale(op.getScale().convertToDouble()), window(op.getWindow()),
+        tileRows(getTileRows(op)) {}
+
+  /// Rows that a tile of scores has, of which some may be no row; 0: scores are
+  /// no tiles.
+  int64_t getTileRows() const { return cache.tiles ? tileRows : 0; }
 
   /// Takes the largest score of row r (i64) and the sum of powers (16 equal
   /// lanes).
@@ -68,8 +74,19 @@ public:
   /// page after the other.
   void emitFromMemory(const SpanRows &rows, const SpanPositions &span,
                       Totals totals, Values values);
+  /// The same of `count` (i64) rows, up to getTileRows().
+  void emitTiles(const SpanRows &rows, mlir::Value count,
+                 const SpanPositions &span, bool fromMemory, Totals totals,
+                 Values values);
 
 private:
+  /// A function has one shape of tiles: that of many tokens, or of the heads of
+  /// one.
+  static int64_t getTileRows(mega::AttentionOp) { return kTileRows; }
+  static int64_t getTileRows(mega::AttendSpanOp op) {
+    int64_t group = op.getHeads() / op.getKvHeads();
+    return llvm::divideCeil(group, llvm::divideCeil(group, kTileRows));
+  }
   /// Rows that there are scores for.
   void emitTogether(const SpanRows &rows, const SpanPositions &span,
                     Totals totals, Values values);
@@ -101,8 +118,28 @@ private:
   llvm::SmallVector<mlir::Value>
   emitValuesOfPage(const SpanRows &rows, const SpanPositions &page,
                    mlir::Value vector, int64_t count, mlir::ValueRange before);
+  /// Rounded rows are copied, the others are those given.
+  SpanRows roundRows(const SpanRows &rows, mlir::Value count);
+  /// Powers of scores take their place: of half the bytes where rows are
+  /// rounded.
   mlir::Value scoreAt(const SpanPositions &span, mlir::Value row,
                       mlir::Value position);
+  mlir::Value powerAt(const SpanPositions &span, mlir::Value row,
+                      mlir::Value position);
+  /// Scores of [begin, end) become powers; their sum is returned.
+  mlir::Value emitPowers(mlir::Value row, const SpanPositions &span,
+                         mlir::Value largest);
+  void emitScoreTiles(const SpanRows &rows, const SpanPositions &pages,
+                      bool fromMemory);
+  void emitTileSoftmax(const SpanRows &rows, mlir::Value row,
+                       const SpanPositions &pages, Totals totals);
+  void emitValueTiles(const SpanRows &rows, mlir::Value count,
+                      const SpanPositions &pages, bool fromMemory,
+                      Values values);
+  /// Words of the rows that a tile multiplies.
+  int64_t getTileDepth() const {
+    return cache.keyColumns % (2 * kTileRows) ? kTileRows / 2 : kTileRows;
+  }
 
   KernelBuilder &b;
   CacheLayout cache;
@@ -110,6 +147,7 @@ private:
   int64_t scoreRows, scoreBytes;
   double scale;
   std::optional<uint64_t> window;
+  int64_t tileRows;
 };
 
 /// What sums before a span and sums of the span are multiplied by, where their

@@ -15,9 +15,9 @@ static int64_t getDepth(Value cache) {
 }
 
 CacheLayout::CacheLayout(PhaseContext &phase, Value cache, int64_t headDim)
-    : depth(getDepth(cache)), b(phase.b), headDim(headDim),
+    : tiles(attendsWithTiles(phase.b.target, cache)), depth(getDepth(cache)),
       keyColumns(mega::padColumns(headDim)),
-      valueColumns(dim(cache, 3) - keyColumns),
+      valueColumns(dim(cache, 3) - keyColumns), b(phase.b), headDim(headDim),
       pageBytes(kPagePositions * dim(cache, 3) * 4 / depth),
       headBytes(
           b.mul(phase.i64Field(offsetof(FpmoeStep, cache_pages)), pageBytes)),
@@ -46,7 +46,13 @@ Value CacheLayout::value(Value pages, Value head, Value position) {
   return b.at(values, offset);
 }
 
+bool CacheLayout::roundsRows() const {
+  return depth == 2 && b.target.getDot() != mega::DotInstruction::None;
+}
+
 Accumulators CacheLayout::emitProduct(const ProductTile &tile) const {
+  if (roundsRows())
+    return emitDotProduct(b, tile);
   return depth == 1 ? emitF32Product(b, tile) : emitWidenedProduct(b, tile);
 }
 
@@ -97,5 +103,17 @@ void CacheLayout::storeValue(Value row, Value pages, Value head, Value position,
             b.store(vector::ExtractOp::create(b, halves, i), b.at(at, i * 4),
                     2);
         });
+  });
+  if (!tiles)
+    return;
+  // A product takes a page at once, and what another sequence left in it may be
+  // no number.
+  b.ifThen(isLast, [&] {
+    Value inPage = b.rem(position, kPagePositions);
+    Value first = value(pages, head, b.sub(position, inPage));
+    Value behind = b.mul(b.add(b.div(inPage, depth), 1), valueStepBytes());
+    b.loop(
+        behind, b.i64(kPagePositions / depth * valueStepBytes()), kLanes * 4,
+        [&](Value offset) { b.store(b.f32Splat(0.0f), b.at(first, offset)); });
   });
 }

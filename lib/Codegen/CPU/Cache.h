@@ -36,26 +36,31 @@ public:
   int64_t valueStepBytes() const { return valueColumns * 4; }
   int64_t valueVectors() const { return valueColumns / kLanes; }
 
-  /// Rows of f32 times keys or values, whose steps are of `depth` elements.
+  /// Whether rows that meet keys and values are rounded to bf16: the cache is,
+  /// and the target sums products of its pairs.
+  bool roundsRows() const;
+  /// Rows times keys or values, whose steps are of `depth` elements. Rows are
+  /// of pairs of bf16 if they are rounded, else of f32.
   Accumulators emitProduct(const ProductTile &tile) const;
 
   /// Puts a row of f32 that is zero up to whole vectors where keys are.
   void storeKey(mlir::Value row, mlir::Value pages, mlir::Value head,
                 mlir::Value position);
   /// The same of a value. `isLast`: no position of the sequence behind it is
-  /// stored in this step. What shares a step with it then becomes zero, as
-  /// products read it.
+  /// stored in this step. What products read behind it then becomes zero: what
+  /// shares a step with it, or the rest of the page.
   void storeValue(mlir::Value row, mlir::Value pages, mlir::Value head,
                   mlir::Value position, mlir::Value isLast);
 
-  const int64_t depth; ///< d
+  const bool tiles; ///< products are made in tile registers
+  const int64_t depth, keyColumns, valueColumns; ///< d, K, V
 
 private:
   /// The head's part of the page that holds `position`.
   mlir::Value page(mlir::Value pages, mlir::Value head, mlir::Value position);
 
   KernelBuilder &b;
-  int64_t headDim, keyColumns, valueColumns, pageBytes;
+  int64_t headDim, pageBytes;
   mlir::Value headBytes; ///< keys and values of a head, in all pages
   mlir::Value base;
 };

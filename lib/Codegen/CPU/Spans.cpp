@@ -22,8 +22,27 @@ Value fpmoe::emitFirstSeen(KernelBuilder &b, Value position,
   return b.mul(b.div(oldest, kLanes), kLanes);
 }
 
-void SpanAttention::emit(const SpanRows &rows, const SpanPositions &span,
+SpanRows SpanAttention::roundRows(const SpanRows &rows, Value count) {
+  if (!cache.roundsRows())
+    return rows;
+  SpanRows rounded = rows;
+  rounded.rowBytes = cache.keyColumns * 2;
+  rounded.query = b.getStack(rows.count * rounded.rowBytes);
+  b.loop(b.i64(0), count, 1, [&](Value row) {
+    Value from = b.at(rows.query, b.mul(row, rows.rowBytes));
+    Value to = b.at(rounded.query, b.mul(row, rounded.rowBytes));
+    b.loop(0, rounded.rowBytes, kLanes * 2, [&](Value offset) {
+      Value lanes = b.loadLanes(b.at(from, b.mul(offset, 2)));
+      b.store(arith::TruncFOp::create(b, b.lanes(b.getBF16Type()), lanes),
+              b.at(to, offset));
+    });
+  });
+  return rounded;
+}
+
+void SpanAttention::emit(const SpanRows &given, const SpanPositions &span,
                          Totals totals, Values values) {
+  SpanRows rows = roundRows(given, b.i64(given.count));
   emitScores(rows, span, nullptr);
   for (int64_t r = 0; r < rows.count; ++r)
     emitSoftmax(b.i64(r), span, totals);
@@ -33,16 +52,19 @@ void SpanAttention::emit(const SpanRows &rows, const SpanPositions &span,
 void SpanAttention::emitFromMemory(const SpanRows &rows,
                                    const SpanPositions &span, Totals totals,
                                    Values values) {
-  forRuns(rows, scoreRows, [&](Value first, SpanRows some) {
+  int64_t most = cache.tiles ? tileRows : scoreRows;
+  forRuns(rows, most, [&](Value first, SpanRows some) {
     some.first = b.i64(0);
-    emitTogether(
-        some, span,
-        [&](Value row, Value largest, Value sum) {
-          totals(b.add(first, row), largest, sum);
-        },
-        [&](Value row, Value vector, Value lanes) {
-          values(b.add(first, row), vector, lanes);
-        });
+    auto storeTotals = [&](Value row, Value largest, Value sum) {
+      totals(b.add(first, row), largest, sum);
+    };
+    auto storeValues = [&](Value row, Value vector, Value lanes) {
+      values(b.add(first, row), vector, lanes);
+    };
+    if (cache.tiles)
+      return emitTiles(some, b.i64(some.count), span, /*fromMemory=*/true,
+                       storeTotals, storeValues);
+    emitTogether(some, span, storeTotals, storeValues);
   });
 }
 
@@ -65,9 +87,10 @@ void SpanAttention::forRuns(
     emitRun(b.i64(whole), rows.count - whole);
 }
 
-void SpanAttention::emitTogether(const SpanRows &rows,
+void SpanAttention::emitTogether(const SpanRows &given,
                                  const SpanPositions &span, Totals totals,
                                  Values values) {
+  SpanRows rows = roundRows(given, b.i64(given.count));
   constexpr int64_t kPage = CacheLayout::kPagePositions;
   int64_t run = getRowsAtOnce(b.target, rows.count);
   int64_t runs = llvm::divideCeil(rows.count, run);
@@ -148,6 +171,13 @@ Value SpanAttention::scoreAt(const SpanPositions &span, Value row,
                              Value position) {
   return b.at(scores, b.add(b.mul(row, scoreBytes),
                             b.mul(b.sub(position, span.start), 4)));
+}
+
+Value SpanAttention::powerAt(const SpanPositions &span, Value row,
+                             Value position) {
+  int64_t bytes = cache.roundsRows() ? 2 : 4;
+  return b.at(scores, b.add(b.mul(row, scoreBytes),
+                            b.mul(b.sub(position, span.start), bytes)));
 }
 
 void SpanAttention::emitAhead(Value place, int64_t lines) {
@@ -241,13 +271,35 @@ void SpanAttention::emitSoftmax(Value row, const SpanPositions &span,
                            return {b.fmax(m[0], b.loadLanes(place(i)))};
                          })[0];
   largest = b.splat(b.maxLanes(largest));
+  totals(row, largest, emitPowers(row, span, largest));
+}
+
+/// 16 numbers of bf16 as f32, whose upper half they are.
+static Value widen(KernelBuilder &b, Value lanes) {
+  Value halves = vector::BitCastOp::create(b, b.lanes(b.getI16Type()), lanes);
+  Value words = arith::ExtUIOp::create(b, b.lanes(b.getI32Type()), halves);
+  words = arith::ShLIOp::create(b, words, b.splat(b.i32(16)));
+  return arith::BitcastOp::create(b, b.f32Lanes(), words);
+}
+
+Value SpanAttention::emitPowers(Value row, const SpanPositions &span,
+                                Value largest) {
   Value sum = b.loop(span.begin, span.end, kLanes, {b.f32Splat(0.0f)},
                      [&](Value i, ValueRange s) -> SmallVector<Value> {
-                       Value e = b.exp(b.fsub(b.loadLanes(place(i)), largest));
-                       b.store(e, place(i));
-                       return {b.fadd(s[0], e)};
+                       Value power = b.exp(
+                           b.fsub(b.loadLanes(scoreAt(span, row, i)), largest));
+                       Value to = powerAt(span, row, i);
+                       if (cache.roundsRows()) {
+                         Value rounded = arith::TruncFOp::create(
+                             b, b.lanes(b.getBF16Type()), power);
+                         b.store(rounded, to);
+                         power = widen(b, rounded);
+                       } else {
+                         b.store(power, to);
+                       }
+                       return {b.fadd(s[0], power)};
                      })[0];
-  totals(row, largest, b.splat(b.sumLanes(sum)));
+  return b.splat(b.sumLanes(sum));
 }
 
 void SpanAttention::forVectors(const SpanRows &rows,
@@ -265,7 +317,7 @@ SmallVector<Value> SpanAttention::emitValuesOfPage(const SpanRows &rows,
                                                    ValueRange before) {
   ProductTile tile;
   tile.rows = rows.count;
-  tile.operand = {scoreAt(page, rows.first, page.begin), scoreBytes, 4};
+  tile.operand = {powerAt(page, rows.first, page.begin), scoreBytes, 4};
   Value at = b.at(cache.value(page.pages, kvHead, page.begin),
                   b.mul(vector, kLanes * 4));
   for (int64_t v = 0; v < count; ++v)

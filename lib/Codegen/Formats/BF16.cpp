@@ -14,6 +14,10 @@
 using namespace mlir;
 using namespace fpmoe;
 
+static VectorType pairs(KernelBuilder &b) {
+  return VectorType::get({2 * kLanes}, b.getBF16Type());
+}
+
 namespace {
 
 class BF16Format final : public Format {
@@ -40,7 +44,7 @@ public:
     if (usesTiles(b.target))
       return emitTileProduct(b, tile);
     if (hasDot(b.target))
-      return emitDots(b, tile);
+      return emitDotProduct(b, tile);
     return emitWidenedProduct(b, tile);
   }
 
@@ -72,41 +76,37 @@ private:
   static bool hasDot(mega::TargetAttr target) {
     return target.getDot() != mega::DotInstruction::None;
   }
-
-  static VectorType pairs(KernelBuilder &b) {
-    return VectorType::get({2 * kLanes}, b.getBF16Type());
-  }
-
-  static Accumulators emitDots(KernelBuilder &b, const ProductTile &tile) {
-    size_t vectors = tile.weights.size();
-    SmallVector<Value> zeros(tile.rows * vectors, b.f32Splat(0.0f));
-    return b.loop(
-        b.i64(0), tile.steps, 1, zeros, [&](Value k, ValueRange sums) {
-          SmallVector<Value> next(sums), weights;
-          Value offset = b.mul(k, tile.stepBytes);
-          for (Value place : tile.weights) {
-            Value from = b.at(place, offset);
-            weights.push_back(b.load(pairs(b), from));
-            emitPrefetch(b, tile, from);
-          }
-          Value element =
-              b.at(tile.operand.base, b.mul(k, tile.operand.stepBytes));
-          emitRowsPrefetch(b, tile, element);
-          for (int64_t r = 0; r < tile.rows; ++r) {
-            Value pair = b.load(b.getI32Type(),
-                                b.at(element, r * tile.operand.rowBytes));
-            Value x = vector::BitCastOp::create(b, pairs(b), b.splat(pair));
-            for (size_t v = 0; v < vectors; ++v) {
-              Value &sum = next[r * vectors + v];
-              sum = mega::Dot2Op::create(b, sum, weights[v], x);
-            }
-          }
-          return next;
-        });
-  }
 };
 
 } // namespace
+
+Accumulators fpmoe::emitDotProduct(KernelBuilder &b, const ProductTile &tile) {
+  size_t vectors = tile.weights.size();
+  SmallVector<Value> first(tile.sums);
+  if (first.empty())
+    first.assign(tile.rows * vectors, b.f32Splat(0.0f));
+  return b.loop(b.i64(0), tile.steps, 1, first, [&](Value k, ValueRange sums) {
+    SmallVector<Value> next(sums), weights;
+    Value offset = b.mul(k, tile.stepBytes);
+    for (Value place : tile.weights) {
+      Value from = b.at(place, offset);
+      weights.push_back(b.load(pairs(b), from));
+      emitPrefetch(b, tile, from);
+    }
+    Value element = b.at(tile.operand.base, b.mul(k, tile.operand.stepBytes));
+    emitRowsPrefetch(b, tile, element);
+    for (int64_t r = 0; r < tile.rows; ++r) {
+      Value pair =
+          b.load(b.getI32Type(), b.at(element, r * tile.operand.rowBytes));
+      Value x = vector::BitCastOp::create(b, pairs(b), b.splat(pair));
+      for (size_t v = 0; v < vectors; ++v) {
+        Value &sum = next[r * vectors + v];
+        sum = mega::Dot2Op::create(b, sum, weights[v], x);
+      }
+    }
+    return next;
+  });
+}
 
 /// The f32 of one element of 16 pairs: a bf16 is the upper half of an f32.
 static Value widen(KernelBuilder &b, Value from, int64_t i) {

@@ -67,6 +67,11 @@ int64_t fpmoe::getRowsAtOnce(mega::TargetAttr target, int64_t rows) {
   return llvm::divideCeil(rows, llvm::divideCeil(rows, most));
 }
 
+bool fpmoe::attendsWithTiles(mega::TargetAttr target, Value cache) {
+  return target.getDot() == mega::DotInstruction::AmxBf16 &&
+         cast<MemRefType>(cache.getType()).getElementType().isBF16();
+}
+
 void fpmoe::emitPrefetch(KernelBuilder &b, const ProductTile &tile,
                          Value from) {
   // The first-level cache need not have what is used once, or later.

@@ -38,7 +38,7 @@ struct ProductTile {
   int64_t stepBytes;
   mlir::Value steps; ///< i64
   /// What the sums begin with, of row r and vector v at [r * vectors + v];
-  /// zeros if there are none. Products of f32 alone have them.
+  /// zeros if there are none. Products of vectors of f32 and bf16 have them.
   llvm::SmallVector<mlir::Value> sums;
   int64_t multiple = 1; ///< of it is `steps`
   /// Bytes from the weights of a step to those to ask for; 0: none.
@@ -123,6 +123,11 @@ int64_t getVectorsAtOnce(mega::TargetAttr target, int64_t rows);
 /// as can be, whose sums fit into registers.
 int64_t getRowsAtOnce(mega::TargetAttr target, int64_t rows);
 
+/// Whether attention over this cache multiplies in tile registers, whose scores
+/// have as many rows. It then takes whole pages of positions.
+bool attendsWithTiles(mega::TargetAttr target, mlir::Value cache);
+constexpr int64_t kTileRows = 16;
+
 /// A product by multiplications and additions of f32. `load(from, i)` gives 16
 /// lanes of the i-th of the `depth` elements of a step, at `from`.
 Accumulators
@@ -133,6 +138,9 @@ Accumulators emitF32Product(KernelBuilder &b, const ProductTile &tile);
 
 /// The same of pairs of bf16, which are widened.
 Accumulators emitWidenedProduct(KernelBuilder &b, const ProductTile &tile);
+
+/// A product of pairs of bf16, rows and weights, with the target's `dot`.
+Accumulators emitDotProduct(KernelBuilder &b, const ProductTile &tile);
 
 /// Asks for the weights that are `tile.ahead` bytes behind `from`.
 void emitPrefetch(KernelBuilder &b, const ProductTile &tile, mlir::Value from);

@@ -19,7 +19,7 @@
 
 namespace fpmoe {
 
-constexpr int64_t kTileRows = 16, kTileBytes = 64;
+constexpr int64_t kTileBytes = 64;
 
 /// Emits intrinsics. Sums and left factors have `rows` rows; sums have 16
 /// columns of f32 or i32.

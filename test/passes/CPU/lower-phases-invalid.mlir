@@ -242,3 +242,46 @@ mega.program @decode max_tokens 1 rows 1 context 64 {
   }
 }
 }
+
+// -----
+
+// Scores of fewer rows than a tile has.
+module attributes {mega.target = #mega.target<cpu = "this one", dot = amx_bf16, rows = 12, accumulators = 24, columns = 16, tile_rows = 32>} {
+mega.program @decode max_tokens 1 rows 1 context 64 {
+  %query = mega.buffer shared at 0 : memref<1x4x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xbf16>
+  %partial = mega.buffer shared at 256 : memref<1x1x4x32xf32>
+  %scores = mega.buffer private at 0 : memref<3x80xf32>
+  %positions = mega.input positions : memref<?xi32>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "attention" tiles [1, spans] {
+      // expected-error@+1 {{has scores 'memref<3x80xf32>' and spans of 64, of which tiles of cpu 'this one' take 4 rows and 32 positions at a time; schedule for the same mega.target}}
+      mega.attend_span %query, %cache at %positions into %partial by %scores layer %layer heads 4 kv_heads 1 head_dim 12 value_dim 12 span 64 scale 0.25 : memref<1x4x16xf32>, memref<1x1x?x32xbf16>, memref<?xi32>, memref<1x1x4x32xf32>, memref<3x80xf32>
+    }
+    mega.barrier
+  }
+}
+}
+
+// -----
+
+// Spans that end in the middle of a page.
+module attributes {mega.target = #mega.target<cpu = "this one", dot = amx_bf16, rows = 12, accumulators = 24, columns = 16, tile_rows = 32>} {
+mega.program @prefill max_tokens 32 rows 32 context 64 {
+  %query = mega.buffer shared at 0 : memref<32x1x16xf32>
+  %cache = mega.buffer cache : memref<1x1x?x32xbf16>
+  %operand = mega.buffer shared at 2048 : memref<1x16x32x1xf32>
+  %scores = mega.buffer private at 0 : memref<16x64xf32>
+  %sums = mega.buffer private at 4096 : memref<32x32xf32>
+  %positions = mega.input positions : memref<?xi32>
+  mega.layers order [0] {
+  ^bb0(%layer: index):
+    mega.phase "attention" tiles [1, query_blocks] {
+      // expected-error@+1 {{has scores 'memref<16x64xf32>' and spans of 48, of which tiles of cpu 'this one' take 16 rows and 32 positions at a time; schedule for the same mega.target}}
+      mega.attention %query, %cache at %positions into %operand by %scores, %sums layer %layer heads 1 kv_heads 1 head_dim 16 value_dim 16 span 48 scale 0.25 : memref<32x1x16xf32>, memref<1x1x?x32xbf16>, memref<?xi32>, memref<1x16x32x1xf32>, memref<16x64xf32>, memref<32x32xf32>
+    }
+    mega.barrier
+  }
+}
+}
