@@ -55,6 +55,7 @@ void Api::start(std::shared_ptr<Reply> reply) {
       post([=, piece = std::move(piece)] { onPiece(reply, i, piece); });
     };
     task.onDone = [=](Completion::Reason reason) {
+      service.renewCounts(); // a client that has its end is in them no more
       post([=] { onDone(reply, i, reason); });
     };
     if (reply->wantsExperts) {

@@ -49,6 +49,11 @@ SchedulerCounts Service::counts() {
   return lastCounts;
 }
 
+void Service::renewCounts() {
+  std::lock_guard<std::mutex> lock(mutex);
+  lastCounts = scheduler->counts();
+}
+
 Status Service::status() {
   std::lock_guard<std::mutex> lock(mutex);
   return broken;
@@ -69,10 +74,8 @@ void Service::work() {
     }
     for (auto &job : jobs)
       job(*scheduler);
-    if (!jobs.empty()) { // what they ended is over before the next step is
-      std::lock_guard<std::mutex> lock(mutex);
-      lastCounts = scheduler->counts();
-    }
+    if (!jobs.empty()) // what they ended is over before the next step is
+      renewCounts();
     isIdle = !scheduler->step();
     if (scheduler->status().failed()) {
       std::lock_guard<std::mutex> lock(mutex);

@@ -41,6 +41,8 @@ public:
   int64_t room() const { return scheduler->room(); }
   /// Those of the last step. From any thread.
   SchedulerCounts counts();
+  /// Makes them those of now. Called in the thread.
+  void renewCounts();
   /// Failed: no step can be run any more. From any thread.
   Status status();
 
