@@ -9,8 +9,9 @@ StepDriver.c stands in for the runtime. The checks, each in steps of 1, 7, 64 an
   golden     the logits are, in f32, those of transformers, to 1e-4 of the largest. In bf16 they are
              those of the program for x86-64-v3, to 6e-2 (4e-2 was seen), up to the first token that
              has other experts, where the level rounds what is multiplied: it adds in another
-             order, and a sum that is rounded the other way is off by 2^-8. And those of the typical token are those of the reference,
-             which rounds weights, but not what they are multiplied by, to 5e-2 (3e-2 was seen);
+             order, and a sum that is rounded the other way is off by 2^-8. And those of the typical
+             token are those of the reference, which rounds weights, but not what they are multiplied
+             by, to 5e-2 (3e-2 was seen);
   native     where the machine has the level, the program itself gives the same bits;
   same-bits  the logits have the same bits as token by token, with 1, 2 and 5 workers;
   company    the same among tokens of other texts, as emulation.py says;
